@@ -1,0 +1,250 @@
+//! From a submission to a credential: the only way there is.
+
+pub(crate) mod place;
+mod value;
+
+use std::{fmt, sync::Arc};
+
+use crate::{Credential, Field, Id, Method, Provider, Secret, Submission, problem::suggest, submission::Raw};
+
+/// A submission that its method accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The credential: complete, trimmed, checked, bound to its origins.
+    pub credential: Credential,
+    /// What looks odd and may be right.
+    pub warnings: Vec<FieldProblem>,
+}
+
+/// A submission was refused: all its problems at once. Nothing was sent anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What must change.
+    pub problems: Vec<FieldProblem>,
+    /// What looks odd besides.
+    pub warnings: Vec<FieldProblem>,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{}: {}", problem.field, problem.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// One thing about one field. It never holds a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's id; for an unknown field its name, where it can be shown.
+    pub field: String,
+    /// A stable code.
+    pub code: Code,
+    /// A sentence for the person who made the submission.
+    pub message: String,
+}
+
+/// The stable code of a [`FieldProblem`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// A value is missing, or blank.
+    Required,
+    /// The method has no such field.
+    UnknownField,
+    /// A field stands twice.
+    Duplicate,
+    /// The value is not text.
+    WrongType,
+    /// The value is larger than 64 KiB.
+    TooLong,
+    /// A control character.
+    Control,
+    /// A character that shows nothing, or reorders what is shown.
+    Invisible,
+    /// White space inside a value that has none.
+    WhiteSpace,
+    /// A character outside visible ASCII, where nothing else can be sent.
+    NotAscii,
+    /// Not a host, or not one part of a host's name.
+    Host,
+    /// Not an https origin.
+    Url,
+    /// Not one of the choices.
+    Choice,
+    /// The pattern does not match.
+    Pattern,
+    /// A colon in the user's name of HTTP Basic.
+    Colon,
+    /// A known mistake of this provider.
+    Mistake,
+    /// A key of another provider.
+    OtherProvider,
+    /// A mask instead of the value.
+    Masked,
+    /// A whole command instead of the value.
+    Command,
+    /// Warning: the value does not look as usual.
+    Shape,
+}
+
+impl Code {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::UnknownField => "unknown_field",
+            Self::Duplicate => "duplicate",
+            Self::WrongType => "wrong_type",
+            Self::TooLong => "too_long",
+            Self::Control => "control",
+            Self::Invisible => "invisible",
+            Self::WhiteSpace => "white_space",
+            Self::NotAscii => "not_ascii",
+            Self::Host => "host",
+            Self::Url => "url",
+            Self::Choice => "choice",
+            Self::Pattern => "pattern",
+            Self::Colon => "colon",
+            Self::Mistake => "mistake",
+            Self::OtherProvider => "other_provider",
+            Self::Masked => "masked",
+            Self::Command => "command",
+            Self::Shape => "shape",
+        }
+    }
+}
+
+/// What a provider's keys look like, for the forms of the others.
+#[derive(Debug)]
+pub(crate) struct Foreign {
+    pub(crate) id: Id,
+    pub(crate) name: String,
+    pub(crate) shape: crate::Shape,
+}
+
+/// Collects what is found about the fields of one submission.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    problems: Vec<FieldProblem>,
+    warnings: Vec<FieldProblem>,
+}
+
+impl Findings {
+    pub(crate) fn refuse(&mut self, field: &str, code: Code, message: impl Into<String>) {
+        self.problems.push(FieldProblem { field: field.into(), code, message: message.into() });
+    }
+
+    pub(crate) fn warn(&mut self, field: &str, code: Code, message: impl Into<String>) {
+        self.warnings.push(FieldProblem { field: field.into(), code, message: message.into() });
+    }
+}
+
+/// A value of a credential.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    Secret(Secret),
+    Plain(String),
+}
+
+impl Value {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Secret(secret) => secret.expose(),
+            Self::Plain(text) => text,
+        }
+    }
+}
+
+/// Checks a submission against a method, reporting all that is wrong with it.
+pub(crate) fn accept(
+    provider: &Arc<dyn Provider>,
+    method: &Arc<Method>,
+    submission: &Submission,
+    foreign: &[Foreign],
+) -> Result<Accepted, Refused> {
+    let mut findings = Findings::default();
+    let mut given: Vec<Option<&Raw>> = vec![None; method.fields().len()];
+    for (name, raw) in &submission.values {
+        match method.fields().iter().position(|field| field.is_called(name)) {
+            None => unknown(method, name, &mut findings),
+            Some(index) if given[index].is_some() => {
+                let id = method.fields()[index].id().as_str();
+                findings.refuse(id, Code::Duplicate, "this field stands twice; give it once");
+            }
+            Some(index) => given[index] = Some(raw),
+        }
+    }
+    let own = provider.descriptor().id();
+    let foreign: Vec<&Foreign> = foreign.iter().filter(|other| other.id != *own).collect();
+    let mut values: Vec<(Id, Value)> = Vec::with_capacity(given.len());
+    for (field, raw) in method.fields().iter().zip(given) {
+        if let Some(text) = accept_field(field, raw, &foreign, &mut findings) {
+            let value = if field.is_secret() { Value::Secret(Secret::new(text)) } else { Value::Plain(text) };
+            values.push((field.id().clone(), value));
+        }
+    }
+    if findings.problems.is_empty() {
+        match Credential::build(Arc::clone(provider), Arc::clone(method), values) {
+            Ok(credential) => return Ok(Accepted { credential, warnings: findings.warnings }),
+            Err(problem) => findings.problems.push(problem),
+        }
+    }
+    Err(Refused { problems: findings.problems, warnings: findings.warnings })
+}
+
+fn unknown(method: &Method, name: &str, findings: &mut Findings) {
+    let known = || method.fields().iter().map(|field| field.id().as_str());
+    // A name that is no id may be anything, a key pasted into the wrong place among it: it is not repeated.
+    match Id::parse(name) {
+        Some(id) => findings.refuse(
+            id.as_str(),
+            Code::UnknownField,
+            format!("there is no such field; {}", suggest(name, known())),
+        ),
+        None => findings.refuse(
+            "(unnamed)",
+            Code::UnknownField,
+            format!("a field has a name that no field can have; {}", suggest("", known())),
+        ),
+    }
+}
+
+/// The value of a field, when it has one and nothing is wrong with it.
+fn accept_field(
+    field: &Field,
+    raw: Option<&Raw>,
+    foreign: &[&Foreign],
+    findings: &mut Findings,
+) -> Option<String> {
+    let id = field.id().as_str();
+    let text = match raw {
+        Some(Raw::Wrong(what)) => {
+            findings.refuse(
+                id,
+                Code::WrongType,
+                format!("{} must be text in quotes, not {what}", field.label()),
+            );
+            return None;
+        }
+        Some(Raw::Text(text)) => value::trim(text.expose(), field.strip()),
+        None => "",
+    };
+    if text.is_empty() {
+        if let Some(default) = field.default_value() {
+            return Some(default.to_owned());
+        }
+        if !field.is_optional() {
+            let step = field.step().map(|step| format!(" (step {step} of the guide)")).unwrap_or_default();
+            findings.refuse(id, Code::Required, format!("{} is missing{step}", field.label()));
+        }
+        return None;
+    }
+    value::check(field, text, foreign, findings)
+}

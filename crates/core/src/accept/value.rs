@@ -1,0 +1,209 @@
+//! Checking one value.
+
+use super::{Code, Findings, Foreign};
+use crate::{Choice, Field, Kind, Origin, origin, text};
+
+/// The largest value, in bytes.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Removes what people paste around a value: white space, quotes, and the field's own prefixes, once each.
+pub(super) fn trim<'v>(value: &'v str, strip: &[String]) -> &'v str {
+    let mut value = unquote(value.trim());
+    for prefix in strip {
+        let head = value.get(..prefix.len());
+        if head.is_some_and(|head| head.eq_ignore_ascii_case(prefix)) {
+            value = unquote(value[prefix.len()..].trim());
+        } else if value.eq_ignore_ascii_case(prefix.trim()) {
+            // The prefix alone, its space trimmed away: nothing was pasted behind it.
+            value = "";
+        }
+    }
+    value
+}
+
+/// Removes one pair of quotes around a value.
+fn unquote(value: &str) -> &str {
+    for (open, close) in [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('<', '>')] {
+        if let Some(inner) = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)) {
+            return inner.trim();
+        }
+    }
+    value
+}
+
+/// The value in its canonical spelling, when nothing is wrong with it.
+pub(super) fn check(
+    field: &Field,
+    value: &str,
+    foreign: &[&Foreign],
+    findings: &mut Findings,
+) -> Option<String> {
+    let id = field.id().as_str();
+    let label = field.label();
+    if let Some((code, message)) = refusal(field, value) {
+        findings.refuse(id, code, message);
+        return None;
+    }
+    let value = match canonical(field, value) {
+        Ok(value) => value,
+        Err((code, message)) => {
+            findings.refuse(id, code, message);
+            return None;
+        }
+    };
+    for mistake in field.mistakes().iter().filter(|mistake| mistake.matches(&value)) {
+        if mistake.refuse {
+            findings.refuse(id, Code::Mistake, mistake.say.as_str());
+            return None;
+        }
+        findings.warn(id, Code::Mistake, mistake.say.as_str());
+    }
+    if let Some(pattern) = field.compiled_pattern()
+        && !pattern.matches(&value)
+    {
+        let help = field.help().map(|help| format!(": {help}")).unwrap_or_default();
+        findings.refuse(id, Code::Pattern, format!("this is not the form of {label}{help}"));
+        return None;
+    }
+    if field.is_secret() {
+        shapes(field, &value, foreign, findings)?
+    }
+    Some(value)
+}
+
+/// Says what the value looks like. `None` when it is another provider's beyond doubt.
+fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findings) -> Option<()> {
+    let (id, label) = (field.id().as_str(), field.label());
+    let own = field.shape();
+    if own.is_some_and(|shape| shape.fits(value)) {
+        return Some(());
+    }
+    let fitting = |specific: bool| {
+        foreign.iter().find(move |other| other.shape.is_specific() == specific && other.shape.fits(value))
+    };
+    if let Some(other) = fitting(true) {
+        let message =
+            format!("this is a key of {}, not of this service; paste it into the form of {0}", other.name);
+        findings.refuse(id, Code::OtherProvider, message);
+        return None;
+    }
+    if let Some(shape) = own {
+        let usual = match (shape.prefix(), shape.length()) {
+            ("", None) => String::new(),
+            ("", Some(length)) => format!(": it usually has {length} characters"),
+            (prefix, None) => format!(": it usually begins with `{prefix}`"),
+            (prefix, Some(length)) => {
+                format!(": it usually begins with `{prefix}` and has {length} characters")
+            }
+        };
+        let say = shape.say().map_or_else(|| "check that you copied all of it".to_owned(), str::to_owned);
+        findings.warn(id, Code::Shape, format!("this does not look like {label}{usual}; {say}"));
+        if let Some(other) = foreign
+            .iter()
+            .find(|other| !other.shape.prefix().is_empty() && value.starts_with(other.shape.prefix()))
+        {
+            findings.warn(id, Code::OtherProvider, format!("this begins like a key of {}", other.name));
+        }
+    }
+    Some(())
+}
+
+/// Why no field of any provider would take this value.
+fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
+    let label = field.label();
+    let position = |test: &dyn Fn(char) -> bool| value.chars().position(test).map(|index| index + 1);
+    if value.len() > MAX_BYTES {
+        return Some((Code::TooLong, format!("{label} is larger than {} KiB", MAX_BYTES / 1024)));
+    }
+    if value.chars().all(|c| matches!(c, '•' | '●' | '∙' | '*' | '·' | '…')) {
+        return Some((
+            Code::Masked,
+            format!("this is the mask that hides {label}, not its value; paste the value itself"),
+        ));
+    }
+    if field.is_secret() && is_command(value) {
+        return Some((Code::Command, format!("this is a whole command; paste {label} alone")));
+    }
+    if let Some(at) = position(&|c| c.is_control() && !(c == '\n' && field.is_multiline())) {
+        return Some((
+            Code::Control,
+            format!("character {at} is a line break or a control character; copy {label} again"),
+        ));
+    }
+    if let Some(at) = position(&text::is_invisible) {
+        return Some((
+            Code::Invisible,
+            format!("character {at} is invisible; copy {label} again from where it is shown"),
+        ));
+    }
+    let spaces = field.allows_spaces() || field.is_multiline() || !(field.is_secret() || field.place.raw);
+    if !spaces && let Some(at) = position(&char::is_whitespace) {
+        return Some((
+            Code::WhiteSpace,
+            format!("character {at} is a space; {label} has none: copy it again, and nothing else"),
+        ));
+    }
+    if field.place.raw
+        && let Some(at) = position(&|c| !(c.is_ascii_graphic() || (c == ' ' && spaces)))
+    {
+        let message = format!(
+            "character {at} is not a plain letter, digit or sign; copy {label} again instead of typing it"
+        );
+        return Some((Code::NotAscii, message));
+    }
+    if field.place.basic_user && value.contains(':') {
+        return Some((Code::Colon, format!("{label} cannot hold a colon")));
+    }
+    None
+}
+
+fn is_command(value: &str) -> bool {
+    let first = value.split_whitespace().next().unwrap_or_default();
+    let known = ["curl", "http", "https", "wget", "export", "set", "-H", "--header"];
+    first.len() < value.len() && known.iter().any(|command| first.eq_ignore_ascii_case(command))
+}
+
+/// The value as it is kept: hosts in lower case, origins without a trailing slash.
+fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
+    let label = field.label();
+    match field.kind() {
+        Kind::Choice(choices) => {
+            match choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value)) {
+                Some(choice) => Ok(choice.value().to_owned()),
+                None => Err((Code::Choice, not_a_choice(field, choices))),
+            }
+        }
+        Kind::Url => match Origin::parse(value) {
+            Ok(origin) => Ok(origin.to_string()),
+            Err(error) => {
+                Err((Code::Url, format!("this is not an address that can be used for {label}: {error}")))
+            }
+        },
+        Kind::Host => {
+            let host = value.to_ascii_lowercase();
+            if origin::is_host_name(&host) {
+                return Ok(host);
+            }
+            let message = "this is not a host's name; write it like `jira.example.com`, without https:// and without a path";
+            Err((Code::Host, message.into()))
+        }
+        Kind::Text if field.place.label => {
+            if origin::is_label(value) {
+                return Ok(value.to_ascii_lowercase());
+            }
+            Err((
+                Code::Host,
+                format!(
+                    "{label} is one part of a host's name: letters, digits and hyphens, no dot, no slash"
+                ),
+            ))
+        }
+        Kind::Text => Ok(value.to_owned()),
+    }
+}
+
+fn not_a_choice(field: &Field, choices: &[Choice]) -> String {
+    let known: Vec<&str> = choices.iter().map(Choice::value).collect();
+    let otherwise = field.otherwise().map(|text| format!(". {text}")).unwrap_or_default();
+    format!("{} must be one of {}{otherwise}", field.label(), known.join(", "))
+}

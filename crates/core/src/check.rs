@@ -1,0 +1,211 @@
+//! The live check: what is asked, and what the answer means.
+
+use std::borrow::Cow;
+
+use http::Method as HttpMethod;
+use serde_json::Value;
+
+use crate::{
+    Account, Answer, Id, Reason, ReasonCode, Verdict, VerdictKind,
+    pointer::Pointer,
+    rate::RateHeaders,
+    rule::{Reading, Rule, read_pointer},
+    template::Template,
+    text,
+    yaml::{At, MapView, Node, Words},
+};
+
+static CHECK: Words = Words { noun: "a check", keys: &["request", "valid", "account", "verdicts"] };
+static VALID: Words = Words { noun: "the proof of a valid key", keys: &["status", "content_type", "body"] };
+static ACCOUNT: Words = Words { noun: "an account", keys: &["id", "label"] };
+static VERDICT: Words = Words { noun: "a verdict", keys: &["status", "content_type", "body", "is", "say"] };
+
+const KINDS: &[(&str, VerdictKind)] = &[
+    ("invalid", VerdictKind::Invalid),
+    ("forbidden", VerdictKind::Forbidden),
+    ("rate_limited", VerdictKind::RateLimited),
+    ("unavailable", VerdictKind::Unavailable),
+    ("unknown", VerdictKind::Unknown),
+];
+/// The longest account id and label that are believed, in characters.
+const MAX_ACCOUNT: usize = 200;
+
+/// The live check of a method.
+#[derive(Debug)]
+pub(crate) struct Check {
+    pub(crate) path: Template,
+    valid: Rule,
+    id: Pointer,
+    label: Vec<Label>,
+    verdicts: Vec<(Rule, VerdictKind, Option<String>)>,
+}
+
+/// A template over pointers.
+#[derive(Debug)]
+struct Label {
+    template: Template,
+    pointers: Vec<(Box<str>, Pointer)>,
+}
+
+impl Check {
+    /// The method of a check's request: a check has no side effects.
+    pub(crate) const METHOD: HttpMethod = HttpMethod::GET;
+
+    pub(crate) fn read(at: &At<'_>, node: &Node, fields: &[&Id]) -> Option<Self> {
+        let map = MapView::open(node, at, &CHECK);
+        let path = map.need("request", |at, node| read_request(at, at.text(node)?, fields));
+        let valid = map.need("valid", |at, node| {
+            let rule = Rule::read(&MapView::open(node, at, &VALID));
+            if !rule.proves() {
+                let help = "say under `body` what only a good key's answer holds".to_owned();
+                at.key_fault("a status alone proves nothing", help);
+            }
+            Some(rule)
+        });
+        let account = map.need("account", |at, node| {
+            let map = MapView::open(node, at, &ACCOUNT);
+            let id = map.need("id", |at, node| read_pointer(at, at.text(node)?));
+            let label = map.need("label", |_, _| Some(())).map(|()| map.list("label", Label::read));
+            Some((id?, label?))
+        });
+        let verdicts = map.list("verdicts", |at, node| {
+            let map = MapView::open(node, at, &VERDICT);
+            let rule = Rule::read(&map);
+            if rule.is_empty() {
+                at.key_fault("a verdict needs a condition", "`status`, `content_type` or `body`".to_owned());
+            }
+            let kind = map.need("is", |at, node| at.word(node, KINDS));
+            Some((rule, kind?, map.text("say")))
+        });
+        let (id, label) = account?;
+        Some(Self { path: path?, valid: valid?, id, label, verdicts })
+    }
+
+    /// What an answer means: the descriptor's verdicts from top to bottom, then the proof, then what HTTP says.
+    pub(crate) fn judge(&self, answer: &Answer, rate: &RateHeaders) -> Verdict {
+        if answer.is_encoded() {
+            return unknown(
+                ReasonCode::Encoded,
+                "the answer came compressed although it was asked for plain",
+            );
+        }
+        let reading = Reading::new(answer);
+        for (rule, kind, say) in &self.verdicts {
+            if rule.holds(&reading) {
+                let say = say.clone().map_or(Cow::Borrowed("the provider's answer says so"), Cow::Owned);
+                return verdict(*kind, Reason::new(ReasonCode::Rule, say), answer, rate);
+            }
+        }
+        if self.valid.holds(&reading) {
+            return match self.account(&reading) {
+                Some(account) => Verdict::Valid(account),
+                None => unknown(ReasonCode::NoProof, "the answer does not say whose key this is"),
+            };
+        }
+        by_status(&reading, rate)
+    }
+
+    fn account(&self, reading: &Reading<'_>) -> Option<Account> {
+        let json = reading.json()?;
+        let id = scalar(self.id.first(json)?)?;
+        let label = self.label.iter().find_map(|label| label.render(json)).unwrap_or_else(|| id.clone());
+        Some(Account::new(id, label))
+    }
+}
+
+/// What HTTP itself says, where the descriptor says nothing.
+fn by_status(reading: &Reading<'_>, rate: &RateHeaders) -> Verdict {
+    let answer = reading.answer();
+    let (kind, code, text) = match answer.status().as_u16() {
+        401 => {
+            (VerdictKind::Invalid, ReasonCode::Unauthorized, "the provider does not accept this key (401)")
+        }
+        403 => (
+            VerdictKind::Forbidden,
+            ReasonCode::Forbidden,
+            "the provider refuses what the check asks for (403)",
+        ),
+        404 => {
+            let text = "the provider answers \"not found\" (404), which says nothing about the key";
+            (VerdictKind::Unknown, ReasonCode::NoProof, text)
+        }
+        429 => (VerdictKind::RateLimited, ReasonCode::Rule, ""),
+        500.. => (
+            VerdictKind::Unavailable,
+            ReasonCode::ServerError,
+            "the provider is out of order (a server error)",
+        ),
+        300..=399 => (
+            VerdictKind::Unknown,
+            ReasonCode::Redirect,
+            "the provider redirects to nowhere that can be followed",
+        ),
+        200..=299 if reading.json().is_none() => (
+            VerdictKind::Unknown,
+            ReasonCode::NoProof,
+            "the answer is not the provider's API speaking (no JSON)",
+        ),
+        _ => (VerdictKind::Unknown, ReasonCode::NoProof, "the answer proves nothing about the key"),
+    };
+    verdict(kind, Reason::new(code, text), answer, rate)
+}
+
+fn verdict(kind: VerdictKind, reason: Reason, answer: &Answer, rate: &RateHeaders) -> Verdict {
+    match kind {
+        VerdictKind::Invalid => Verdict::Invalid(reason),
+        VerdictKind::Forbidden => Verdict::Forbidden(reason),
+        VerdictKind::RateLimited => Verdict::RateLimited { retry_after: rate.retry_after(answer) },
+        VerdictKind::Unavailable => Verdict::Unavailable { retry_after: rate.retry_after(answer), reason },
+        // `valid` is no word of a rule: it is said on proof alone.
+        VerdictKind::Valid | VerdictKind::Unknown => Verdict::Unknown(reason),
+    }
+}
+
+pub(crate) fn unknown(code: ReasonCode, text: &'static str) -> Verdict {
+    Verdict::Unknown(Reason::new(code, text))
+}
+
+fn read_request(at: &At<'_>, text: &str, fields: &[&Id]) -> Option<Template> {
+    let Some(path) = text.strip_prefix("GET /") else {
+        at.fault(
+            "a check is `GET /path`",
+            "it has no side effects, and stays on the provider's own origin".to_owned(),
+        );
+        return None;
+    };
+    Template::read(at, &format!("/{path}"), fields)
+}
+
+impl Label {
+    fn read(at: &At<'_>, node: &Node) -> Option<Self> {
+        let text = at.text(node)?;
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(message) => {
+                at.fault(message, "a label is text with `{/json/pointer}` in it".to_owned());
+                return None;
+            }
+        };
+        let pointers: Option<Vec<_>> =
+            template.names().map(|name| Some((name.into(), read_pointer(at, name)?))).collect();
+        Some(Self { pointers: pointers?, template })
+    }
+
+    fn render(&self, json: &Value) -> Option<String> {
+        let label = self.template.render(|name| {
+            let (_, pointer) = self.pointers.iter().find(|(known, _)| &**known == name)?;
+            scalar(pointer.first(json)?).map(Cow::Owned)
+        })?;
+        Some(text::for_person(&label, MAX_ACCOUNT))
+    }
+}
+
+/// A string or a number that is not empty, made fit to be shown.
+fn scalar(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text::for_person(text, MAX_ACCOUNT),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,246 @@
+//! A submission that its method accepted.
+
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method as HttpMethod, Request, Uri, header, request::Parts};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    Answer, BodyAccess, Code, Draft, Error, FieldProblem, Hop, Id, Method, Origin, Provider, RateLimit,
+    Secret, accept::Value, check::Check, hop, mask::Mask, target, template::Template,
+};
+
+/// A submission that its method accepted: complete, trimmed, checked, and bound to its origins.
+///
+/// Accepting ([`Registry::accept`](crate::Registry::accept)) is the only way to make one. It knows its provider, so
+/// nobody passes the two together.
+///
+/// # Security
+/// `Debug` shows ids and origins, never a value. What is placed in requests was rendered at acceptance: header values
+/// are marked sensitive and reference-counted, and authorising clones handles, not bytes.
+pub struct Credential {
+    provider: Arc<dyn Provider>,
+    method: Arc<Method>,
+    values: Vec<(Id, Value)>,
+    origins: Vec<Origin>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) query: Vec<(String, Secret)>,
+    pub(crate) cookies: Vec<(String, Secret)>,
+    check: Uri,
+}
+
+impl Credential {
+    pub(crate) fn build(
+        provider: Arc<dyn Provider>,
+        method: Arc<Method>,
+        values: Vec<(Id, Value)>,
+    ) -> Result<Self, FieldProblem> {
+        let unplaceable = |field: &str| FieldProblem {
+            field: field.to_owned(),
+            code: Code::NotAscii,
+            message: "this value cannot be sent where it belongs".to_owned(),
+        };
+        let render = |template: &Template| {
+            template
+                .render(|name| lookup(&values, name).map(Cow::Borrowed))
+                .ok_or_else(|| unplaceable("(unnamed)"))
+        };
+        let mut origins = Vec::with_capacity(method.origins.len());
+        for template in &method.origins {
+            let origin = Origin::parse(&render(template)?).map_err(|error| FieldProblem {
+                field: template.names().next().unwrap_or("(unnamed)").to_owned(),
+                code: Code::Host,
+                message: format!("this does not make an address that can be used: {error}"),
+            })?;
+            origins.push(origin);
+        }
+        let mut headers = Vec::new();
+        for (name, template) in &method.placements.headers {
+            let secret = Secret::new(render(template)?);
+            headers
+                .push((name.clone(), sensitive(&secret).ok_or_else(|| unplaceable(first_name(template)))?));
+        }
+        if let Some((user, password)) = &method.placements.basic {
+            let pair = Secret::new(format!("{}:{}", render(user)?, render(password)?));
+            let secret = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
+            headers.push((
+                header::AUTHORIZATION,
+                sensitive(&secret).ok_or_else(|| unplaceable(first_name(user)))?,
+            ));
+        }
+        let list = |placements: &[(String, Template)]| -> Result<Vec<(String, Secret)>, FieldProblem> {
+            placements
+                .iter()
+                .map(|(name, template)| Ok((name.clone(), Secret::new(render(template)?))))
+                .collect()
+        };
+        let (query, cookies) = (list(&method.placements.query)?, list(&method.placements.cookies)?);
+        let path = method.check.path.render(|name| {
+            lookup(&values, name).map(|value| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string().into())
+        });
+        let own = origins.first().ok_or_else(|| unplaceable("(unnamed)"))?;
+        let check = path
+            .and_then(|path| target::uri(own, &path).ok())
+            .ok_or_else(|| unplaceable(method.check.path.names().next().unwrap_or("(unnamed)")))?;
+        Ok(Self { provider, method, values, origins, headers, query, cookies, check })
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Arc<Method> {
+        &self.method
+    }
+
+    /// The origins that may receive it: the provider's own first.
+    pub fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// The same credential for another origin, which replaces all of its own. For test servers and stand-ins.
+    #[must_use]
+    pub fn at_origin(mut self, origin: Origin) -> Self {
+        let path = self.check.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        if let Ok(check) = target::uri(&origin, &path) {
+            self.check = check;
+        }
+        self.origins = vec![origin];
+        self
+    }
+
+    /// A secret value, for an adapter that has to compute with it.
+    pub fn secret(&self, field: &str) -> Result<&Secret, Error> {
+        match self.values.iter().find(|(id, _)| id.as_str() == field) {
+            Some((_, Value::Secret(secret))) => Ok(secret),
+            _ => Err(Error::Missing { field: field.to_owned() }),
+        }
+    }
+
+    /// A value that is not secret.
+    pub fn plain(&self, field: &str) -> Option<&str> {
+        self.values.iter().find_map(|(id, value)| match value {
+            Value::Plain(text) if id.as_str() == field => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Makes a request to the provider's own origin, without the credential.
+    ///
+    /// `path` begins with `/` and may have a query. What a URL cannot carry is percent-encoded, existing escapes are
+    /// kept, and the result cannot leave the origin.
+    ///
+    /// # Errors
+    /// [`Error::Path`] when `path` does not begin with `/`, has a dot segment, or is longer than 16 KiB.
+    pub fn request(&self, method: HttpMethod, path: &str, body: Bytes) -> Result<Request<Bytes>, Error> {
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = target::uri(&self.origins[0], path)?;
+        Ok(request)
+    }
+
+    /// Puts the credential into a request.
+    ///
+    /// The request's URI is absolute. Its origin is checked, all that the caller may have set in place of the
+    /// credential is removed, and the credential is inserted last, marked sensitive.
+    ///
+    /// # Errors
+    /// When the origin is not one of [`origins`](Self::origins), or the adapter cannot place the credential. The
+    /// request is then as it was.
+    pub fn authorize(&self, parts: &mut Parts, body: BodyAccess<'_>) -> Result<(), Error> {
+        if !self.origins.iter().any(|origin| origin.admits(&parts.uri)) {
+            return Err(self.foreign(&parts.uri));
+        }
+        let mut draft = Draft::new(self, parts, body);
+        self.provider.authorize(self, &mut draft)?;
+        draft.commit()
+    }
+
+    #[cold]
+    fn foreign(&self, uri: &Uri) -> Error {
+        let allowed: Vec<String> = self.origins.iter().map(ToString::to_string).collect();
+        Error::ForeignOrigin { host: uri.host().unwrap_or_default().to_owned(), allowed: allowed.join(", ") }
+    }
+
+    /// [`authorize`](Self::authorize) for a whole request.
+    pub fn authorize_request(&self, request: Request<Bytes>) -> Result<Request<Bytes>, Error> {
+        let (mut parts, mut body) = request.into_parts();
+        let access = if body.is_empty() { BodyAccess::Empty } else { BodyAccess::Bytes(&mut body) };
+        self.authorize(&mut parts, access)?;
+        Ok(Request::from_parts(parts, body))
+    }
+
+    /// The check's request, authorised like every other. It asks for a body that is not encoded.
+    pub fn check_request(&self) -> Result<Request<Bytes>, Error> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Check::METHOD;
+        *request.uri_mut() = self.check.clone();
+        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        self.authorize_request(request)
+    }
+
+    /// Where to go after an answer: the next request, authorised anew, when the answer redirects inside the origins.
+    pub fn next_hop(&self, sent: &Request<Bytes>, answer: &Answer) -> Hop {
+        hop::next_hop(self, sent, answer)
+    }
+
+    /// How long the provider asks to wait: `Retry-After`, or else its own reset header.
+    pub fn retry_after(&self, answer: &Answer) -> Option<Duration> {
+        self.method.api.rate.retry_after(answer)
+    }
+
+    /// What an answer says of the provider's limits.
+    pub fn rate_limit(&self, answer: &Answer) -> RateLimit {
+        self.method.api.rate.of(answer)
+    }
+
+    /// Tells whether cookies pass in either direction. For nearly every provider they do not.
+    pub fn keeps_cookies(&self) -> bool {
+        self.method.api.keep_cookies
+    }
+
+    /// What finds the credential's secrets in an answer or a text, in every usual encoding.
+    pub fn mask(&self) -> Mask {
+        Mask::new(self.values.iter().filter_map(|(_, value)| match value {
+            Value::Secret(secret) => Some(secret),
+            Value::Plain(_) => None,
+        }))
+    }
+}
+
+fn first_name(template: &Template) -> &str {
+    template.names().next().unwrap_or("(unnamed)")
+}
+
+fn lookup<'v>(values: &'v [(Id, Value)], name: &str) -> Option<&'v str> {
+    values.iter().find(|(id, _)| id.as_str() == name).map(|(_, value)| value.text())
+}
+
+/// The one place where a credential becomes a header's value: it is marked sensitive, and nothing but visible ASCII
+/// with inner spaces may stand in it (`HeaderValue` itself would take more).
+pub(crate) fn sensitive(value: &Secret) -> Option<HeaderValue> {
+    let text = value.expose();
+    let visible = !text.is_empty()
+        && text.trim() == text
+        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let mut value = visible.then(|| HeaderValue::from_str(text).ok()).flatten()?;
+    value.set_sensitive(true);
+    // The first clone turns the bytes into a shared handle, and allocates; it is made here and not on the hot path.
+    let _shared = value.clone();
+    Some(value)
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origins: Vec<String> = self.origins.iter().map(ToString::to_string).collect();
+        f.debug_struct("Credential")
+            .field("provider", &self.provider.descriptor().id().as_str())
+            .field("method", &self.method.id().as_str())
+            .field("origins", &origins)
+            .finish_non_exhaustive()
+    }
+}

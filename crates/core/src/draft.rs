@@ -1,0 +1,303 @@
+//! Core's view of an outgoing request: an adapter stages, core commits.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::{
+    Credential, Error, Method, Secret,
+    api::{ContentType, is_forbidden},
+    credential::sensitive,
+};
+
+/// The most headers of a request that is authorised.
+const MAX_HEADERS: usize = 1000;
+
+/// What core may see of a request's body.
+#[derive(Debug)]
+pub enum BodyAccess<'a> {
+    /// There is none.
+    Empty,
+    /// All of it; a method that places something in the body replaces it.
+    Bytes(&'a mut Bytes),
+    /// A stream: a method that must see the body refuses it.
+    Opaque,
+}
+
+/// Core's view of an outgoing request: it shows the head, and stages headers, query, cookies and body.
+///
+/// Only core makes one, and only core commits it, so the contract holds whatever an adapter does: forbidden headers
+/// are refused, what the method may set is stripped first, values are marked sensitive, and an error leaves the
+/// request as it was.
+pub struct Draft<'a> {
+    credential: &'a Credential,
+    head: &'a mut Parts,
+    body: BodyAccess<'a>,
+    /// Whether what the credential rendered at acceptance is staged. Nearly always it is, and is all there is: then
+    /// the lists below stay empty, and nothing is allocated.
+    own: bool,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    query: Vec<(String, Secret)>,
+    cookies: Vec<(String, Secret)>,
+    new_body: Option<Bytes>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(credential: &'a Credential, head: &'a mut Parts, body: BodyAccess<'a>) -> Self {
+        Self {
+            credential,
+            head,
+            body,
+            own: false,
+            headers: Vec::new(),
+            query: Vec::new(),
+            cookies: Vec::new(),
+            new_body: None,
+        }
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &HttpMethod {
+        &self.head.method
+    }
+
+    /// The request's URI: absolute, and inside the credential's origins.
+    pub fn uri(&self) -> &Uri {
+        &self.head.uri
+    }
+
+    /// The caller's headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// [`Error::OpaqueBody`] when the body is a stream.
+    pub fn body(&self) -> Result<&[u8], Error> {
+        match (&self.new_body, &self.body) {
+            (Some(body), _) => Ok(body),
+            (None, BodyAccess::Empty) => Ok(&[]),
+            (None, BodyAccess::Bytes(body)) => Ok(body),
+            (None, BodyAccess::Opaque) => Err(Error::OpaqueBody),
+        }
+    }
+
+    /// Stages a credential where its method's descriptor says.
+    ///
+    /// # Errors
+    /// [`Error::ForeignCredential`] for another credential than the one that this request is authorised with.
+    pub fn place(&mut self, credential: &Credential) -> Result<(), Error> {
+        if !std::ptr::eq(self.credential, credential) {
+            return Err(Error::ForeignCredential);
+        }
+        self.own = true;
+        Ok(())
+    }
+
+    /// Stages a header.
+    ///
+    /// # Errors
+    /// When the header belongs to the connection, or the value holds more than visible ASCII.
+    pub fn header(&mut self, name: HeaderName, value: &Secret) -> Result<(), Error> {
+        if is_forbidden(&name) {
+            return Err(Error::ForbiddenHeader { name: name.as_str().to_owned() });
+        }
+        let value = sensitive(value).ok_or_else(|| Error::Unplaceable { name: name.as_str().to_owned() })?;
+        self.headers.push((name, value));
+        Ok(())
+    }
+
+    /// Stages a query parameter.
+    pub fn query(&mut self, name: impl Into<String>, value: &Secret) {
+        self.query.push((name.into(), value.clone()));
+    }
+
+    /// Stages a cookie.
+    ///
+    /// # Errors
+    /// When the value holds what a cookie cannot.
+    pub fn cookie(&mut self, name: impl Into<String>, value: &Secret) -> Result<(), Error> {
+        let name = name.into();
+        check_cookie(&name, value)?;
+        self.cookies.push((name, value.clone()));
+        Ok(())
+    }
+
+    /// Stages another body.
+    ///
+    /// # Errors
+    /// [`Error::OpaqueBody`] when the body is a stream.
+    pub fn replace_body(&mut self, body: Bytes) -> Result<(), Error> {
+        if !matches!(self.body, BodyAccess::Bytes(_)) {
+            return Err(Error::OpaqueBody);
+        }
+        self.new_body = Some(body);
+        Ok(())
+    }
+
+    /// Puts what is staged into the request. Everything that can fail comes before the first change.
+    pub(crate) fn commit(self) -> Result<(), Error> {
+        let own = self.own.then_some(self.credential);
+        let nothing = self.headers.is_empty() && self.query.is_empty() && self.cookies.is_empty();
+        if own.is_none() && nothing && self.new_body.is_none() {
+            return Err(Error::NothingPlaced);
+        }
+        let method = &**self.credential.method();
+        if self.head.headers.len() + self.headers.len() > MAX_HEADERS {
+            return Err(Error::TooManyHeaders { limit: MAX_HEADERS });
+        }
+        let uri = self.new_uri(method)?;
+        let cookie = self.new_cookie(method)?;
+        let api = &method.api;
+
+        // From here on nothing fails.
+        let headers = &mut self.head.headers;
+        if let Some(uri) = uri {
+            self.head.uri = uri;
+        }
+        if !headers.is_empty() {
+            for name in &method.strip_headers {
+                headers.remove(name);
+            }
+        }
+        if let Some(cookie) = cookie {
+            headers.insert(header::COOKIE, cookie);
+        }
+        if let Some(accept) = &api.accept
+            && takes_anything(headers)
+        {
+            headers.insert(header::ACCEPT, accept.clone());
+        }
+        let has_body = match (&self.new_body, &self.body) {
+            (Some(body), _) => !body.is_empty(),
+            (None, BodyAccess::Bytes(body)) => !body.is_empty(),
+            (None, BodyAccess::Empty) => false,
+            (None, BodyAccess::Opaque) => true,
+        };
+        match &api.content_type {
+            Some(_) if !has_body => drop(headers.remove(header::CONTENT_TYPE)),
+            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
+            Some(ContentType::Default(value)) if !headers.contains_key(header::CONTENT_TYPE) => {
+                headers.insert(header::CONTENT_TYPE, value.clone());
+            }
+            _ => {}
+        }
+        for (name, value) in &api.companions {
+            if !headers.contains_key(name) {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        // `insert` replaces every value that the caller had under the name.
+        for (name, value) in own.iter().flat_map(|own| &own.headers) {
+            headers.insert(name.clone(), value.clone());
+        }
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        if let (Some(body), BodyAccess::Bytes(place)) = (self.new_body, self.body) {
+            *place = body;
+        }
+        Ok(())
+    }
+
+    fn all_query(&self) -> impl Iterator<Item = &(String, Secret)> {
+        self.own.then_some(&self.credential.query).into_iter().flatten().chain(&self.query)
+    }
+
+    fn all_cookies(&self) -> impl Iterator<Item = &(String, Secret)> {
+        self.own.then_some(&self.credential.cookies).into_iter().flatten().chain(&self.cookies)
+    }
+
+    /// The URI without what is stripped and with what is staged; `None` when it stays as it is.
+    fn new_uri(&self, method: &Method) -> Result<Option<Uri>, Error> {
+        let old = self.head.uri.query();
+        let stripped = |pair: &str| {
+            let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+            let name = percent_decode_str(&name).decode_utf8_lossy();
+            method.strip_query.iter().any(|known| *known == name)
+                || self.all_query().any(|(known, _)| *known == name)
+        };
+        let strips = old.is_some_and(|query| query.split('&').any(stripped));
+        if !strips && self.all_query().next().is_none() {
+            return Ok(None);
+        }
+        let kept = old
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .filter(|pair| !pair.is_empty() && !stripped(pair));
+        let mut pairs: Vec<String> = kept.map(str::to_owned).collect();
+        for (name, value) in self.all_query() {
+            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+            pairs.push(format!("{}={}", encode(name), encode(value.expose())));
+        }
+        let query = pairs.join("&");
+        let path = self.head.uri.path();
+        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let mut parts = self.head.uri.clone().into_parts();
+        let unplaceable = || Error::Unplaceable { name: "query".to_owned() };
+        parts.path_and_query = Some(target.parse().map_err(|_| unplaceable())?);
+        Uri::from_parts(parts).map(Some).map_err(|_| unplaceable())
+    }
+
+    /// The `Cookie` header, when one is staged.
+    fn new_cookie(&self, method: &Method) -> Result<Option<HeaderValue>, Error> {
+        if self.all_cookies().next().is_none() {
+            return Ok(None);
+        }
+        let staged = |pair: &str| {
+            let name = pair.split('=').next().unwrap_or_default().trim();
+            self.all_cookies().any(|(known, _)| known == name)
+        };
+        for (name, value) in self.all_cookies() {
+            check_cookie(name, value)?;
+        }
+        let mut pairs = Vec::new();
+        if method.api.keep_cookies {
+            for value in self.head.headers.get_all(header::COOKIE) {
+                let text = value.to_str().unwrap_or_default();
+                pairs.extend(
+                    text.split(';')
+                        .filter(|pair| !pair.trim().is_empty() && !staged(pair))
+                        .map(|pair| pair.trim().to_owned()),
+                );
+            }
+        }
+        pairs.extend(self.all_cookies().map(|(name, value)| format!("{name}={}", value.expose())));
+        let joined = Secret::new(pairs.join("; "));
+        sensitive(&joined).map(Some).ok_or_else(|| Error::Unplaceable { name: "cookie".to_owned() })
+    }
+}
+
+/// RFC 6265, 4.1.1: a cookie's name is a token, and its value has no space, quote, comma, semicolon or backslash.
+fn check_cookie(name: &str, value: &Secret) -> Result<(), Error> {
+    let ok = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && value.expose().bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte));
+    if ok { Ok(()) } else { Err(Error::Unplaceable { name: "cookie".to_owned() }) }
+}
+
+/// Tells whether the caller has no `Accept`, or one that takes anything.
+fn takes_anything(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::ACCEPT).iter();
+    match (values.next(), values.next()) {
+        (None, _) => true,
+        (Some(only), None) => only.as_bytes().trim_ascii() == b"*/*",
+        _ => false,
+    }
+}
+
+/// Shows the method and sizes, never a value.
+impl fmt::Debug for Draft<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("method", &self.head.method)
+            .field("staged_headers", &self.headers.len())
+            .field("staged_query", &self.query.len())
+            .field("staged_cookies", &self.cookies.len())
+            .finish_non_exhaustive()
+    }
+}

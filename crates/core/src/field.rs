@@ -1,0 +1,365 @@
+//! One thing that a method asks for.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::{
+    Id, Markup, Shape,
+    accept::place::Place,
+    yaml::{At, MapView, Node, Words},
+};
+
+static FIELD: Words = Words {
+    noun: "a field",
+    keys: &[
+        "label",
+        "help",
+        "placeholder",
+        "secret",
+        "reason",
+        "optional",
+        "default",
+        "kind",
+        "choices",
+        "otherwise",
+        "multiline",
+        "spaces",
+        "pattern",
+        "shape",
+        "strip",
+        "mistakes",
+        "step",
+        "formerly",
+    ],
+};
+static CHOICE: Words = Words { noun: "a choice", keys: &["value", "label"] };
+static MISTAKE: Words = Words { noun: "a mistake", keys: &["prefix", "suffix", "contains", "is", "say"] };
+
+/// Parts of an id that say "this is a secret".
+const SECRET_WORDS: [&str; 7] = ["token", "password", "passwd", "secret", "key", "credential", "passphrase"];
+/// The largest compiled pattern, in bytes.
+const PATTERN_LIMIT: usize = 64 * 1024;
+
+/// One thing that a method asks for; secret unless it says otherwise.
+#[derive(Debug)]
+pub struct Field {
+    id: Id,
+    label: String,
+    help: Option<Markup>,
+    placeholder: Option<String>,
+    secret: bool,
+    optional: bool,
+    default: Option<String>,
+    kind: Kind,
+    otherwise: Option<String>,
+    multiline: bool,
+    spaces: bool,
+    pattern: Option<Pattern>,
+    shape: Option<Shape>,
+    strip: Vec<String>,
+    mistakes: Vec<Mistake>,
+    step: Option<usize>,
+    formerly: Vec<Id>,
+    pub(crate) place: Place,
+}
+
+/// What a field's value is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// One of a list.
+    Choice(Vec<Choice>),
+    /// An https origin: `https://host` or `https://host:port`.
+    Url,
+    /// A host's full name.
+    Host,
+}
+
+/// One of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    value: String,
+    label: Option<String>,
+}
+
+impl Choice {
+    /// The value.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What a person reads: the label, or else the value.
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.value)
+    }
+}
+
+/// A pattern that refuses: the whole value must match.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    pub(crate) fn matches(&self, value: &str) -> bool {
+        self.regex.is_match(value.as_bytes())
+    }
+}
+
+/// Something that people paste by mistake.
+#[derive(Debug)]
+pub(crate) struct Mistake {
+    prefix: Option<String>,
+    suffix: Option<String>,
+    contains: Option<String>,
+    pub(crate) refuse: bool,
+    pub(crate) say: String,
+}
+
+impl Mistake {
+    pub(crate) fn matches(&self, value: &str) -> bool {
+        self.prefix.as_deref().is_none_or(|prefix| value.starts_with(prefix))
+            && self.suffix.as_deref().is_none_or(|suffix| value.ends_with(suffix))
+            && self.contains.as_deref().is_none_or(|part| value.contains(part))
+    }
+}
+
+impl Field {
+    /// The id.
+    pub fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// What a person reads beside the input.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// An explanation.
+    pub fn help(&self) -> Option<&Markup> {
+        self.help.as_ref()
+    }
+
+    /// What an empty input shows.
+    pub fn placeholder(&self) -> Option<&str> {
+        self.placeholder.as_deref()
+    }
+
+    /// Tells whether the value is a secret.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
+    /// Tells whether the value may be left out.
+    pub fn is_optional(&self) -> bool {
+        self.optional
+    }
+
+    /// The value when none is given.
+    pub fn default_value(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
+    /// What the value is.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Tells whether the value may have several lines.
+    pub fn is_multiline(&self) -> bool {
+        self.multiline
+    }
+
+    /// The pattern that the whole value must match, as it is written.
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_ref().map(|pattern| pattern.text.as_str())
+    }
+
+    /// What the value usually looks like.
+    pub fn shape(&self) -> Option<&Shape> {
+        self.shape.as_ref()
+    }
+
+    /// The guide's step, counted from 1, in which a person sees this value.
+    pub fn step(&self) -> Option<usize> {
+        self.step
+    }
+
+    /// Earlier ids.
+    pub fn formerly(&self) -> &[Id] {
+        &self.formerly
+    }
+
+    /// Tells whether a name is the field's id, or was.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.id.as_str() == name || self.formerly.iter().any(|former| former.as_str() == name)
+    }
+
+    pub(crate) fn choices(&self) -> &[Choice] {
+        match &self.kind {
+            Kind::Choice(choices) => choices,
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn otherwise(&self) -> Option<&str> {
+        self.otherwise.as_deref()
+    }
+
+    pub(crate) fn allows_spaces(&self) -> bool {
+        self.spaces
+    }
+
+    pub(crate) fn compiled_pattern(&self) -> Option<&Pattern> {
+        self.pattern.as_ref()
+    }
+
+    pub(crate) fn strip(&self) -> &[String] {
+        &self.strip
+    }
+
+    pub(crate) fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    pub(crate) fn read(at: &At<'_>, name: &str, node: &Node) -> Option<Self> {
+        let id = at.parse_id(name);
+        let map = MapView::open(node, at, &FIELD);
+        let label = map.need_text("label");
+        let field = Self {
+            help: map.read("help", Markup::read),
+            placeholder: map.text("placeholder"),
+            secret: map.read("secret", |at, node| at.flag(node)).unwrap_or(true),
+            optional: map.read("optional", |at, node| at.flag(node)).unwrap_or(false),
+            default: map.text("default"),
+            kind: read_kind(&map),
+            otherwise: map.text("otherwise"),
+            multiline: map.read("multiline", |at, node| at.flag(node)).unwrap_or(false),
+            spaces: map.read("spaces", |at, node| at.word(node, &[("allowed", ())])).is_some(),
+            pattern: map.read("pattern", read_pattern),
+            shape: map.read("shape", Shape::read),
+            strip: map.list("strip", |at, node| at.text(node).map(str::to_owned)),
+            mistakes: map.list("mistakes", read_mistake),
+            step: map.read("step", |at, node| at.number(node)),
+            formerly: map.formerly(),
+            place: Place::default(),
+            // An id or a label that is missing has been reported, and the descriptor is refused.
+            id: id?,
+            label: label?,
+        };
+        field.check(&map);
+        Some(field)
+    }
+
+    fn check(&self, map: &MapView<'_, '_>) {
+        let at = map.at();
+        let reason = map.text("reason");
+        if self.secret {
+            if self.default.is_some() {
+                at.key("default")
+                    .key_fault("a secret has no default", "remove it, or say `secret: false`".to_owned());
+            }
+            if self.kind != Kind::Text {
+                let help = "say `secret: false`, or remove `kind` and `choices`".to_owned();
+                at.key_fault("a secret is text: it is neither chosen from a list nor an address", help);
+            }
+            if reason.is_some() {
+                at.key("reason").key_fault("`reason` says why a field is not secret, and this one is", None);
+            }
+        } else if reason.is_none() && SECRET_WORDS.iter().any(|word| self.id.as_str().contains(word)) {
+            let help = "say why in `reason`, or remove `secret: false`".to_owned();
+            at.key("secret").fault("a field of this name is a secret elsewhere", help);
+        }
+        if let Some(default) = &self.default {
+            let known = self.choices();
+            if !known.is_empty() && !known.iter().any(|choice| choice.value() == default) {
+                let help = crate::problem::suggest(default, known.iter().map(Choice::value));
+                at.key("default").fault("the default is not one of the choices", help);
+            }
+            if self.optional {
+                at.key("optional")
+                    .key_fault("a field with a default is never left out", "remove `optional`".to_owned());
+            }
+        }
+        if self.otherwise.is_some() && self.choices().is_empty() {
+            at.key("otherwise").key_fault("`otherwise` is said of a value that is not among `choices`", None);
+        }
+    }
+}
+
+fn read_kind(map: &MapView<'_, '_>) -> Kind {
+    let words = [
+        ("text", KindWord::Text),
+        ("choice", KindWord::Choice),
+        ("url", KindWord::Url),
+        ("host", KindWord::Host),
+    ];
+    let word = map.read("kind", |at, node| at.word(node, &words));
+    if map.get("choices").is_some() {
+        if word.is_some_and(|word| word != KindWord::Choice) {
+            map.at().key("kind").fault("a field with `choices` is a choice", "remove `kind`".to_owned());
+        }
+        return Kind::Choice(map.list("choices", read_choice));
+    }
+    match word {
+        Some(KindWord::Choice) => {
+            map.at().key("kind").fault("a choice needs `choices`", None);
+            Kind::Text
+        }
+        Some(KindWord::Url) => Kind::Url,
+        Some(KindWord::Host) => Kind::Host,
+        Some(KindWord::Text) | None => Kind::Text,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KindWord {
+    Text,
+    Choice,
+    Url,
+    Host,
+}
+
+fn read_choice(at: &At<'_>, node: &Node) -> Option<Choice> {
+    match node {
+        Node::Map(_) => {
+            let map = MapView::open(node, at, &CHOICE);
+            let label = map.text("label");
+            Some(Choice { value: map.need_text("value")?, label })
+        }
+        _ => at.text(node).map(|value| Choice { value: value.into(), label: None }),
+    }
+}
+
+fn read_pattern(at: &At<'_>, node: &Node) -> Option<Pattern> {
+    let text = at.text(node)?;
+    let built =
+        RegexBuilder::new(&format!(r"\A(?:{text})\z")).unicode(false).size_limit(PATTERN_LIMIT).build();
+    match built {
+        Ok(regex) => Some(Pattern { text: text.into(), regex }),
+        Err(error) => {
+            let (message, help) = match error {
+                regex::Error::CompiledTooBig(_) => ("the pattern is too large", "use smaller repetitions"),
+                _ => (
+                    "this is not a regular expression",
+                    "see https://docs.rs/regex for what there is; no look-around",
+                ),
+            };
+            at.fault(message, help.to_owned());
+            None
+        }
+    }
+}
+
+fn read_mistake(at: &At<'_>, node: &Node) -> Option<Mistake> {
+    let map = MapView::open(node, at, &MISTAKE);
+    let refuse = map.need("is", |at, node| at.word(node, &[("refuse", true), ("warn", false)]));
+    let say = map.need_text("say");
+    let (prefix, suffix, contains) = (map.text("prefix"), map.text("suffix"), map.text("contains"));
+    if prefix.is_none() && suffix.is_none() && contains.is_none() {
+        at.key_fault("a mistake is recognised by `prefix`, `suffix` or `contains`", None);
+    }
+    Some(Mistake { prefix, suffix, contains, refuse: refuse?, say: say? })
+}

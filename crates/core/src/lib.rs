@@ -1,0 +1,73 @@
+#![doc = include_str!("../README.md")]
+
+mod id;
+mod secret;
+mod text;
+
+mod problem;
+mod yaml;
+
+mod markup;
+mod origin;
+mod pointer;
+mod template;
+
+mod api;
+mod check;
+mod descriptor;
+mod field;
+mod guide;
+mod method;
+mod rate;
+mod rule;
+mod shape;
+
+mod accept;
+mod submission;
+
+mod credential;
+mod draft;
+mod error;
+mod hop;
+mod mask;
+mod target;
+
+mod answer;
+mod transport;
+mod verdict;
+
+mod provider;
+mod registration;
+mod registry;
+
+pub use accept::{Accepted, Code, FieldProblem, Refused};
+pub use answer::Answer;
+pub use credential::Credential;
+pub use descriptor::{Descriptor, Links};
+pub use draft::{BodyAccess, Draft};
+pub use error::Error;
+pub use field::{Choice, Field, Kind};
+pub use guide::Guide;
+pub use hop::{Hop, MAX_HOPS};
+pub use id::Id;
+pub use markup::{Block, Inline, Markup};
+pub use mask::Mask;
+pub use method::Method;
+pub use origin::{Origin, OriginError};
+pub use problem::{LoadError, Problem};
+pub use provider::Provider;
+pub use rate::RateLimit;
+pub use registration::Registration;
+pub use registry::{AcceptError, Entry, NotFound, Registry};
+pub use secret::Secret;
+pub use shape::Shape;
+pub use submission::{Submission, SubmissionError};
+pub use transport::{Transport, TransportError, TransportErrorKind};
+pub use verdict::{Account, Reason, ReasonCode, Verdict, VerdictKind};
+
+/// What [`provider!`] expands to needs these; nobody else does.
+#[doc(hidden)]
+pub mod __private {
+    pub use async_trait::async_trait;
+    pub use inventory;
+}

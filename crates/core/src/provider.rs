@@ -1,0 +1,85 @@
+//! The contract between core and what is particular to a service.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{
+    Answer, Credential, Descriptor, Draft, Error, Hop, MAX_HOPS, Method, Reason, ReasonCode, Transport,
+    TransportError, TransportErrorKind, Verdict, check::unknown,
+};
+
+/// A service with an API, as its descriptor and perhaps a few lines of Rust describe it.
+///
+/// # Contract
+/// - An adapter holds no state besides its descriptor, does no I/O, and asks for no time.
+/// - It only ever stages into a [`Draft`]. Core commits, and enforces the contract even when an adapter breaks it.
+/// - The live check places the credential with the same [`authorize`](Self::authorize) as every other request.
+///
+/// Most providers write nothing of this: [`provider!`](crate::provider) does.
+#[async_trait]
+pub trait Provider: fmt::Debug + Send + Sync + 'static {
+    /// The descriptor this provider was built from: its credential schema.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// Stages `credential` in `draft`. Pure. Nearly every provider keeps the default, which follows the descriptor.
+    ///
+    /// # Errors
+    /// When the credential cannot be placed. The request is then as it was.
+    fn authorize(&self, credential: &Credential, draft: &mut Draft<'_>) -> Result<(), Error> {
+        draft.place(credential)
+    }
+
+    /// Reads the answer to `method`'s check. Override it where the rule cannot be written as data.
+    fn judge(&self, method: &Method, answer: &Answer) -> Verdict {
+        method.judge(answer)
+    }
+
+    /// Asks the provider whether `credential` works: the descriptor's check, authorised, sent, judged.
+    ///
+    /// Redirects are followed inside the credential's origins, each hop authorised anew. Nothing is repeated:
+    /// retries wrap this.
+    async fn validate(&self, credential: &Credential, transport: &dyn Transport) -> Verdict {
+        let mut request = match credential.check_request() {
+            Ok(request) => request,
+            Err(error) => return Verdict::Unknown(Reason::new(ReasonCode::NotSent, error.to_string())),
+        };
+        for _ in 0..=MAX_HOPS {
+            let answer = match transport.send(request.clone()).await {
+                Ok(answer) => answer,
+                Err(error) => return no_answer(&error),
+            };
+            match credential.next_hop(&request, &answer) {
+                Hop::Follow(next) => request = *next,
+                Hop::Leaves => {
+                    let text = "the provider redirects to another address; the key was not sent there";
+                    return unknown(ReasonCode::RedirectLeaves, text);
+                }
+                Hop::Done => return masked(self.judge(credential.method(), &answer), credential),
+            }
+        }
+        unknown(ReasonCode::Redirect, "the provider redirects without an end")
+    }
+}
+
+fn no_answer(error: &TransportError) -> Verdict {
+    let text = error.to_string();
+    match error.kind() {
+        TransportErrorKind::Address | TransportErrorKind::Scheme => {
+            Verdict::Unknown(Reason::new(ReasonCode::NotSent, text))
+        }
+        // The provider answered, and the answer proves nothing.
+        TransportErrorKind::TooLarge | TransportErrorKind::Malformed => {
+            Verdict::Unknown(Reason::new(ReasonCode::NoProof, text))
+        }
+        _ => Verdict::Unavailable { retry_after: None, reason: Reason::new(ReasonCode::NoAnswer, text) },
+    }
+}
+
+/// An account's texts come from the provider, which may echo the key.
+fn masked(verdict: Verdict, credential: &Credential) -> Verdict {
+    let Verdict::Valid(account) = verdict else { return verdict };
+    let mask = credential.mask();
+    let text = |text: &str| mask.text(text).into_owned();
+    Verdict::Valid(crate::Account::new(text(account.id()), text(account.label())))
+}

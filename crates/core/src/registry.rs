@@ -1,0 +1,352 @@
+//! The providers that a program knows.
+
+use std::{borrow::Cow, collections::HashMap, fs, path::Path, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    Accepted, Descriptor, LoadError, Method, Provider, Refused, Registration, Submission,
+    accept::{self, Foreign},
+    problem::{Problem, suggest},
+};
+
+/// The providers that a program knows, sorted by id. Never changes once it is made.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    entries: Vec<Entry>,
+}
+
+/// A provider, and what came with it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    provider: Arc<dyn Provider>,
+    source: String,
+    fixtures: Option<Cow<'static, str>>,
+    foreign: Arc<[Foreign]>,
+}
+
+impl Entry {
+    /// The provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// Its descriptor.
+    pub fn descriptor(&self) -> &Descriptor {
+        self.provider.descriptor()
+    }
+
+    /// Where it comes from: a package's name, or a file.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The text of its `fixtures.yaml`, where there is one.
+    pub fn fixtures(&self) -> Option<&str> {
+        self.fixtures.as_deref()
+    }
+
+    /// Accepts a submission: checks all of it, and makes a credential.
+    ///
+    /// # Errors
+    /// All that is wrong with it, at once.
+    pub fn accept(&self, method: &Arc<Method>, submission: &Submission) -> Result<Accepted, Refused> {
+        accept::accept(&self.provider, method, submission, &self.foreign)
+    }
+}
+
+/// There is no provider, or no method, of this name. Lists those that there are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {what} `{name}`; {help}")]
+pub struct NotFound {
+    what: String,
+    name: String,
+    help: String,
+}
+
+impl NotFound {
+    fn new<'k>(what: impl Into<String>, name: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        // What was typed may be anything, a key among it: only what looks like an id is repeated.
+        let name =
+            crate::Id::parse(&name.to_ascii_lowercase()).map_or_else(|| "…".to_owned(), |id| id.to_string());
+        let mut help = suggest(&name, known.iter().copied());
+        if help.starts_with("did") {
+            help = format!("{help} Known here: {}", known.join(", "));
+        }
+        Self { what: what.into(), name, help }
+    }
+}
+
+/// Why [`Registry::accept`] made no credential.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// There is no such provider or method.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// The submission was refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+impl Registry {
+    /// The providers that the linker found: those whose crates some source of the program names.
+    ///
+    /// # Errors
+    /// When a descriptor is broken, or two providers have one id. Says so of all of them at once.
+    pub fn linked() -> Result<Self, LoadError> {
+        Self::from_registrations(inventory::iter::<Registration>)
+    }
+
+    /// The providers of a list.
+    ///
+    /// # Errors
+    /// As [`linked`](Self::linked).
+    pub fn from_registrations<'r>(
+        list: impl IntoIterator<Item = &'r Registration>,
+    ) -> Result<Self, LoadError> {
+        let mut loader = Loader::default();
+        for registration in list {
+            let file = format!("{}/provider.yaml", registration.package);
+            loader.load(
+                &file,
+                registration.descriptor,
+                Some(registration.fixtures.into()),
+                registration.build,
+            );
+        }
+        loader.finish()
+    }
+
+    /// The providers that descriptors alone describe, each with the file's name that errors show.
+    ///
+    /// # Errors
+    /// As [`linked`](Self::linked).
+    pub fn from_descriptors<'d>(
+        list: impl IntoIterator<Item = (&'d str, &'d str)>,
+    ) -> Result<Self, LoadError> {
+        let mut loader = Loader::default();
+        for (file, text) in list {
+            loader.load(file, text, None, Described::build);
+        }
+        loader.finish()
+    }
+
+    /// These providers, and those of a directory: each has a folder of its own, named by its id, that holds
+    /// a `provider.yaml` and perhaps a `fixtures.yaml`.
+    ///
+    /// # Errors
+    /// When the directory cannot be read, a descriptor is broken, a folder is not named by the id of its provider, or
+    /// two providers have one id.
+    pub fn with_directory(self, directory: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let directory = directory.as_ref();
+        let mut loader = Loader { entries: self.entries, problems: Vec::new() };
+        let shown = directory.display().to_string();
+        let mut folders = match fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+            Ok(folders) => folders,
+            Err(error) => {
+                let message = format!("the directory cannot be read: {}", error.kind());
+                return Err(LoadError::new(vec![Problem::of_file(&shown, message, None)]));
+            }
+        };
+        folders.sort_by_key(fs::DirEntry::file_name);
+        for folder in folders {
+            let path = folder.path().join("provider.yaml");
+            if folder.path().is_dir() && path.exists() {
+                loader.load_folder(&path);
+            }
+        }
+        loader.finish()
+    }
+
+    /// All of them, sorted by id.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// A provider by its id, or by one that it had.
+    ///
+    /// # Errors
+    /// When there is none. Lists those that there are.
+    pub fn get(&self, id: &str) -> Result<&Entry, NotFound> {
+        let formerly =
+            |entry: &&Entry| entry.descriptor().formerly().iter().any(|former| former.as_str() == id);
+        self.entries
+            .iter()
+            .find(|entry| entry.descriptor().id().as_str() == id)
+            .or_else(|| self.entries.iter().find(formerly))
+            .ok_or_else(|| {
+                NotFound::new(
+                    "provider",
+                    id,
+                    self.entries.iter().map(|entry| entry.descriptor().id().as_str()),
+                )
+            })
+    }
+
+    /// A provider and one of its methods; the first one where `method` is `None`.
+    ///
+    /// # Errors
+    /// When there is no such provider or method. Lists those that there are.
+    pub fn method(&self, provider: &str, method: Option<&str>) -> Result<(&Entry, &Arc<Method>), NotFound> {
+        let entry = self.get(provider)?;
+        let descriptor = entry.descriptor();
+        let found = match method {
+            None => descriptor.methods().first(),
+            Some(id) => descriptor.method(id),
+        };
+        let known = descriptor.methods().iter().map(|method| method.id().as_str());
+        let what = format!("method of {}", descriptor.id());
+        found
+            .map(|found| (entry, found))
+            .ok_or_else(|| NotFound::new(what, method.unwrap_or_default(), known))
+    }
+
+    /// Accepts a submission for a provider's method; for its first one where `method` is `None`.
+    ///
+    /// # Errors
+    /// When there is no such provider or method, or the submission is refused: with all its problems at once.
+    pub fn accept(
+        &self,
+        provider: &str,
+        method: Option<&str>,
+        submission: &Submission,
+    ) -> Result<Accepted, AcceptError> {
+        let (entry, method) = self.method(provider, method)?;
+        Ok(entry.accept(method, submission)?)
+    }
+}
+
+/// A provider that its descriptor describes whole.
+#[derive(Debug)]
+struct Described {
+    descriptor: Descriptor,
+}
+
+impl Described {
+    fn build(descriptor: Descriptor) -> Box<dyn Provider> {
+        Box::new(Self { descriptor })
+    }
+}
+
+#[async_trait]
+impl Provider for Described {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+#[derive(Default)]
+struct Loader {
+    entries: Vec<Entry>,
+    problems: Vec<Problem>,
+}
+
+impl Loader {
+    fn load(
+        &mut self,
+        file: &str,
+        text: &str,
+        fixtures: Option<Cow<'static, str>>,
+        build: fn(Descriptor) -> Box<dyn Provider>,
+    ) {
+        match Descriptor::parse(file, text) {
+            Ok(descriptor) => self.entries.push(Entry {
+                provider: build(descriptor).into(),
+                source: file.to_owned(),
+                fixtures,
+                foreign: Arc::default(),
+            }),
+            Err(error) => self.problems.extend(error.into_problems()),
+        }
+    }
+
+    fn load_folder(&mut self, path: &Path) {
+        let file = path.display().to_string();
+        let read = |path: &Path| {
+            let size = fs::metadata(path)?.len();
+            if size > crate::yaml::MAX_BYTES as u64 {
+                return Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge));
+            }
+            fs::read_to_string(path)
+        };
+        let text = match read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.problems.push(Problem::of_file(
+                    &file,
+                    format!("the file cannot be read: {}", error.kind()),
+                    None,
+                ));
+                return;
+            }
+        };
+        let fixtures = path.with_file_name("fixtures.yaml");
+        let fixtures = fixtures.exists().then(|| read(&fixtures)).transpose();
+        let fixtures = fixtures.unwrap_or_else(|error| {
+            self.problems.push(Problem::of_file(
+                &file,
+                format!("fixtures.yaml cannot be read: {}", error.kind()),
+                None,
+            ));
+            None
+        });
+        let before = self.entries.len();
+        self.load(&file, &text, fixtures.map(Cow::Owned), Described::build);
+        let folder =
+            path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(entry) = self.entries.get(before)
+            && entry.descriptor().id().as_str() != folder
+        {
+            let message = format!(
+                "the folder is named `{folder}`, and the provider's id is `{}`",
+                entry.descriptor().id()
+            );
+            self.problems.push(Problem::of_file(&file, message, Some("name the folder by the id".into())));
+        }
+    }
+
+    fn finish(mut self) -> Result<Registry, LoadError> {
+        self.entries.sort_by(|a, b| (a.descriptor().id(), &a.source).cmp(&(b.descriptor().id(), &b.source)));
+        let mut names: HashMap<&str, &Entry> = HashMap::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let descriptor = entry.descriptor();
+            for id in std::iter::once(descriptor.id()).chain(descriptor.formerly()) {
+                if let Some(other) = names.insert(id.as_str(), entry) {
+                    let message = format!(
+                        "the id `{id}` is taken: {} and {} both claim it",
+                        other.source, entry.source
+                    );
+                    self.problems.push(Problem::of_file(
+                        &entry.source,
+                        message,
+                        Some("an id is claimed once".into()),
+                    ));
+                }
+            }
+        }
+        if !self.problems.is_empty() {
+            self.problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+            return Err(LoadError::new(self.problems));
+        }
+        let shapes = self.entries.iter().flat_map(|entry| {
+            let descriptor = entry.descriptor();
+            let shapes = descriptor
+                .methods()
+                .iter()
+                .flat_map(|method| method.fields())
+                .filter_map(crate::Field::shape);
+            shapes.map(|shape| Foreign {
+                id: descriptor.id().clone(),
+                name: descriptor.name().to_owned(),
+                shape: shape.clone(),
+            })
+        });
+        let shapes: Arc<[Foreign]> = shapes.collect();
+        for entry in &mut self.entries {
+            entry.foreign = Arc::clone(&shapes);
+        }
+        Ok(Registry { entries: self.entries })
+    }
+}

@@ -1,0 +1,174 @@
+//! Rules over answers: what a descriptor says about what an answer means.
+
+use serde_json::Value;
+
+use crate::{
+    Answer,
+    pointer::Pointer,
+    yaml::{At, MapView, Node, Words},
+};
+
+static CONDITION: Words = Words { noun: "a condition", keys: &["exists", "one_of", "contains"] };
+
+/// Conditions that an answer meets or does not.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// Empty: any status.
+    status: Vec<Status>,
+    content_type_json: bool,
+    body: Vec<(Pointer, Condition)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Status {
+    Code(u16),
+    Class(u16),
+}
+
+#[derive(Debug)]
+enum Condition {
+    Equal(Value),
+    Exists(bool),
+    OneOf(Vec<Value>),
+    Contains(String),
+}
+
+/// An answer, with its body parsed once.
+pub(crate) struct Reading<'a> {
+    answer: &'a Answer,
+    json: Option<Value>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(answer: &'a Answer) -> Self {
+        // serde_json stops at a depth of 128, and refuses a byte order mark.
+        Self { answer, json: serde_json::from_slice(answer.body()).ok() }
+    }
+
+    pub(crate) fn answer(&self) -> &Answer {
+        self.answer
+    }
+
+    pub(crate) fn json(&self) -> Option<&Value> {
+        self.json.as_ref()
+    }
+}
+
+impl Rule {
+    /// Reads the keys of a rule out of a map that may have others.
+    pub(crate) fn read(map: &MapView<'_, '_>) -> Self {
+        Self {
+            status: map.read("status", read_status).unwrap_or_default(),
+            content_type_json: map.read("content_type", |at, node| at.word(node, &[("json", ())])).is_some(),
+            body: map.map("body", |at, name, node| {
+                let pointer = read_pointer(at, name);
+                let condition = read_condition(at, node);
+                Some((pointer?, condition?))
+            }),
+        }
+    }
+
+    /// Tells whether the rule asks for something in the body.
+    pub(crate) fn proves(&self) -> bool {
+        self.body.iter().any(|(_, condition)| !matches!(condition, Condition::Exists(false)))
+    }
+
+    /// Tells whether the rule says nothing at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.status.is_empty() && !self.content_type_json && self.body.is_empty()
+    }
+
+    pub(crate) fn holds(&self, reading: &Reading<'_>) -> bool {
+        let code = reading.answer.status().as_u16();
+        (self.status.is_empty() || self.status.iter().any(|status| status.holds(code)))
+            && (!self.content_type_json || reading.answer.says_json())
+            && (self.body.is_empty()
+                || reading.json().is_some_and(|json| {
+                    self.body.iter().all(|(pointer, condition)| condition.holds(pointer, json))
+                }))
+    }
+}
+
+impl Status {
+    fn holds(self, code: u16) -> bool {
+        match self {
+            Self::Code(expected) => code == expected,
+            Self::Class(class) => code / 100 == class,
+        }
+    }
+}
+
+impl Condition {
+    fn holds(&self, pointer: &Pointer, json: &Value) -> bool {
+        match self {
+            Self::Exists(expected) => pointer.any(json, &mut |_| true) == *expected,
+            Self::Equal(expected) => pointer.any(json, &mut |value| value == expected),
+            Self::OneOf(expected) => pointer.any(json, &mut |value| expected.contains(value)),
+            Self::Contains(part) => pointer.any(json, &mut |value| match value {
+                Value::String(text) => text.contains(part),
+                Value::Array(items) => {
+                    items.iter().any(|item| item.as_str().is_some_and(|text| text.contains(part)))
+                }
+                _ => false,
+            }),
+        }
+    }
+}
+
+fn read_status(at: &At<'_>, node: &Node) -> Option<Vec<Status>> {
+    let one = |at: &At<'_>, node: &Node| -> Option<Status> {
+        let status = match node {
+            Node::Int(code @ 100..=599) => u16::try_from(*code).ok().map(Status::Code),
+            Node::Text(text) => match text.as_bytes() {
+                [class @ b'1'..=b'5', b'x', b'x'] => Some(Status::Class(u16::from(class - b'0'))),
+                _ => None,
+            },
+            _ => None,
+        };
+        if status.is_none() {
+            at.fault("this is not a status", "write 401, 5xx, or a list of such".to_owned());
+        }
+        status
+    };
+    match node {
+        Node::List(items) => {
+            Some(items.iter().enumerate().filter_map(|(index, item)| one(&at.item(index), item)).collect())
+        }
+        node => one(at, node).map(|status| vec![status]),
+    }
+}
+
+/// A pointer in a key.
+pub(crate) fn read_pointer(at: &At<'_>, text: &str) -> Option<Pointer> {
+    Pointer::parse(text).map_err(|message| at.key_fault(message, None)).ok()
+}
+
+fn read_condition(at: &At<'_>, node: &Node) -> Option<Condition> {
+    let Node::Map(entries) = node else { return Some(Condition::Equal(json(node))) };
+    let map = MapView::open(node, at, &CONDITION);
+    if entries.len() != 1 {
+        at.fault("a condition says one thing", "`exists`, `one_of` or `contains`".to_owned());
+        return None;
+    }
+    map.read("exists", |at, node| at.flag(node).map(Condition::Exists))
+        .or_else(|| {
+            map.read("one_of", |at, node| Some(Condition::OneOf(at.list(node).iter().map(json).collect())))
+        })
+        .or_else(|| {
+            map.read("contains", |at, node| at.text(node).map(|text| Condition::Contains(text.into())))
+        })
+}
+
+fn json(node: &Node) -> Value {
+    match node {
+        Node::Null => Value::Null,
+        Node::Bool(value) => Value::Bool(*value),
+        Node::Int(value) => Value::from(*value),
+        Node::Float(value) => Value::from(*value),
+        Node::Text(value) => Value::String(value.clone()),
+        Node::List(items) => Value::Array(items.iter().map(json).collect()),
+        Node::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), json(value))).collect())
+        }
+    }
+}
