@@ -1,0 +1,3 @@
+//! The conformance suite, and nothing else.
+
+keyway_testkit::conformance!(keyway_rootly::REGISTRATION);
