@@ -1,4 +1,5 @@
 //! The stand-ins over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use keyway_core::{Origin, Registry};
 use keyway_sandbox::{Sandbox, SandboxError};

@@ -1,5 +1,7 @@
 //! HTTP requests as fixtures write them: a line, headers, and a body.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
@@ -32,14 +34,10 @@ impl Message {
     }
 
     /// Puts values in.
-    pub(crate) fn fill<'v>(
-        &self,
-        values: impl IntoIterator<Item = (&'v String, &'v String)> + Clone,
-    ) -> Self {
+    pub(crate) fn fill(&self, values: &BTreeMap<String, String>) -> Self {
         let fill = |text: &str| {
             values
-                .clone()
-                .into_iter()
+                .iter()
                 .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
         };
         Self {

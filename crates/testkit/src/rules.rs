@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
-use keyway_core::{BodyAccess, Credential, Verdict};
+use keyway_core::{BodyAccess, Credential, Field, Verdict};
 
 use crate::{Player, Subject, message::Message, player::now};
 
@@ -64,7 +64,7 @@ pub fn docs_and_guide_help_a_person(subject: &Subject) {
 /// Every method has a secret, and the fixtures speak of each.
 pub fn secrets_are_flagged(subject: &Subject) {
     for method in subject.descriptor().methods() {
-        assert!(method.fields().iter().any(|field| field.is_secret()), "`{}` asks for a secret", method.id());
+        assert!(method.fields().iter().any(Field::is_secret), "`{}` asks for a secret", method.id());
     }
     let secret: Vec<&str> = subject
         .method()

@@ -1,0 +1,332 @@
+//! The transport: one request, sent once, to a checked address.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use keyway_core::{Answer, Transport, TransportError, TransportErrorKind};
+use reqwest::{Certificate, NoProxy, Proxy};
+use url::Url;
+
+use crate::{
+    Error,
+    failure::kind_of,
+    guard::Permit,
+    harden::guarded,
+    head,
+    resolver::{CheckedResolver, LookUp},
+};
+
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+const CHECK_LIMIT: usize = 1024 * 1024;
+const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A [`Transport`] over reqwest, with every guard that a request with somebody's key in it needs.
+///
+/// - https only, to public addresses only; the address that was checked is the one that is dialled.
+/// - No redirect is followed, nothing is repeated, no `Referer`, no cookie, no proxy of the environment.
+/// - Beside the framing and `host`, `user-agent`, `accept` and `accept-encoding: identity` are added to a request that
+///   has none, and nothing else.
+/// - Time and size are bounded; answers are not decoded.
+/// - An error names the host and nothing more.
+///
+/// Clones share their connections.
+#[derive(Clone)]
+pub struct HttpTransport {
+    client: reqwest::Client,
+    permit: Permit,
+    timeout: Duration,
+    limit: usize,
+}
+
+impl HttpTransport {
+    /// Starts a transport with the defaults, which suit an application: see the builder's methods.
+    pub fn builder() -> HttpTransportBuilder {
+        HttpTransportBuilder {
+            permit: Permit::default(),
+            connect_timeout: Duration::from_secs(5),
+            read_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(30),
+            limit: 16 * CHECK_LIMIT,
+            proxy: None,
+            certificates: Vec::new(),
+            look_up: None,
+        }
+    }
+
+    /// The same transport with the bounds of a check, where a person waits: 15 seconds and 1 MiB, or less.
+    #[must_use]
+    pub fn for_checks(&self) -> Self {
+        Self { timeout: self.timeout.min(CHECK_TIMEOUT), limit: self.limit.min(CHECK_LIMIT), ..self.clone() }
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Answer, TransportErrorKind> {
+        let url = self.permit.url_of(request.uri())?;
+        let (mut parts, body) = request.into_parts();
+        head::strip(&mut parts.headers);
+        let expects_body = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
+        let mut outgoing = reqwest::Request::new(parts.method, url);
+        *outgoing.headers_mut() = parts.headers;
+        if !body.is_empty() {
+            *outgoing.body_mut() = Some(body.into());
+        } else if expects_body {
+            // RFC 9110, 8.6: without it some servers answer 411, others wait for a body.
+            outgoing.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        let mut incoming = self.client.execute(outgoing).await.map_err(|error| kind_of(&error))?;
+        if incoming.status().is_informational() {
+            // 101: nobody asked for another protocol.
+            return Err(TransportErrorKind::Malformed);
+        }
+        let body = self.read(&mut incoming).await?;
+        let headers = std::mem::take(incoming.headers_mut());
+        Ok(Answer::new(incoming.status(), headers, body, SystemTime::now()))
+    }
+
+    async fn read(&self, incoming: &mut reqwest::Response) -> Result<Bytes, TransportErrorKind> {
+        let declared = incoming.content_length().unwrap_or(0);
+        if declared > self.limit as u64 {
+            return Err(TransportErrorKind::TooLarge);
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = incoming.chunk().await.map_err(|error| kind_of(&error))? {
+            if chunk.len() > self.limit - body.len() {
+                return Err(TransportErrorKind::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: Request<Bytes>) -> Result<Answer, TransportError> {
+        let host: Box<str> = request.uri().host().unwrap_or_default().into();
+        // Around everything, from the look-up of the name to the last byte.
+        tokio::time::timeout(self.timeout, self.exchange(request))
+            .await
+            .unwrap_or(Err(TransportErrorKind::Timeout))
+            .map_err(|kind| TransportError::new(kind, host))
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport")
+            .field("permit", &self.permit)
+            .field("timeout", &self.timeout)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets an [`HttpTransport`] up.
+#[must_use]
+pub struct HttpTransportBuilder {
+    permit: Permit,
+    connect_timeout: Duration,
+    read_timeout: Duration,
+    timeout: Duration,
+    limit: usize,
+    proxy: Option<Box<str>>,
+    certificates: Vec<Box<[u8]>>,
+    look_up: Option<LookUp>,
+}
+
+impl HttpTransportBuilder {
+    /// The time for a connection to come about: name, TCP and TLS. 5 seconds.
+    pub fn connect_timeout(self, time: Duration) -> Self {
+        Self { connect_timeout: time, ..self }
+    }
+
+    /// The time between two reads of an answer. 10 seconds.
+    pub fn read_timeout(self, time: Duration) -> Self {
+        Self { read_timeout: time, ..self }
+    }
+
+    /// The time for a whole exchange. 30 seconds.
+    pub fn timeout(self, time: Duration) -> Self {
+        Self { timeout: time, ..self }
+    }
+
+    /// The largest body of an answer, in bytes. 16 MiB.
+    pub fn limit(self, bytes: usize) -> Self {
+        Self { limit: bytes, ..self }
+    }
+
+    /// Allows the machine itself, with TLS or without: `127.0.0.0/8`, `::1`, `localhost` and the names below it. For
+    /// tests and the sandbox. Another name that resolves there is still refused, and so is every other private address.
+    pub fn allow_loopback(mut self) -> Self {
+        self.permit.loopback = true;
+        self
+    }
+
+    /// Sends everything through a proxy, given as an `http` or `https` URL; loopback is asked directly.
+    ///
+    /// # Security
+    /// The proxy looks names up, so it has to refuse private addresses. Addresses that are written out are still checked
+    /// here.
+    pub fn proxy(self, url: &str) -> Self {
+        Self { proxy: Some(url.into()), ..self }
+    }
+
+    /// Trusts the certificates of a PEM file too, for a service behind a private authority.
+    pub fn add_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.certificates.push(pem.into().into());
+        self
+    }
+
+    /// Makes the transport.
+    ///
+    /// Where the system has no certificates, those of Mozilla's list, as compiled in, are trusted.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the proxy or a certificate cannot be read.
+    pub fn build(mut self) -> Result<HttpTransport, Error> {
+        let own = self.own_certificates()?;
+        let proxy = self.explicit_proxy()?;
+        let resolver = match self.look_up.take() {
+            Some(look_up) => CheckedResolver::over(self.permit.clone(), look_up),
+            None => CheckedResolver::new(self.permit.clone()),
+        };
+        let builder = || {
+            guarded(empty(), resolver.clone(), proxy.clone())
+                .user_agent(concat!("keyway/", env!("CARGO_PKG_VERSION")))
+                .default_headers(HeaderMap::from_iter([(header::ACCEPT_ENCODING, IDENTITY)]))
+                .connect_timeout(self.connect_timeout)
+                .read_timeout(self.read_timeout)
+        };
+        // A client cannot be built without a certificate to trust. Own ones come second: they would hide that the
+        // system has none.
+        let client = match builder().build() {
+            Ok(client) if own.is_empty() => Ok(client),
+            Ok(_) => builder().tls_certs_merge(own).build(),
+            Err(_) => builder().tls_certs_only(compiled_in()?.into_iter().chain(own)).build(),
+        };
+        let client = client.map_err(|_| Error::Setup("the TLS library refuses a certificate"))?;
+        Ok(HttpTransport { client, permit: self.permit, timeout: self.timeout, limit: self.limit })
+    }
+
+    fn own_certificates(&self) -> Result<Vec<Certificate>, Error> {
+        let problem = Error::Setup("a root certificate is not PEM");
+        let mut certificates = Vec::new();
+        for pem in &self.certificates {
+            match Certificate::from_pem_bundle(pem) {
+                Ok(found) if !found.is_empty() => certificates.extend(found),
+                _ => return Err(problem),
+            }
+        }
+        Ok(certificates)
+    }
+
+    fn explicit_proxy(&mut self) -> Result<Option<Proxy>, Error> {
+        let problem = || Error::Setup("the proxy is not an http or https URL");
+        let Some(proxy) = self.proxy.take() else { return Ok(None) };
+        let url = Url::parse(&proxy)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or_else(problem)?;
+        self.permit.proxy = url.host_str().map(Into::into);
+        let direct = NoProxy::from_string("localhost,127.0.0.0/8,::1");
+        Ok(Some(Proxy::all(url).map_err(|_| problem())?.no_proxy(direct)))
+    }
+}
+
+impl fmt::Debug for HttpTransportBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the proxy, whose URL may hold a password.
+        f.debug_struct("HttpTransportBuilder")
+            .field("permit", &self.permit)
+            .field("timeout", &self.timeout)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one client factory")]
+fn empty() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+}
+
+fn compiled_in() -> Result<Vec<Certificate>, Error> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|certificate| Certificate::from_der(certificate))
+        .collect::<Result<_, _>>()
+        .map_err(|_| Error::Setup("the certificates compiled in cannot be read"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::IpAddr, sync::Arc};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A transport for which every name has these addresses.
+    fn resolving(addresses: &'static [&str]) -> HttpTransport {
+        let look_up: LookUp = Arc::new(move |_| {
+            let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().unwrap()).collect();
+            Box::pin(async move { Ok(addresses) })
+        });
+        HttpTransportBuilder { look_up: Some(look_up), ..HttpTransport::builder().allow_loopback() }
+            .build()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn names_of_private_addresses_are_refused_and_nothing_is_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for addresses in [
+            &["127.0.0.1"] as &[&str],
+            &["192.0.2.1", "127.0.0.1"],
+            &["127.0.0.1", "8.8.8.8"],
+            &["10.0.0.1"],
+            &["::ffff:127.0.0.1"],
+            &["169.254.169.254"],
+        ] {
+            let request =
+                Request::get(format!("https://rebind.example.com:{port}/")).body(Bytes::new()).unwrap();
+            let error = resolving(addresses).send(request).await.unwrap_err();
+            assert_eq!(
+                error,
+                TransportError::new(TransportErrorKind::Address, "rebind.example.com"),
+                "{addresses:?}"
+            );
+        }
+        let dialled = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(dialled.is_err(), "somebody dialled");
+    }
+
+    #[tokio::test]
+    async fn names_without_an_address() {
+        let request = Request::get("https://nowhere.example.com/").body(Bytes::new()).unwrap();
+        let error = resolving(&[]).send(request).await.unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::Dns);
+    }
+
+    #[test]
+    fn set_up() {
+        let build = |builder: HttpTransportBuilder| builder.build().map_err(|error| error.to_string());
+        for pem in ["", "no PEM", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
+            let error = build(HttpTransport::builder().add_root_certificate(pem)).unwrap_err();
+            assert_eq!(error, "the HTTP client could not be set up: a root certificate is not PEM");
+        }
+        for proxy in ["", "proxy.internal:3128", "socks5://proxy.internal", "http://", "/"] {
+            let error = build(HttpTransport::builder().proxy(proxy)).unwrap_err();
+            assert_eq!(
+                error, "the HTTP client could not be set up: the proxy is not an http or https URL",
+                "{proxy}"
+            );
+        }
+        let transport = build(HttpTransport::builder().proxy("http://u:canary@proxy.internal:3128")).unwrap();
+        assert!(!format!("{transport:?}").contains("canary"));
+    }
+}

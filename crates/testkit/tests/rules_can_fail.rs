@@ -1,0 +1,246 @@
+//! Every rule of the suite fails for a provider that breaks it: a suite that cannot fail proves nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use keyway_core::{Credential, Descriptor, Draft, Error, Provider, Registration, Secret};
+use keyway_testkit::{Subject, rules};
+
+/// The smallest whole provider. It is what CONTRIBUTING.md starts from, so it stays small.
+const DESCRIPTOR: &str = r#"
+version: 1
+id: acme
+name: Acme
+summary: Rockets.
+links: { docs: "https://docs.acme.example/api", keys: "https://acme.example/keys" }
+seen_live: never
+api: { origin: "https://api.acme.example" }
+methods:
+  api_key:
+    label: API key
+    guide: [Open **Settings**., Copy the key.]
+    fields:
+      api_key: { label: API key, help: From the settings., step: 2, shape: { prefix: acme_ } }
+    authorize: { headers: { x-api-key: "{api_key}" } }
+    check:
+      request: GET /me
+      valid: { status: 200, body: { /id: { exists: true } } }
+      account: { id: /id, label: ["{/name}"] }
+"#;
+
+const FIXTURES: &str = r#"
+version: 1
+secrets: { api_key: [header x-api-key] }
+request: |
+  GET https://api.acme.example/me
+  accept-encoding: identity
+  x-api-key: {api_key}
+checks:
+  - { name: good, values: { api_key: acme_made_up_good }, answer: { status: 200, body: { id: 7, name: Ada } }, verdict: valid, account: { id: "7", label: Ada }, source: docs }
+  - { name: revoked, values: { api_key: acme_made_up_revoked }, answer: { status: 401 }, verdict: invalid, source: docs }
+  - { name: forbidden, values: { api_key: acme_made_up_forbidden }, answer: { status: 403 }, verdict: forbidden, source: inferred }
+  - { name: not found, values: { api_key: acme_made_up_404 }, answer: { status: 404 }, verdict: unknown, source: inferred }
+  - { name: limited, values: { api_key: acme_made_up_429 }, answer: { status: 429, headers: { retry-after: "30" } }, verdict: rate_limited, retry_after: 30, source: inferred }
+  - { name: broken, values: { api_key: acme_made_up_500 }, answer: { status: 500 }, verdict: unavailable, source: inferred }
+  - { name: page, values: { api_key: acme_made_up_page }, answer: { status: 200, headers: { content-type: text/html }, body: <html> }, verdict: unknown, source: inferred }
+  - { name: silence, values: { api_key: acme_made_up_silence }, verdict: unavailable, source: inferred }
+calls:
+  - name: list the rockets
+    send: |
+      GET /rockets?key=x
+    arrives: |
+      GET https://api.acme.example/rockets?key=x
+      x-api-key: {api_key}
+    answer: { status: 200, body: [] }
+    source: docs
+"#;
+
+const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
+
+type Rule = fn(&Subject);
+
+const RULES: [(&str, Rule); 15] = [
+    ("id_package_and_folder_are_one_name", rules::id_package_and_folder_are_one_name),
+    ("docs_and_guide_help_a_person", rules::docs_and_guide_help_a_person),
+    ("secrets_are_flagged", rules::secrets_are_flagged),
+    ("logo_is_small_and_inert", rules::logo_is_small_and_inert),
+    ("fixtures_cover_every_kind_of_answer", rules::fixtures_cover_every_kind_of_answer),
+    ("every_key_of_the_fixtures_is_accepted", rules::every_key_of_the_fixtures_is_accepted),
+    ("good_keys_fit_their_shape", rules::good_keys_fit_their_shape),
+    ("the_check_sends_what_the_fixtures_say", rules::the_check_sends_what_the_fixtures_say),
+    ("every_fixture_has_its_verdict", rules::every_fixture_has_its_verdict),
+    ("calls_arrive_as_the_fixtures_say", rules::calls_arrive_as_the_fixtures_say),
+    (
+        "secrets_go_where_the_fixtures_say_and_nowhere_else",
+        rules::secrets_go_where_the_fixtures_say_and_nowhere_else,
+    ),
+    ("foreign_origins_are_refused", rules::foreign_origins_are_refused),
+    ("refused_requests_are_as_they_were", rules::refused_requests_are_as_they_were),
+    (
+        "what_the_caller_sent_in_place_of_the_key_is_replaced",
+        rules::what_the_caller_sent_in_place_of_the_key_is_replaced,
+    ),
+    ("nothing_shows_a_secret", rules::nothing_shows_a_secret),
+];
+
+#[derive(Debug)]
+struct Plain {
+    descriptor: Descriptor,
+}
+
+impl Provider for Plain {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+/// Places the key a second time, where no fixture says so.
+#[derive(Debug)]
+struct Talkative {
+    descriptor: Descriptor,
+}
+
+impl Provider for Talkative {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn authorize(&self, credential: &Credential, draft: &mut Draft<'_>) -> Result<(), Error> {
+        draft.place(credential)?;
+        let twin = Secret::new(credential.secret("api_key")?.expose());
+        draft.header(http::HeaderName::from_static("x-debug"), &twin)
+    }
+}
+
+/// Shows a key in its `Debug`.
+struct Leaky {
+    descriptor: Descriptor,
+}
+
+impl std::fmt::Debug for Leaky {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("acme_made_up_good")
+    }
+}
+
+impl Provider for Leaky {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+}
+
+fn registration(descriptor: &str, fixtures: &str) -> Registration {
+    Registration {
+        package: "keyway-acme",
+        // A registration is constant data; a test's may as well live until the end.
+        descriptor: descriptor.to_owned().leak(),
+        fixtures: fixtures.to_owned().leak(),
+        logo: LOGO,
+        build: |descriptor| Box::new(Plain { descriptor }),
+    }
+}
+
+#[test]
+fn the_smallest_provider_passes() {
+    for (_, rule) in RULES {
+        rule(&Subject::new(registration(DESCRIPTOR, FIXTURES), "/somewhere/acme"));
+    }
+    assert_eq!(RULES.map(|(name, _)| name).as_slice(), rules::NAMES);
+}
+
+#[track_caller]
+fn breaks(rule: &str, registration: Registration, folder: &str) {
+    let (_, run) = RULES.iter().find(|(name, _)| *name == rule).expect("a rule of this name");
+    let subject = Subject::new(registration, folder);
+    let caught = catch_unwind(AssertUnwindSafe(|| run(&subject)));
+    assert!(caught.is_err(), "`{rule}` holds for a provider that breaks it");
+}
+
+#[test]
+fn a_provider_that_breaks_a_rule_fails_it() {
+    let text = |descriptor: (&str, &str), fixtures: (&str, &str)| {
+        assert!(
+            DESCRIPTOR.contains(descriptor.0) && FIXTURES.contains(fixtures.0),
+            "{descriptor:?} {fixtures:?}"
+        );
+        registration(
+            &DESCRIPTOR.replace(descriptor.0, descriptor.1),
+            &FIXTURES.replace(fixtures.0, fixtures.1),
+        )
+    };
+    let same = ("acme", "acme");
+    breaks("id_package_and_folder_are_one_name", text(same, same), "/somewhere/acne");
+    breaks("docs_and_guide_help_a_person", text((", keys: \"https://acme.example/keys\"", ""), same), "acme");
+    breaks("docs_and_guide_help_a_person", text(("step: 2, ", ""), same), "acme");
+    breaks("secrets_are_flagged", text(same, ("{ api_key: [header x-api-key] }", "{}")), "acme");
+    let not_secret = ("label: API key, help", "secret: false, reason: none, label: API key, help");
+    let not_secret = DESCRIPTOR.replace(not_secret.0, not_secret.1);
+    breaks("secrets_are_flagged", registration(&not_secret, FIXTURES), "acme");
+    for logo in ["<svg><script/></svg>", "<svg><a href=''/></svg>", "<svg onload='x'/>", "<html>"] {
+        breaks(
+            "logo_is_small_and_inert",
+            Registration { logo, ..registration(DESCRIPTOR, FIXTURES) },
+            "acme",
+        );
+    }
+    for status in ["status: 401", "status: 403", "status: 404", "status: 429", "status: 500"] {
+        breaks("fixtures_cover_every_kind_of_answer", text(same, (status, "status: 402")), "acme");
+    }
+    breaks("fixtures_cover_every_kind_of_answer", text(same, ("text/html", "text/plain")), "acme");
+    breaks(
+        "fixtures_cover_every_kind_of_answer",
+        text(same, ("acme_made_up_404", "acme_made_up_429")),
+        "acme",
+    );
+    breaks("fixtures_cover_every_kind_of_answer", text(same, ("source: docs", "source: inferred")), "acme");
+    breaks(
+        "every_key_of_the_fixtures_is_accepted",
+        text(same, ("acme_made_up_404", "acme made up 404")),
+        "acme",
+    );
+    breaks("good_keys_fit_their_shape", text(same, ("acme_made_up_good", "odd_made_up_good")), "acme");
+    breaks("the_check_sends_what_the_fixtures_say", text(("x-api-key", "x-other-key"), same), "acme");
+    breaks("the_check_sends_what_the_fixtures_say", text(("GET /me", "GET /you"), same), "acme");
+    breaks(
+        "every_fixture_has_its_verdict",
+        text(("/id: { exists: true }", "/no: { exists: true }"), same),
+        "acme",
+    );
+    breaks("every_fixture_has_its_verdict", text(same, ("label: Ada", "label: Eve")), "acme");
+    breaks("every_fixture_has_its_verdict", text(same, ("retry_after: 30", "retry_after: 31")), "acme");
+    breaks("calls_arrive_as_the_fixtures_say", text(("https://api.", "https://ipa."), same), "acme");
+    let strips = ("\"https://api.acme.example\"", "\"https://api.acme.example\", strip: { query: [key] }");
+    breaks("calls_arrive_as_the_fixtures_say", text(strips, same), "acme");
+    let twice = Registration {
+        build: |descriptor| Box::new(Talkative { descriptor }),
+        ..registration(DESCRIPTOR, FIXTURES)
+    };
+    breaks("secrets_go_where_the_fixtures_say_and_nowhere_else", twice, "acme");
+    breaks("calls_arrive_as_the_fixtures_say", twice, "acme");
+    breaks("the_check_sends_what_the_fixtures_say", twice, "acme");
+    let leaky = Registration {
+        build: |descriptor| Box::new(Leaky { descriptor }),
+        ..registration(DESCRIPTOR, FIXTURES)
+    };
+    breaks("nothing_shows_a_secret", leaky, "acme");
+    // `foreign_origins_are_refused`, `refused_requests_are_as_they_were` and
+    // `what_the_caller_sent_in_place_of_the_key_is_replaced` hold whatever an adapter does: core sees to it, and core's
+    // own tests break them.
+}
+
+#[test]
+fn fixtures_that_cannot_be_read_say_where() {
+    for (text, expected) in [
+        ("version: 2\nsecrets: {}\nrequest: GET /\nchecks: []\n", "version"),
+        ("version: 1\nsecrets: {}\nrequest: GET\nchecks: []\n", "METHOD target"),
+        ("version: 1\nsecrets: {}\nrequest: GET /\nchecks: []\ncheks: []\n", "line 5"),
+        (&FIXTURES.replace("verdict: valid", "verdict: good"), "the check `good`: `good` is not a verdict"),
+        (
+            &FIXTURES.replace("verdict: invalid", "verdict: valid"),
+            "the check `revoked`: a valid key has an `account`",
+        ),
+        (&FIXTURES.replace("status: 404", "status: 4040"), "the check `not found`"),
+    ] {
+        let error = keyway_testkit::Fixtures::parse("acme/fixtures.yaml", text).expect_err(text).to_string();
+        assert!(error.starts_with("acme/fixtures.yaml: ") && error.contains(expected), "{error}");
+    }
+}
