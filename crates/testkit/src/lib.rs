@@ -15,7 +15,7 @@ pub use subject::Subject;
 ///
 /// It belongs in `tests/conformance.rs`, and is the only line there:
 ///
-/// ```ignore
+/// ```text
 /// keyway_testkit::conformance!(keyway_rally::REGISTRATION);
 /// ```
 #[macro_export]

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
-/// A request as a fixture writes it. `{field}` stands for a value of the key in use.
+/// A request as a fixture writes it. `{field}` stands for a value of the key in use, and `base64(…)` for what HTTP Basic
+/// makes of the text between the brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) method: Method,
@@ -36,9 +38,10 @@ impl Message {
     /// Puts values in.
     pub(crate) fn fill(&self, values: &BTreeMap<String, String>) -> Self {
         let fill = |text: &str| {
-            values
+            let filled = values
                 .iter()
-                .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+                .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
+            encode(&filled)
         };
         Self {
             method: self.method.clone(),
@@ -72,6 +75,13 @@ impl Message {
         }
         lines.join("\n")
     }
+}
+
+/// Puts Base64 in the place of `base64(…)`.
+fn encode(text: &str) -> String {
+    let Some((before, rest)) = text.split_once("base64(") else { return text.to_owned() };
+    let (plain, after) = rest.split_once(')').unwrap_or((rest, ""));
+    format!("{before}{}{after}", STANDARD.encode(plain))
 }
 
 impl From<&Request<Bytes>> for Message {

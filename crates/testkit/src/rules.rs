@@ -3,6 +3,7 @@
 //! Cases follow what a descriptor and its fixtures declare, never a provider's name.
 #![expect(clippy::missing_panics_doc, reason = "a rule is a test: it panics when it does not hold")]
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
 use keyway_core::{BodyAccess, Credential, Field, Verdict};
@@ -250,7 +251,9 @@ fn whereabouts(request: &Request<Bytes>, value: &str) -> Vec<String> {
             }
         } else if contains(header.as_bytes(), value) {
             places.push(format!("header {name}"));
-        } else if header.as_bytes().starts_with(b"Basic ") {
+        } else if let Some(pair) = header.as_bytes().strip_prefix(b"Basic ")
+            && contains(&STANDARD.decode(pair).unwrap_or_default(), value)
+        {
             places.push(format!("basic {name}"));
         }
     }

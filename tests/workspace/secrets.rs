@@ -1,0 +1,35 @@
+//! Where secret values are looked at.
+
+use std::path::PathBuf;
+
+use crate::{files, root};
+
+/// The files that may call `expose()`, and why. A file that is added here is read by somebody who asks where the value
+/// goes from there.
+const EXPOSING: [(&str, &str); 5] = [
+    ("crates/core/src/accept.rs", "checks and renders what was submitted"),
+    ("crates/core/src/credential.rs", "renders header values at acceptance"),
+    ("crates/core/src/draft.rs", "places values in queries and cookies"),
+    ("crates/core/src/mask.rs", "looks for values in order to hide them"),
+    ("crates/core/src/secret.rs", "defines it"),
+];
+
+#[test]
+fn secrets_are_exposed_in_listed_files_alone() {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for folder in ["crates", "providers"] {
+        files(&root().join(folder), "rs", &mut found);
+    }
+    let mut exposing: Vec<String> = found
+        .iter()
+        .filter(|path| !path.components().any(|part| part.as_os_str() == "tests"))
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.contains(".expose()") || text.contains("fn expose") || text.contains("expose_secret")
+        })
+        .map(|path| path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/"))
+        .collect();
+    exposing.sort();
+    let listed: Vec<&str> = EXPOSING.iter().map(|(path, _)| *path).collect();
+    assert_eq!(exposing, listed, "the files that expose secrets, and the list of those that may");
+}
