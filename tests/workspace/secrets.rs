@@ -6,7 +6,8 @@ use crate::{files, root};
 
 /// The files that may call `expose()`, and why. A file that is added here is read by somebody who asks where the value
 /// goes from there.
-const EXPOSING: [(&str, &str); 5] = [
+const EXPOSING: [(&str, &str); 6] = [
+    ("crates/cli/src/ask.rs", "hands what a person typed to core"),
     ("crates/core/src/accept.rs", "checks and renders what was submitted"),
     ("crates/core/src/credential.rs", "renders header values at acceptance"),
     ("crates/core/src/draft.rs", "places values in queries and cookies"),

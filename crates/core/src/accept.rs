@@ -70,7 +70,7 @@ pub enum Code {
     Invisible,
     /// White space inside a value that has none.
     WhiteSpace,
-    /// A character outside visible ASCII, where nothing else can be sent.
+    /// A character that cannot be sent where the value belongs: nearly always one outside visible ASCII.
     NotAscii,
     /// Not a host, or not one part of a host's name.
     Host,
@@ -88,7 +88,7 @@ pub enum Code {
     OtherProvider,
     /// A mask instead of the value.
     Masked,
-    /// A whole command instead of the value.
+    /// A whole command or header line instead of the value.
     Command,
     /// Warning: the value does not look as usual.
     Shape,
@@ -121,6 +121,9 @@ impl Code {
     }
 }
 
+/// The field of a problem that belongs to none that can be shown.
+pub(crate) const UNNAMED: &str = "(unnamed)";
+
 /// What a provider's keys look like, for the forms of the others.
 #[derive(Debug)]
 pub(crate) struct Foreign {
@@ -139,6 +142,13 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn refuse(&mut self, field: &str, code: Code, message: impl Into<String>) {
         self.problems.push(FieldProblem { field: field.into(), code, message: message.into() });
+    }
+
+    /// Refuses, unless the same has been said.
+    fn refuse_once(&mut self, field: &str, code: Code, message: impl Into<String>) {
+        if !self.problems.iter().any(|problem| problem.field == field && problem.code == code) {
+            self.refuse(field, code, message);
+        }
     }
 
     pub(crate) fn warn(&mut self, field: &str, code: Code, message: impl Into<String>) {
@@ -162,6 +172,16 @@ impl Value {
     }
 }
 
+/// Why a field would refuse a value of its own descriptor, if it would.
+pub(crate) fn refusal(field: &Field, value: &str) -> Option<String> {
+    let mut findings = Findings::default();
+    if value::trim(value, field.strip()) != value {
+        return Some("it would be trimmed or stripped".to_owned());
+    }
+    value::check(field, value, &[], &mut findings);
+    findings.problems.pop().map(|problem| problem.message)
+}
+
 /// Checks a submission against a method, reporting all that is wrong with it.
 pub(crate) fn accept(
     provider: &Arc<dyn Provider>,
@@ -176,7 +196,7 @@ pub(crate) fn accept(
             None => unknown(method, name, &mut findings),
             Some(index) if given[index].is_some() => {
                 let id = method.fields()[index].id().as_str();
-                findings.refuse(id, Code::Duplicate, "this field stands twice; give it once");
+                findings.refuse_once(id, Code::Duplicate, "this field stands twice; give it once");
             }
             Some(index) => given[index] = Some(raw),
         }
@@ -203,13 +223,13 @@ fn unknown(method: &Method, name: &str, findings: &mut Findings) {
     let known = || method.fields().iter().map(|field| field.id().as_str());
     // A name that is no id may be anything, a key pasted into the wrong place among it: it is not repeated.
     match Id::parse(name) {
-        Some(id) => findings.refuse(
+        Some(id) => findings.refuse_once(
             id.as_str(),
             Code::UnknownField,
             format!("there is no such field; {}", suggest(name, known())),
         ),
-        None => findings.refuse(
-            "(unnamed)",
+        None => findings.refuse_once(
+            UNNAMED,
             Code::UnknownField,
             format!("a field has a name that no field can have; {}", suggest("", known())),
         ),
@@ -235,6 +255,14 @@ fn accept_field(
         }
         Some(Raw::Text(text)) => value::trim(text.expose(), field.strip()),
         None => "",
+    };
+    // A form sends the lines of a text area with CR LF, whatever was typed.
+    let lines: String;
+    let text = if field.is_multiline() && text.contains("\r\n") {
+        lines = text.replace("\r\n", "\n");
+        &lines
+    } else {
+        text
     };
     if text.is_empty() {
         if let Some(default) = field.default_value() {

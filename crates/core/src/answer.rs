@@ -61,7 +61,8 @@ impl Answer {
         self.headers
             .get_all(header::CONTENT_ENCODING)
             .iter()
-            .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
+            .map(|value| value.as_bytes().trim_ascii())
+            .any(|value| !value.is_empty() && !value.eq_ignore_ascii_case(b"identity"))
     }
 
     /// Tells whether the content type is JSON: `application/json`, or a type with the suffix `+json`.

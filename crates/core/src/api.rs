@@ -1,10 +1,10 @@
 //! What holds for every request to a provider, whatever the method.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, header};
 
 use crate::{
     rate::RateHeaders,
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, MapView, Node, Part, Words},
 };
 
 static API: Words = Words {
@@ -99,24 +99,28 @@ impl Api {
             content_type: media_type.map(ContentType::Always).or(content_type.map(ContentType::Default)),
             companions: map.map("headers", |at, name, node| {
                 let name = placeable_header(at, name);
-                Some((name?, header_value(at, at.text(node)?)?))
+                if name.as_ref() == Some(&header::AUTHORIZATION) {
+                    let help = "a credential is placed by a method, under `authorize`".to_owned();
+                    at.key_fault("`authorization` is no companion", help);
+                }
+                Some((name?, header_value(at, at.line(node)?)?))
             }),
             keep_cookies: map
                 .read("cookies", |at, node| at.word(node, &[("never", false), ("keep", true)]))
                 .unwrap_or(false),
-            strip_headers: strip
-                .as_ref()
-                .map_or_else(Vec::new, |map| map.list("headers", |at, node| header_name(at, at.text(node)?))),
+            strip_headers: strip.as_ref().map_or_else(Vec::new, |map| {
+                map.list("headers", |at, node| header_name(at, Part::Value, at.line(node)?))
+            }),
             strip_query: strip
                 .as_ref()
-                .map_or_else(Vec::new, |map| map.list("query", |at, node| at.text(node).map(str::to_owned))),
-            rate: map.read("rate_limit", RateHeaders::read).unwrap_or_default(),
+                .map_or_else(Vec::new, |map| map.list("query", |at, node| at.line(node).map(str::to_owned))),
+            rate: map.read("rate_limit", |at, node| Some(RateHeaders::read(at, node))).unwrap_or_default(),
         }
     }
 }
 
 fn media_type(at: &At<'_>, node: &Node) -> Option<HeaderValue> {
-    let text = at.text(node)?;
+    let text = at.line(node)?;
     let token = |part: &str| {
         !part.is_empty()
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
@@ -129,25 +133,23 @@ fn media_type(at: &At<'_>, node: &Node) -> Option<HeaderValue> {
 }
 
 /// A header's name in a descriptor: in lower case, as HTTP/2 has it.
-pub(crate) fn header_name(at: &At<'_>, text: &str) -> Option<HeaderName> {
-    let lower = text.to_ascii_lowercase();
-    if lower != text {
-        at.key_fault("header names are written in lower case", format!("write `{lower}`"));
+pub(crate) fn header_name(at: &At<'_>, part: Part, text: &str) -> Option<HeaderName> {
+    let Ok(name) = HeaderName::try_from(text) else {
+        let help = "letters, digits and hyphens; no space, no colon".to_owned();
+        at.report(part, "this is not a header's name".to_owned(), Some(help));
+        return None;
+    };
+    if name.as_str() != text {
+        let help = format!("write `{name}`");
+        at.report(part, "header names are written in lower case".to_owned(), Some(help));
         return None;
     }
-    let name = HeaderName::try_from(text).ok();
-    if name.is_none() {
-        at.key_fault(
-            "this is not a header's name",
-            "letters, digits and hyphens; no space, no colon".to_owned(),
-        );
-    }
-    name
+    Some(name)
 }
 
 /// A header's name that a descriptor may set.
 pub(crate) fn placeable_header(at: &At<'_>, text: &str) -> Option<HeaderName> {
-    let name = header_name(at, text)?;
+    let name = header_name(at, Part::Key, text)?;
     if is_forbidden(&name) {
         let help = match text {
             "accept" | "content-type" => "say `media_type`, `accept` or `content_type` under `api`",

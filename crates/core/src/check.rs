@@ -6,13 +6,14 @@ use http::Method as HttpMethod;
 use serde_json::Value;
 
 use crate::{
-    Account, Answer, Id, Reason, ReasonCode, Verdict, VerdictKind,
+    Account, Answer, Field, Id, Reason, ReasonCode, Verdict, VerdictKind,
     pointer::Pointer,
     rate::RateHeaders,
     rule::{Reading, Rule, read_pointer},
+    target,
     template::Template,
     text,
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, MapView, Node, Part, Words},
 };
 
 static CHECK: Words = Words { noun: "a check", keys: &["request", "valid", "account", "verdicts"] };
@@ -27,8 +28,11 @@ const KINDS: &[(&str, VerdictKind)] = &[
     ("unavailable", VerdictKind::Unavailable),
     ("unknown", VerdictKind::Unknown),
 ];
-/// The longest account id and label that are believed, in characters.
-const MAX_ACCOUNT: usize = 200;
+/// The longest account id that is believed, in bytes.
+const MAX_ID: usize = 200;
+/// The longest label that is read, in characters. It is masked before it is cut to what is shown: half a key is not
+/// recognised.
+const MAX_LABEL: usize = 2000;
 
 /// The live check of a method.
 #[derive(Debug)]
@@ -51,20 +55,28 @@ impl Check {
     /// The method of a check's request: a check has no side effects.
     pub(crate) const METHOD: HttpMethod = HttpMethod::GET;
 
-    pub(crate) fn read(at: &At<'_>, node: &Node, fields: &[&Id]) -> Option<Self> {
+    pub(crate) fn read(at: &At<'_>, node: &Node, ids: &[Id], fields: &[Field]) -> Option<Self> {
         let map = MapView::open(node, at, &CHECK);
-        let path = map.need("request", |at, node| read_request(at, at.text(node)?, fields));
+        let path = map.need("request", |at, node| read_request(at, at.line(node)?, ids, fields));
         let valid = map.need("valid", |at, node| {
-            let rule = Rule::read(&MapView::open(node, at, &VALID));
-            if !rule.proves() {
+            let map = MapView::open(node, at, &VALID);
+            let rule = Rule::read(&map);
+            let all_read = match map.get("body") {
+                Some(Node::Map(entries)) => rule.has_conditions(entries.len()),
+                other => other.is_none(),
+            };
+            if all_read && !rule.proves() {
                 let help = "say under `body` what only a good key's answer holds".to_owned();
                 at.key_fault("a status alone proves nothing", help);
+            }
+            if !rule.is_of_success() {
+                at.key("status").fault("only an answer of 200 to 299 says that a key is good", None);
             }
             Some(rule)
         });
         let account = map.need("account", |at, node| {
             let map = MapView::open(node, at, &ACCOUNT);
-            let id = map.need("id", |at, node| read_pointer(at, at.text(node)?));
+            let id = map.need("id", |at, node| read_pointer(at, Part::Value, at.line(node)?));
             let label = map.need("label", |_, _| Some(())).map(|()| map.list("label", Label::read));
             Some((id?, label?))
         });
@@ -79,6 +91,11 @@ impl Check {
         });
         let (id, label) = account?;
         Some(Self { path: path?, valid: valid?, id, label, verdicts })
+    }
+
+    /// Tells whether the check's path needs a field's value.
+    pub(crate) fn uses(&self, field: &Id) -> bool {
+        self.path.uses(field)
     }
 
     /// What an answer means: the descriptor's verdicts from top to bottom, then the proof, then what HTTP says.
@@ -96,7 +113,7 @@ impl Check {
                 return verdict(*kind, Reason::new(ReasonCode::Rule, say), answer, rate);
             }
         }
-        if self.valid.holds(&reading) {
+        if answer.status().is_success() && self.valid.holds(&reading) {
             return match self.account(&reading) {
                 Some(account) => Verdict::Valid(account),
                 None => unknown(ReasonCode::NoProof, "the answer does not say whose key this is"),
@@ -107,8 +124,9 @@ impl Check {
 
     fn account(&self, reading: &Reading<'_>) -> Option<Account> {
         let json = reading.json()?;
-        let id = scalar(self.id.first(json)?)?;
-        let label = self.label.iter().find_map(|label| label.render(json)).unwrap_or_else(|| id.clone());
+        let id = self.id.first(json).and_then(account_id)?;
+        let label = self.label.iter().find_map(|label| label.render(json));
+        let label = label.unwrap_or_else(|| text::for_person(&id, MAX_LABEL));
         Some(Account::new(id, label))
     }
 }
@@ -130,7 +148,7 @@ fn by_status(reading: &Reading<'_>, rate: &RateHeaders) -> Verdict {
             (VerdictKind::Unknown, ReasonCode::NoProof, text)
         }
         429 => (VerdictKind::RateLimited, ReasonCode::Rule, ""),
-        500.. => (
+        500..=599 => (
             VerdictKind::Unavailable,
             ReasonCode::ServerError,
             "the provider is out of order (a server error)",
@@ -154,7 +172,9 @@ fn verdict(kind: VerdictKind, reason: Reason, answer: &Answer, rate: &RateHeader
     match kind {
         VerdictKind::Invalid => Verdict::Invalid(reason),
         VerdictKind::Forbidden => Verdict::Forbidden(reason),
-        VerdictKind::RateLimited => Verdict::RateLimited { retry_after: rate.retry_after(answer) },
+        VerdictKind::RateLimited => Verdict::RateLimited {
+            retry_after: rate.retry_after(answer).or_else(|| rate.of(answer).reset_after),
+        },
         VerdictKind::Unavailable => Verdict::Unavailable { retry_after: rate.retry_after(answer), reason },
         // `valid` is no word of a rule: it is said on proof alone.
         VerdictKind::Valid | VerdictKind::Unknown => Verdict::Unknown(reason),
@@ -165,20 +185,28 @@ pub(crate) fn unknown(code: ReasonCode, text: &'static str) -> Verdict {
     Verdict::Unknown(Reason::new(code, text))
 }
 
-fn read_request(at: &At<'_>, text: &str, fields: &[&Id]) -> Option<Template> {
-    let Some(path) = text.strip_prefix("GET /") else {
+fn read_request(at: &At<'_>, text: &str, ids: &[Id], fields: &[Field]) -> Option<Template> {
+    let Some(path) = text.strip_prefix("GET ").filter(|path| path.starts_with('/')) else {
         at.fault(
             "a check is `GET /path`",
             "it has no side effects, and stays on the provider's own origin".to_owned(),
         );
         return None;
     };
-    Template::read(at, &format!("/{path}"), fields)
+    let template = Template::read(at, path, ids)?;
+    if let Some(secret) = fields.iter().find(|field| field.is_secret() && template.uses(field.id())) {
+        let help = "a path stands in every log; place it under `authorize`".to_owned();
+        at.fault(format!("`{{{}}}` is a secret, and cannot stand in a path", secret.id()), help);
+    }
+    if let Err(error) = target::encode(&template.render(|_| Some("x".into()))?) {
+        at.fault(error.to_string(), None);
+    }
+    Some(template)
 }
 
 impl Label {
     fn read(at: &At<'_>, node: &Node) -> Option<Self> {
-        let text = at.text(node)?;
+        let text = at.line(node)?;
         let template = match Template::parse(text) {
             Ok(template) => template,
             Err(message) => {
@@ -187,7 +215,7 @@ impl Label {
             }
         };
         let pointers: Option<Vec<_>> =
-            template.names().map(|name| Some((name.into(), read_pointer(at, name)?))).collect();
+            template.names().map(|name| Some((name.into(), read_pointer(at, Part::Value, name)?))).collect();
         Some(Self { pointers: pointers?, template })
     }
 
@@ -196,16 +224,32 @@ impl Label {
             let (_, pointer) = self.pointers.iter().find(|(known, _)| &**known == name)?;
             scalar(pointer.first(json)?).map(Cow::Owned)
         })?;
-        Some(text::for_person(&label, MAX_ACCOUNT))
+        Some(text::for_person(&label, MAX_LABEL))
     }
 }
 
 /// A string or a number that is not empty, made fit to be shown.
 fn scalar(value: &Value) -> Option<String> {
     let text = match value {
-        Value::String(text) => text::for_person(text, MAX_ACCOUNT),
+        Value::String(text) => text::for_person(text, MAX_LABEL),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// A string or a whole number, as it is: what tells accounts apart is neither shortened nor cleaned, since two of them
+/// could become one. What would have to be is no id.
+fn account_id(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => {
+            let clean = !text.trim().is_empty()
+                && text.len() <= MAX_ID
+                && !text.chars().any(|c| c.is_control() || text::is_invisible(c));
+            clean.then(|| text.clone())
+        }
+        // A float has lost digits.
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
 }

@@ -9,7 +9,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     Answer, BodyAccess, Code, Draft, Error, FieldProblem, Hop, Id, Method, Origin, Provider, RateLimit,
-    Secret, accept::Value, check::Check, hop, mask::Mask, target, template::Template,
+    Secret,
+    accept::{UNNAMED, Value},
+    check::Check,
+    draft::is_cookie,
+    hop,
+    mask::Mask,
+    target,
+    template::Template,
 };
 
 /// A submission that its method accepted: complete, trimmed, checked, and bound to its origins.
@@ -37,38 +44,34 @@ impl Credential {
         method: Arc<Method>,
         values: Vec<(Id, Value)>,
     ) -> Result<Self, FieldProblem> {
-        let unplaceable = |field: &str| FieldProblem {
-            field: field.to_owned(),
-            code: Code::NotAscii,
-            message: "this value cannot be sent where it belongs".to_owned(),
-        };
         let render = |template: &Template| {
+            let missing = || template.names().find(|name| lookup(&values, name).is_none());
             template
                 .render(|name| lookup(&values, name).map(Cow::Borrowed))
-                .ok_or_else(|| unplaceable("(unnamed)"))
+                .ok_or_else(|| unplaceable(missing(), "a value that is needed is missing"))
         };
         let mut origins = Vec::with_capacity(method.origins.len());
         for template in &method.origins {
             let origin = Origin::parse(&render(template)?).map_err(|error| FieldProblem {
-                field: template.names().next().unwrap_or("(unnamed)").to_owned(),
+                field: template.names().next().unwrap_or(UNNAMED).to_owned(),
                 code: Code::Host,
                 message: format!("this does not make an address that can be used: {error}"),
             })?;
             origins.push(origin);
         }
-        let mut headers = Vec::new();
-        for (name, template) in &method.placements.headers {
-            let secret = Secret::new(render(template)?);
-            headers
-                .push((name.clone(), sensitive(&secret).ok_or_else(|| unplaceable(first_name(template)))?));
+        let header = |template: &Template, value: &Secret| {
+            sensitive(value)
+                .ok_or_else(|| unplaceable(template.names().next(), "this value cannot be sent in a header"))
+        };
+        let placements = &method.placements;
+        let mut headers = Vec::with_capacity(placements.headers.len() + 1);
+        for (name, template) in &placements.headers {
+            headers.push((name.clone(), header(template, &Secret::new(render(template)?))?));
         }
-        if let Some((user, password)) = &method.placements.basic {
+        if let Some((user, password)) = &placements.basic {
             let pair = Secret::new(format!("{}:{}", render(user)?, render(password)?));
-            let secret = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
-            headers.push((
-                header::AUTHORIZATION,
-                sensitive(&secret).ok_or_else(|| unplaceable(first_name(user)))?,
-            ));
+            let value = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
+            headers.push((header::AUTHORIZATION, header(user, &value)?));
         }
         let list = |placements: &[(String, Template)]| -> Result<Vec<(String, Secret)>, FieldProblem> {
             placements
@@ -76,14 +79,18 @@ impl Credential {
                 .map(|(name, template)| Ok((name.clone(), Secret::new(render(template)?))))
                 .collect()
         };
-        let (query, cookies) = (list(&method.placements.query)?, list(&method.placements.cookies)?);
+        let (query, cookies) = (list(&placements.query)?, list(&placements.cookies)?);
+        for ((name, value), (_, template)) in cookies.iter().zip(&placements.cookies) {
+            if !is_cookie(name, value.expose()) {
+                return Err(unplaceable(template.names().next(), "this value cannot be sent in a cookie"));
+            }
+        }
         let path = method.check.path.render(|name| {
             lookup(&values, name).map(|value| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string().into())
         });
-        let own = origins.first().ok_or_else(|| unplaceable("(unnamed)"))?;
-        let check = path
-            .and_then(|path| target::uri(own, &path).ok())
-            .ok_or_else(|| unplaceable(method.check.path.names().next().unwrap_or("(unnamed)")))?;
+        let check = origins.first().zip(path).and_then(|(own, path)| target::uri(own, &path).ok());
+        let in_path = method.check.path.names().next();
+        let check = check.ok_or_else(|| unplaceable(in_path, "this value cannot be sent in a path"))?;
         Ok(Self { provider, method, values, origins, headers, query, cookies, check })
     }
 
@@ -114,6 +121,9 @@ impl Credential {
     }
 
     /// A secret value, for an adapter that has to compute with it.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no such field, it has no value, or it is not secret.
     pub fn secret(&self, field: &str) -> Result<&Secret, Error> {
         match self.values.iter().find(|(id, _)| id.as_str() == field) {
             Some((_, Value::Secret(secret))) => Ok(secret),
@@ -163,7 +173,16 @@ impl Credential {
     #[cold]
     fn foreign(&self, uri: &Uri) -> Error {
         let allowed: Vec<String> = self.origins.iter().map(ToString::to_string).collect();
-        Error::ForeignOrigin { host: uri.host().unwrap_or_default().to_owned(), allowed: allowed.join(", ") }
+        let mut host = uri.host().unwrap_or_default().to_owned();
+        // Where the host is right, something else is not, and has to be seen.
+        if self.origins.iter().any(|origin| origin.host().eq_ignore_ascii_case(&host)) {
+            let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+            host = format!("{}://{host}{port}", uri.scheme_str().unwrap_or_default());
+            if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+                host.push_str(" with user information");
+            }
+        }
+        Error::ForeignOrigin { host, allowed: allowed.join(", ") }
     }
 
     /// [`authorize`](Self::authorize) for a whole request.
@@ -188,7 +207,8 @@ impl Credential {
         hop::next_hop(self, sent, answer)
     }
 
-    /// How long the provider asks to wait: `Retry-After`, or else its own reset header.
+    /// How long the provider asks to wait: `Retry-After`, or else, when its limit is what was hit (429, or nothing left),
+    /// its own reset header.
     pub fn retry_after(&self, answer: &Answer) -> Option<Duration> {
         self.method.api.rate.retry_after(answer)
     }
@@ -212,8 +232,9 @@ impl Credential {
     }
 }
 
-fn first_name(template: &Template) -> &str {
-    template.names().next().unwrap_or("(unnamed)")
+fn unplaceable(field: Option<&str>, message: &str) -> FieldProblem {
+    let field = field.unwrap_or(UNNAMED).to_owned();
+    FieldProblem { field, code: Code::NotAscii, message: message.to_owned() }
 }
 
 fn lookup<'v>(values: &'v [(Id, Value)], name: &str) -> Option<&'v str> {

@@ -17,6 +17,8 @@ static LINKS: Words = Words { noun: "links", keys: &["docs", "keys", "support"] 
 
 /// The version of the language that this core reads.
 const VERSION: i64 = 1;
+/// The most methods of one provider.
+const MAX_METHODS: usize = 16;
 
 /// All of a provider that data can say: parsed, checked, and compiled.
 #[derive(Debug)]
@@ -48,12 +50,12 @@ impl Descriptor {
     /// # Errors
     /// All that is wrong, each with line, column, the text at fault and, where there is one, a suggestion.
     pub fn parse(file: &str, text: &str) -> Result<Self, LoadError> {
-        let node = yaml::parse(file, text).map_err(LoadError::new)?;
+        let document = yaml::parse(file, text).map_err(LoadError::new)?;
         let faults = Faults::default();
-        let descriptor = Self::read(&At::root(&faults), &node);
+        let descriptor = Self::read(&At::root(&faults), &document.node);
         match descriptor {
             Some(descriptor) if faults.is_empty() => Ok(descriptor),
-            _ => Err(LoadError::new(yaml::locate(file, text, faults))),
+            _ => Err(LoadError::new(document.locate(file, faults))),
         }
     }
 
@@ -68,7 +70,7 @@ impl Descriptor {
             }
             Some(())
         });
-        let id = map.need("id", |at, node| at.id(node));
+        let id = map.need("id", read_id);
         let name = map.need_text("name");
         let summary = map.need_text("summary");
         let links = map.need("links", Links::read);
@@ -76,20 +78,32 @@ impl Descriptor {
         let api = Arc::new(map.need("api", |at, node| Some(Api::read(at, node))).unwrap_or_default());
         let api_at = at.key("api");
         let api_node = map.get("api").map(|node| (&api_at, node));
-        let methods = map.need("methods", |_, _| Some(())).map(|()| {
-            map.map("methods", |at, name, node| Method::read(at, name, node, &api, api_node).map(Arc::new))
-        })?;
-        if map.get("methods").is_some_and(|node| *node == Node::Map(Vec::new())) {
-            at.key("methods").key_fault("a provider has at least one method", None);
-        }
+        let methods = match map.need("methods", |_, node| Some(node)) {
+            Some(Node::Map(entries)) if entries.is_empty() => {
+                at.key("methods").key_fault("a provider has at least one method", None);
+                Vec::new()
+            }
+            Some(Node::Map(entries)) if entries.len() > MAX_METHODS => {
+                at.key("methods").key_fault(format!("a provider has at most {MAX_METHODS} methods"), None);
+                Vec::new()
+            }
+            _ => map
+                .map("methods", |at, name, node| Method::read(at, name, node, &api, api_node).map(Arc::new)),
+        };
         check_names(at, &methods);
+        let formerly = map.formerly();
+        for (index, former) in formerly.iter().enumerate() {
+            if id.as_ref() == Some(former) || formerly[..index].contains(former) {
+                at.key("formerly").item(index).fault(format!("`{former}` names this provider already"), None);
+            }
+        }
         Some(Self {
             id: id?,
             name: name?,
             summary: summary?,
             links: links?,
             seen_live: seen_live?,
-            formerly: map.formerly(),
+            formerly,
             methods,
         })
     }
@@ -142,14 +156,16 @@ impl Descriptor {
 /// Ids and former ids of methods are told apart.
 fn check_names(at: &At<'_>, methods: &[Arc<Method>]) {
     for (index, method) in methods.iter().enumerate() {
-        for former in method.formerly() {
+        for (place, former) in method.formerly().iter().enumerate() {
+            let twice = method.id() == former || method.formerly()[..place].contains(former);
             let taken = methods.iter().enumerate().any(|(other, method)| {
                 other != index && (method.id() == former || method.formerly().contains(former))
             });
-            if taken {
+            if twice || taken {
                 let at = at.key("methods");
-                let at = at.key(method.id().as_str());
-                at.key("formerly").fault(format!("`{former}` names another method too"), None);
+                let message =
+                    format!("`{former}` names {} too", if twice { "this method" } else { "another method" });
+                at.key(method.id().as_str()).key("formerly").item(place).fault(message, None);
             }
         }
     }
@@ -159,12 +175,37 @@ impl Links {
     fn read(at: &At<'_>, node: &Node) -> Option<Self> {
         let map = MapView::open(node, at, &LINKS);
         let link = |at: &At<'_>, node: &Node| {
-            let text = at.text(node)?;
+            let text = at.line(node)?;
             markup::link(text).map_err(|message| at.fault(message, None)).ok()
         };
         let docs = map.need("docs", link);
-        Some(Self { docs, keys: map.read("keys", link), support: map.read("support", link) })
+        let (keys, support) = (map.read("keys", link), map.read("support", link));
+        Some(Self { docs: Some(docs?), keys, support })
     }
+}
+
+fn read_id(at: &At<'_>, node: &Node) -> Option<Id> {
+    at.id(node)
+}
+
+/// Tells whether a text is a day that there was or will be, as `2026-11-21`.
+fn is_day(text: &str) -> bool {
+    let number = |part: Option<&str>, digits: usize| -> Option<u32> {
+        let part = part?;
+        (part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok())?
+    };
+    let mut parts = text.split('-');
+    let (year, month, day) = (number(parts.next(), 4), number(parts.next(), 2), number(parts.next(), 2));
+    let (Some(year), Some(month), Some(day), None) = (year, month, day, parts.next()) else { return false };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => 0,
+    };
+    (1..=days).contains(&day)
 }
 
 /// `never`, or a day. `Some(None)` is never.
@@ -174,12 +215,7 @@ fn read_seen_live(at: &At<'_>, node: &Node) -> Option<Option<String>> {
     if text == "never" {
         return Some(None);
     }
-    let mut parts = text.split('-').map(|part| (part.len(), part.parse::<u32>().ok()));
-    let day = matches!(
-        (parts.next(), parts.next(), parts.next(), parts.next()),
-        (Some((4, Some(_))), Some((2, Some(1..=12))), Some((2, Some(1..=31))), None)
-    );
-    if !day {
+    if !is_day(text) {
         at.fault("this is not a day", "write `never`, or a day like 2026-11-21".to_owned());
         return None;
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts};
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     Credential, Error, Method, Secret,
@@ -15,6 +15,9 @@ use crate::{
 /// The most headers of a request that is authorised.
 const MAX_HEADERS: usize = 1000;
 
+/// All that is not unreserved (RFC 3986, 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
 /// What core may see of a request's body.
 #[derive(Debug)]
 pub enum BodyAccess<'a> {
@@ -22,7 +25,7 @@ pub enum BodyAccess<'a> {
     Empty,
     /// All of it; a method that places something in the body replaces it.
     Bytes(&'a mut Bytes),
-    /// A stream: a method that must see the body refuses it.
+    /// A stream, which is taken to hold something: a method that must see the body refuses it.
     Opaque,
 }
 
@@ -122,7 +125,9 @@ impl<'a> Draft<'a> {
     /// When the value holds what a cookie cannot.
     pub fn cookie(&mut self, name: impl Into<String>, value: &Secret) -> Result<(), Error> {
         let name = name.into();
-        check_cookie(&name, value)?;
+        if !is_cookie(&name, value.expose()) {
+            return Err(Error::Unplaceable { name: "cookie".to_owned() });
+        }
         self.cookies.push((name, value.clone()));
         Ok(())
     }
@@ -130,13 +135,16 @@ impl<'a> Draft<'a> {
     /// Stages another body.
     ///
     /// # Errors
-    /// [`Error::OpaqueBody`] when the body is a stream.
+    /// [`Error::OpaqueBody`] when the body is a stream, [`Error::NoBody`] when there is none.
     pub fn replace_body(&mut self, body: Bytes) -> Result<(), Error> {
-        if !matches!(self.body, BodyAccess::Bytes(_)) {
-            return Err(Error::OpaqueBody);
+        match self.body {
+            BodyAccess::Empty => Err(Error::NoBody),
+            BodyAccess::Opaque => Err(Error::OpaqueBody),
+            BodyAccess::Bytes(_) => {
+                self.new_body = Some(body);
+                Ok(())
+            }
         }
-        self.new_body = Some(body);
-        Ok(())
     }
 
     /// Puts what is staged into the request. Everything that can fail comes before the first change.
@@ -163,9 +171,17 @@ impl<'a> Draft<'a> {
             for name in &method.strip_headers {
                 headers.remove(name);
             }
+            if own.is_none() {
+                // An adapter placed something else: what the descriptor would have replaced goes all the same.
+                for (name, _) in &self.credential.headers {
+                    headers.remove(name);
+                }
+            }
         }
-        if let Some(cookie) = cookie {
-            headers.insert(header::COOKIE, cookie);
+        match cookie {
+            Cookies::AsTheyAre => {}
+            Cookies::None => drop(headers.remove(header::COOKIE)),
+            Cookies::These(value) => drop(headers.insert(header::COOKIE, value)),
         }
         if let Some(accept) = &api.accept
             && takes_anything(headers)
@@ -199,6 +215,7 @@ impl<'a> Draft<'a> {
             headers.insert(name, value);
         }
         if let (Some(body), BodyAccess::Bytes(place)) = (self.new_body, self.body) {
+            headers.remove(header::CONTENT_LENGTH);
             *place = body;
         }
         Ok(())
@@ -215,11 +232,16 @@ impl<'a> Draft<'a> {
     /// The URI without what is stripped and with what is staged; `None` when it stays as it is.
     fn new_uri(&self, method: &Method) -> Result<Option<Uri>, Error> {
         let old = self.head.uri.query();
+        let known = |name: &str| {
+            method.strip_query.iter().any(|known| is_parameter(name, known))
+                || self.all_query().any(|(known, _)| is_parameter(name, known))
+        };
+        // Some servers take `;` for `&`.
         let stripped = |pair: &str| {
-            let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
-            let name = percent_decode_str(&name).decode_utf8_lossy();
-            method.strip_query.iter().any(|known| *known == name)
-                || self.all_query().any(|(known, _)| *known == name)
+            pair.split(';').any(|pair| {
+                let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+                known(&percent_decode_str(&name).decode_utf8_lossy())
+            })
         };
         let strips = old.is_some_and(|query| query.split('&').any(stripped));
         if !strips && self.all_query().next().is_none() {
@@ -231,7 +253,7 @@ impl<'a> Draft<'a> {
             .filter(|pair| !pair.is_empty() && !stripped(pair));
         let mut pairs: Vec<String> = kept.map(str::to_owned).collect();
         for (name, value) in self.all_query() {
-            let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+            let encode = |text| utf8_percent_encode(text, RESERVED);
             pairs.push(format!("{}={}", encode(name), encode(value.expose())));
         }
         let query = pairs.join("&");
@@ -243,18 +265,18 @@ impl<'a> Draft<'a> {
         Uri::from_parts(parts).map(Some).map_err(|_| unplaceable())
     }
 
-    /// The `Cookie` header, when one is staged.
-    fn new_cookie(&self, method: &Method) -> Result<Option<HeaderValue>, Error> {
-        if self.all_cookies().next().is_none() {
-            return Ok(None);
+    /// What becomes of the `Cookie` header. Where cookies are not kept, the caller's are stripped as a header.
+    fn new_cookie(&self, method: &Method) -> Result<Cookies, Error> {
+        // What the descriptor would place is the caller's neither to set nor to keep, even when an adapter places
+        // something else.
+        let may_set = || self.credential.cookies.iter().chain(&self.cookies);
+        if may_set().next().is_none() {
+            return Ok(Cookies::AsTheyAre);
         }
         let staged = |pair: &str| {
             let name = pair.split('=').next().unwrap_or_default().trim();
-            self.all_cookies().any(|(known, _)| known == name)
+            may_set().any(|(known, _)| known == name)
         };
-        for (name, value) in self.all_cookies() {
-            check_cookie(name, value)?;
-        }
         let mut pairs = Vec::new();
         if method.api.keep_cookies {
             for value in self.head.headers.get_all(header::COOKIE) {
@@ -267,30 +289,42 @@ impl<'a> Draft<'a> {
             }
         }
         pairs.extend(self.all_cookies().map(|(name, value)| format!("{name}={}", value.expose())));
+        if pairs.is_empty() {
+            return Ok(Cookies::None);
+        }
         let joined = Secret::new(pairs.join("; "));
-        sensitive(&joined).map(Some).ok_or_else(|| Error::Unplaceable { name: "cookie".to_owned() })
+        sensitive(&joined).map(Cookies::These).ok_or_else(|| Error::Unplaceable { name: "cookie".to_owned() })
     }
 }
 
+/// What becomes of the `Cookie` header.
+enum Cookies {
+    AsTheyAre,
+    None,
+    These(HeaderValue),
+}
+
+/// Tells whether a server may take a caller's parameter for `known`: also as a list or a map (`known[]`), and with
+/// white space or a NUL around it, which PHP for one drops.
+fn is_parameter(name: &str, known: &str) -> bool {
+    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+}
+
 /// RFC 6265, 4.1.1: a cookie's name is a token, and its value has no space, quote, comma, semicolon or backslash.
-fn check_cookie(name: &str, value: &Secret) -> Result<(), Error> {
-    let ok = !name.is_empty()
+pub(crate) fn is_cookie(name: &str, value: &str) -> bool {
+    !name.is_empty()
+        && !value.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-        && value.expose().bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte));
-    if ok { Ok(()) } else { Err(Error::Unplaceable { name: "cookie".to_owned() }) }
+        && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
 }
 
 /// Tells whether the caller has no `Accept`, or one that takes anything.
 fn takes_anything(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(header::ACCEPT).iter();
-    match (values.next(), values.next()) {
-        (None, _) => true,
-        (Some(only), None) => only.as_bytes().trim_ascii() == b"*/*",
-        _ => false,
-    }
+    headers.get_all(header::ACCEPT).iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
 }
 
-/// Shows the method and sizes, never a value.
+/// Shows the method and numbers, never a value.
 impl fmt::Debug for Draft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft")

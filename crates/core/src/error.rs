@@ -7,7 +7,8 @@ pub enum Error {
     /// The request goes where the credential may not be sent.
     #[error("the credential may not be sent to `{host}`; it is for {allowed}")]
     ForeignOrigin {
-        /// The host that the request names; empty when its URI is not absolute.
+        /// The host that the request names, with scheme and port where the host alone would be right; empty when the
+        /// URI is not absolute.
         host: String,
         /// The origins that the credential is for.
         allowed: String,
@@ -15,6 +16,9 @@ pub enum Error {
     /// The method has to see the body, and the body is a stream.
     #[error("this method must see the whole body, and the body is a stream")]
     OpaqueBody,
+    /// An adapter stages a body for a request that has none.
+    #[error("this method places something in the body, and the request has none")]
+    NoBody,
     /// An adapter stages a header that is not its own to set.
     #[error("the header `{name}` belongs to the connection, not to a credential")]
     ForbiddenHeader {

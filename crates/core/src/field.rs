@@ -1,10 +1,10 @@
 //! One thing that a method asks for.
 
-use regex::bytes::{Regex, RegexBuilder};
-
 use crate::{
     Id, Markup, Shape,
     accept::place::Place,
+    mistake::Mistake,
+    pattern::Pattern,
     yaml::{At, MapView, Node, Words},
 };
 
@@ -32,15 +32,13 @@ static FIELD: Words = Words {
     ],
 };
 static CHOICE: Words = Words { noun: "a choice", keys: &["value", "label"] };
-static MISTAKE: Words = Words { noun: "a mistake", keys: &["prefix", "suffix", "contains", "is", "say"] };
 
 /// Parts of an id that say "this is a secret".
 const SECRET_WORDS: [&str; 7] = ["token", "password", "passwd", "secret", "key", "credential", "passphrase"];
-/// The largest compiled pattern, in bytes.
-const PATTERN_LIMIT: usize = 64 * 1024;
 
 /// One thing that a method asks for; secret unless it says otherwise.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the language, and they are independent")]
 pub struct Field {
     id: Id,
     label: String,
@@ -95,37 +93,6 @@ impl Choice {
     }
 }
 
-/// A pattern that refuses: the whole value must match.
-#[derive(Debug)]
-pub(crate) struct Pattern {
-    text: String,
-    regex: Regex,
-}
-
-impl Pattern {
-    pub(crate) fn matches(&self, value: &str) -> bool {
-        self.regex.is_match(value.as_bytes())
-    }
-}
-
-/// Something that people paste by mistake.
-#[derive(Debug)]
-pub(crate) struct Mistake {
-    prefix: Option<String>,
-    suffix: Option<String>,
-    contains: Option<String>,
-    pub(crate) refuse: bool,
-    pub(crate) say: String,
-}
-
-impl Mistake {
-    pub(crate) fn matches(&self, value: &str) -> bool {
-        self.prefix.as_deref().is_none_or(|prefix| value.starts_with(prefix))
-            && self.suffix.as_deref().is_none_or(|suffix| value.ends_with(suffix))
-            && self.contains.as_deref().is_none_or(|part| value.contains(part))
-    }
-}
-
 impl Field {
     /// The id.
     pub fn id(&self) -> &Id {
@@ -174,7 +141,7 @@ impl Field {
 
     /// The pattern that the whole value must match, as it is written.
     pub fn pattern(&self) -> Option<&str> {
-        self.pattern.as_ref().map(|pattern| pattern.text.as_str())
+        self.pattern.as_ref().map(Pattern::as_str)
     }
 
     /// What the value usually looks like.
@@ -220,29 +187,36 @@ impl Field {
         &self.strip
     }
 
+    /// Strips this too, where the descriptor does not say so itself.
+    pub(crate) fn also_strip(&mut self, prefix: String) {
+        if !self.strip.iter().any(|known| known.trim().eq_ignore_ascii_case(prefix.trim())) {
+            self.strip.push(prefix);
+        }
+    }
+
     pub(crate) fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
 
     pub(crate) fn read(at: &At<'_>, name: &str, node: &Node) -> Option<Self> {
-        let id = at.parse_id(name);
+        let id = at.key_id(name);
         let map = MapView::open(node, at, &FIELD);
         let label = map.need_text("label");
         let field = Self {
             help: map.read("help", Markup::read),
             placeholder: map.text("placeholder"),
-            secret: map.read("secret", |at, node| at.flag(node)).unwrap_or(true),
-            optional: map.read("optional", |at, node| at.flag(node)).unwrap_or(false),
+            secret: map.flag("secret").unwrap_or(true),
+            optional: map.flag("optional").unwrap_or(false),
             default: map.text("default"),
             kind: read_kind(&map),
             otherwise: map.text("otherwise"),
-            multiline: map.read("multiline", |at, node| at.flag(node)).unwrap_or(false),
+            multiline: map.flag("multiline").unwrap_or(false),
             spaces: map.read("spaces", |at, node| at.word(node, &[("allowed", ())])).is_some(),
-            pattern: map.read("pattern", read_pattern),
+            pattern: map.read("pattern", Pattern::read),
             shape: map.read("shape", Shape::read),
-            strip: map.list("strip", |at, node| at.text(node).map(str::to_owned)),
-            mistakes: map.list("mistakes", read_mistake),
-            step: map.read("step", |at, node| at.number(node)),
+            strip: map.list("strip", |at, node| at.line(node).map(str::to_owned)),
+            mistakes: map.list("mistakes", Mistake::read),
+            step: map.number("step"),
             formerly: map.formerly(),
             place: Place::default(),
             // An id or a label that is missing has been reported, and the descriptor is refused.
@@ -301,6 +275,9 @@ fn read_kind(map: &MapView<'_, '_>) -> Kind {
         if word.is_some_and(|word| word != KindWord::Choice) {
             map.at().key("kind").fault("a field with `choices` is a choice", "remove `kind`".to_owned());
         }
+        if matches!(map.get("choices"), Some(Node::List(items)) if items.is_empty()) {
+            map.at().key("choices").key_fault("a choice has at least one value", None);
+        }
         return Kind::Choice(map.list("choices", read_choice));
     }
     match word {
@@ -329,37 +306,6 @@ fn read_choice(at: &At<'_>, node: &Node) -> Option<Choice> {
             let label = map.text("label");
             Some(Choice { value: map.need_text("value")?, label })
         }
-        _ => at.text(node).map(|value| Choice { value: value.into(), label: None }),
+        _ => at.line(node).map(|value| Choice { value: value.into(), label: None }),
     }
-}
-
-fn read_pattern(at: &At<'_>, node: &Node) -> Option<Pattern> {
-    let text = at.text(node)?;
-    let built =
-        RegexBuilder::new(&format!(r"\A(?:{text})\z")).unicode(false).size_limit(PATTERN_LIMIT).build();
-    match built {
-        Ok(regex) => Some(Pattern { text: text.into(), regex }),
-        Err(error) => {
-            let (message, help) = match error {
-                regex::Error::CompiledTooBig(_) => ("the pattern is too large", "use smaller repetitions"),
-                _ => (
-                    "this is not a regular expression",
-                    "see https://docs.rs/regex for what there is; no look-around",
-                ),
-            };
-            at.fault(message, help.to_owned());
-            None
-        }
-    }
-}
-
-fn read_mistake(at: &At<'_>, node: &Node) -> Option<Mistake> {
-    let map = MapView::open(node, at, &MISTAKE);
-    let refuse = map.need("is", |at, node| at.word(node, &[("refuse", true), ("warn", false)]));
-    let say = map.need_text("say");
-    let (prefix, suffix, contains) = (map.text("prefix"), map.text("suffix"), map.text("contains"));
-    if prefix.is_none() && suffix.is_none() && contains.is_none() {
-        at.key_fault("a mistake is recognised by `prefix`, `suffix` or `contains`", None);
-    }
-    Some(Mistake { prefix, suffix, contains, refuse: refuse?, say: say? })
 }

@@ -7,6 +7,8 @@ use crate::{
 
 static GUIDE: Words = Words { noun: "a guide", keys: &["needs", "steps", "warnings"] };
 
+const NO_STEPS: &str = "a guide has at least one step";
+
 /// How a person gets a key: what it takes, the steps, and what to mind.
 #[derive(Debug, Clone, Default)]
 pub struct Guide {
@@ -34,6 +36,9 @@ impl Guide {
     /// Reads a list of steps, or a map with `needs`, `steps` and `warnings`.
     pub(crate) fn read(at: &At<'_>, node: &Node) -> Option<Self> {
         if let Node::List(items) = node {
+            if items.is_empty() {
+                at.key_fault(NO_STEPS, None);
+            }
             let steps = items
                 .iter()
                 .enumerate()
@@ -45,6 +50,9 @@ impl Guide {
         let needs = map.list("needs", Markup::read);
         let warnings = map.list("warnings", Markup::read);
         let steps = map.need("steps", |_, _| Some(())).map(|()| map.list("steps", Markup::read))?;
+        if matches!(map.get("steps"), Some(Node::List(items)) if items.is_empty()) {
+            at.key("steps").key_fault(NO_STEPS, None);
+        }
         Some(Self { needs, steps, warnings })
     }
 }

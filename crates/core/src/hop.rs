@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, Method, Request, StatusCode, Uri, header};
 use url::Url;
 
-use crate::{Answer, Credential};
+use crate::{Answer, Credential, target};
 
 /// The most redirects that are followed for one request.
 pub const MAX_HOPS: usize = 10;
@@ -22,7 +22,8 @@ pub enum Hop {
 }
 
 /// Headers that describe a body, and go with it.
-const OF_THE_BODY: [HeaderName; 5] = [
+const OF_THE_BODY: [HeaderName; 6] = [
+    header::CONTENT_LOCATION,
     header::CONTENT_TYPE,
     header::CONTENT_LENGTH,
     header::CONTENT_ENCODING,
@@ -41,7 +42,7 @@ const OF_THE_BODY: [HeaderName; 5] = [
 ///
 /// | `Location` | |
 /// |---|---|
-/// | none, several, or not a URL | `Done` |
+/// | none, several, longer than 16 KiB, or not a URL | `Done` |
 /// | user information, another scheme, host or port | `Leaves` |
 /// | inside the credential's origins | `Follow`, authorised anew |
 pub(crate) fn next_hop(credential: &Credential, sent: &Request<Bytes>, answer: &Answer) -> Hop {
@@ -52,6 +53,9 @@ pub(crate) fn next_hop(credential: &Credential, sent: &Request<Bytes>, answer: &
         _ => return Hop::Done,
     };
     let Some(location) = answer.header(header::LOCATION) else { return Hop::Done };
+    if location.len() > target::MAX_BYTES {
+        return Hop::Done;
+    }
     let Ok(base) = Url::parse(&sent.uri().to_string()) else { return Hop::Done };
     #[expect(
         clippy::disallowed_methods,

@@ -1,6 +1,6 @@
 //! Finding a credential's secrets in what others send.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Range};
 
 use base64::{
     Engine as _,
@@ -18,7 +18,8 @@ const SHORTEST: usize = 4;
 /// A shorter secret is looked for as it is, and not in its encodings.
 const SHORTEST_ENCODED: usize = 8;
 
-/// Finds a credential's secrets in an answer or a text: as they are, and percent-, base64-, hex- and JSON-encoded.
+/// Finds a credential's secrets in an answer or a text: as they are, and percent-, base64-, hex-, JSON- and
+/// HTML-encoded.
 pub struct Mask {
     finders: Vec<Finder<'static>>,
 }
@@ -35,31 +36,37 @@ impl Mask {
                 encodings(text, &mut needles);
             }
         }
-        // Longest first, so that a shorter one never leaves the rest of a longer one standing.
-        needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        needles.sort_unstable();
         needles.dedup();
         Self { finders: needles.iter().map(|needle| Finder::new(needle).into_owned()).collect() }
     }
 
     /// Replaces every occurrence by `[redacted]`.
     pub fn bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        let mut bytes = Cow::Borrowed(bytes);
+        let mut found: Vec<Range<usize>> = Vec::new();
         for finder in &self.finders {
-            let Some(first) = finder.find(&bytes) else { continue };
-            let mut out = Vec::with_capacity(bytes.len());
-            let mut at = first;
-            let mut done = 0;
-            loop {
-                out.extend_from_slice(&bytes[done..at]);
-                out.extend_from_slice(REDACTED);
-                done = at + finder.needle().len();
-                let Some(next) = finder.find(&bytes[done..]) else { break };
-                at = done + next;
-            }
-            out.extend_from_slice(&bytes[done..]);
-            bytes = Cow::Owned(out);
+            found.extend(finder.find_iter(bytes).map(|at| at..at + finder.needle().len()));
         }
-        bytes
+        if found.is_empty() {
+            return Cow::Borrowed(bytes);
+        }
+        // Occurrences may overlap: what any of them covers goes, in one piece.
+        found.sort_unstable_by_key(|range| range.start);
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut done = 0;
+        let mut open = 0..0;
+        for range in found {
+            if range.start >= open.end {
+                out.extend_from_slice(&bytes[done..range.start]);
+                out.extend_from_slice(REDACTED);
+                open = range;
+            } else {
+                open.end = open.end.max(range.end);
+            }
+            done = open.end;
+        }
+        out.extend_from_slice(&bytes[done..]);
+        Cow::Owned(out)
     }
 
     /// Replaces every occurrence by `[redacted]`.
@@ -72,17 +79,19 @@ impl Mask {
     }
 }
 
-fn encodings(text: &str, needles: &mut Vec<Vec<u8>>) {
-    let percent = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    needles.push(lower_escapes(&percent).into_bytes());
-    needles.push(percent.into_bytes());
-    // Encoders differ in what they leave as it is: `-`, `_`, `.` and `~` usually are.
-    const USUAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    let percent = utf8_percent_encode(text, USUAL).to_string();
-    needles.push(lower_escapes(&percent).into_bytes());
-    needles.push(percent.into_bytes());
+/// Encoders differ in what they leave as it is: `-`, `_`, `.` and `~` usually are.
+const USUAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+fn encodings(text: &str, needles: &mut Vec<Vec<u8>>) {
+    for set in [NON_ALPHANUMERIC, USUAL] {
+        let percent = utf8_percent_encode(text, set).to_string();
+        // A form writes a space as `+`.
+        needles.push(percent.replace("%20", "+").into_bytes());
+        needles.push(lower_escapes(&percent).into_bytes());
+        needles.push(percent.into_bytes());
+    }
+
+    let hex: String = text.bytes().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect();
     needles.push(hex.to_ascii_uppercase().into_bytes());
     needles.push(hex.into_bytes());
 
@@ -91,12 +100,23 @@ fn encodings(text: &str, needles: &mut Vec<Vec<u8>>) {
             needles.push(base64_middle(engine, text.as_bytes(), offset));
         }
     }
-    // `\"` and `\\`, and `\/` as PHP has it.
     if let Ok(json) = serde_json::to_string(text) {
-        let json = json.trim_matches('"');
+        let json = &json[1..json.len() - 1];
+        // `\/` as PHP has it, and what Go and Rails write so that JSON can stand in a page.
+        let in_page = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+        needles.push(in_page.replace("\\u003c", "\\u003C").replace("\\u003e", "\\u003E").into_bytes());
         needles.push(json.replace('/', "\\/").into_bytes());
+        needles.push(in_page.into_bytes());
         needles.push(json.as_bytes().to_vec());
     }
+    let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    for (double, single) in [("&quot;", "&#39;"), ("&#34;", "&#39;"), ("&quot;", "&#x27;"), ("\"", "'")] {
+        needles.push(html.replace('"', double).replace('\'', single).into_bytes());
+    }
+}
+
+fn hex_digit(digit: u8) -> char {
+    char::from_digit(u32::from(digit), 16).unwrap_or_default()
 }
 
 fn lower_escapes(percent: &str) -> String {
@@ -135,10 +155,10 @@ mod tests {
 
     #[test]
     fn a_secret_is_found_in_every_encoding_and_at_every_offset() {
-        let secret = Secret::new("sk_canary-7+/=\"x\\y.z~");
+        let secret = Secret::new("sk_canary-7+/=<&\"x\\y.z~\"");
         let mask = Mask::new([&secret]);
         let text = secret.expose();
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let mut encoded = vec![
             text.to_owned(),
             hex.to_uppercase(),
@@ -146,6 +166,10 @@ mod tests {
             utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
             utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().to_lowercase(),
             serde_json::to_string(text).unwrap(),
+            serde_json::to_string(text).unwrap().replace('/', "\\/"),
+            serde_json::to_string(text).unwrap().replace('&', "\\u0026").replace('<', "\\u003C"),
+            text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;"),
+            text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&#34;"),
         ];
         for before in ["", "a", "ab", "abc", "user:"] {
             for after in ["", "1", "12"] {
@@ -159,5 +183,22 @@ mod tests {
         }
         assert_eq!(mask.text(&format!("a{text}b{text}c")), "a[redacted]b[redacted]c");
         assert_eq!(mask.bytes(b"nothing \xff here"), &b"nothing \xff here"[..]);
+    }
+
+    #[test]
+    fn what_overlaps_goes_in_one_piece() {
+        let secrets =
+            [Secret::new("abcdef"), Secret::new("defghi"), Secret::new("ghij"), Secret::new("redacted")];
+        let mask = Mask::new(&secrets);
+        assert_eq!(mask.text("xabcdefghijy"), "x[redacted]y");
+        assert_eq!(mask.text("abcdefdefghi ghijghij"), "[redacted][redacted] [redacted][redacted]");
+        assert_eq!(mask.text("abcdef redacted"), "[redacted] [redacted]");
+    }
+
+    #[test]
+    fn what_is_too_short_to_be_told_apart_is_left_alone() {
+        let secrets = [Secret::new("abc"), Secret::new("defg")];
+        let mask = Mask::new(&secrets);
+        assert_eq!(mask.text("abc defg 64656667 ZGVmZw=="), "abc [redacted] 64656667 ZGVmZw==");
     }
 }

@@ -101,12 +101,18 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 /// The name among `known` that `word` was probably meant to be.
-pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing costs the product of the lengths, and no name is that long.
+    const LONGEST: usize = 64;
+    let length = word.chars().count();
+    if length > LONGEST {
+        return None;
+    }
     let word = word.to_ascii_lowercase();
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(&word, name), name))
-        .filter(|(distance, name)| *distance <= (name.len().max(word.len()) / 3).max(1))
+        .filter(|(distance, name)| *distance < length && *distance <= (name.len().max(length) / 3).max(1))
         .min()
         .map(|(_, name)| name)
 }
@@ -115,6 +121,7 @@ pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let mut known: Vec<&str> = known.into_iter().collect();
     known.sort_unstable();
+    known.dedup();
     match closest(word, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None if known.is_empty() => "nothing may stand here".into(),

@@ -1,12 +1,12 @@
 //! The contract between core and what is particular to a service.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use async_trait::async_trait;
 
 use crate::{
-    Answer, Credential, Descriptor, Draft, Error, Hop, MAX_HOPS, Method, Reason, ReasonCode, Transport,
-    TransportError, TransportErrorKind, Verdict, check::unknown,
+    Account, Answer, Credential, Descriptor, Draft, Error, Hop, MAX_HOPS, Method, Reason, ReasonCode,
+    Transport, TransportError, TransportErrorKind, Verdict, check::unknown, text,
 };
 
 /// A service with an API, as its descriptor and perhaps a few lines of Rust describe it.
@@ -76,10 +76,28 @@ fn no_answer(error: &TransportError) -> Verdict {
     }
 }
 
-/// An account's texts come from the provider, which may echo the key.
+/// The longest account label that is shown, in characters.
+const MAX_LABEL: usize = 200;
+
+/// What a verdict says comes from the provider, which may echo the key, and through an adapter, which may hand on what
+/// it read: it is masked, and made fit to be shown.
 fn masked(verdict: Verdict, credential: &Credential) -> Verdict {
-    let Verdict::Valid(account) = verdict else { return verdict };
     let mask = credential.mask();
-    let text = |text: &str| mask.text(text).into_owned();
-    Verdict::Valid(crate::Account::new(text(account.id()), text(account.label())))
+    let reason = |reason: Reason| match mask.text(reason.text()) {
+        Cow::Borrowed(_) => reason,
+        Cow::Owned(text) => Reason::new(reason.code(), text),
+    };
+    match verdict {
+        Verdict::Valid(account) => {
+            let label = mask.text(account.label());
+            Verdict::Valid(Account::new(mask.text(account.id()), text::for_person(&label, MAX_LABEL)))
+        }
+        Verdict::Invalid(said) => Verdict::Invalid(reason(said)),
+        Verdict::Forbidden(said) => Verdict::Forbidden(reason(said)),
+        Verdict::Unknown(said) => Verdict::Unknown(reason(said)),
+        Verdict::Unavailable { retry_after, reason: said } => {
+            Verdict::Unavailable { retry_after, reason: reason(said) }
+        }
+        Verdict::RateLimited { .. } => verdict,
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderName;
+use http::{HeaderName, StatusCode};
 
 use crate::{
     Answer,
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, MapView, Node, Part, Words},
 };
 
 static RATE: Words = Words { noun: "a rate limit", keys: &["limit", "remaining", "reset"] };
@@ -46,10 +46,10 @@ pub struct RateLimit {
 }
 
 impl RateHeaders {
-    pub(crate) fn read(at: &At<'_>, node: &Node) -> Option<Self> {
+    pub(crate) fn read(at: &At<'_>, node: &Node) -> Self {
         let map = MapView::open(node, at, &RATE);
-        let name = |at: &At<'_>, node: &Node| crate::api::header_name(at, at.text(node)?);
-        Some(Self {
+        let name = |at: &At<'_>, node: &Node| crate::api::header_name(at, Part::Value, at.line(node)?);
+        Self {
             limit: map.read("limit", name),
             remaining: map.read("remaining", name),
             reset: map.read("reset", |at, node| {
@@ -58,7 +58,7 @@ impl RateHeaders {
                 let unit = map.need("as", |at, node| at.word(node, UNITS));
                 Some((header?, unit?))
             }),
-        })
+        }
     }
 
     /// What an answer says of the limits.
@@ -70,22 +70,22 @@ impl RateHeaders {
         };
         let reset_after = self.reset.as_ref().and_then(|(name, unit)| {
             let number: u64 = answer.header(name)?.trim().parse().ok()?;
+            let epoch = |time| Some(until(answer, SystemTime::UNIX_EPOCH.checked_add(time)?));
             match unit {
                 Unit::Seconds => Some(Duration::from_secs(number)),
-                Unit::EpochSeconds => {
-                    until(answer, SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(number))?)
-                }
-                Unit::EpochMilliseconds => {
-                    until(answer, SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(number))?)
-                }
+                Unit::EpochSeconds => epoch(Duration::from_secs(number)),
+                Unit::EpochMilliseconds => epoch(Duration::from_millis(number)),
             }
         });
         RateLimit { limit: first_number(&self.limit), remaining: first_number(&self.remaining), reset_after }
     }
 
-    /// How long to wait before trying again: `Retry-After`, or else the provider's own reset header.
+    /// How long to wait before trying again: `Retry-After`, or else, when the limit is what was hit, the provider's own
+    /// reset header. Many send the latter with every answer, where it says nothing about when an outage ends.
     pub(crate) fn retry_after(&self, answer: &Answer) -> Option<Duration> {
-        retry_after(answer).or_else(|| self.of(answer).reset_after)
+        let rate = self.of(answer);
+        let hit = answer.status() == StatusCode::TOO_MANY_REQUESTS || rate.remaining == Some(0);
+        retry_after(answer).or(rate.reset_after.filter(|_| hit))
     }
 }
 
@@ -96,17 +96,18 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
-    until(answer, httpdate::parse_http_date(text).ok()?)
+    Some(until(answer, httpdate::parse_http_date(text).ok()?))
 }
 
-fn until(answer: &Answer, time: SystemTime) -> Option<Duration> {
-    Some(time.duration_since(answer.received_at()).unwrap_or_default())
+/// The time from an answer's arrival; none at all when it has passed.
+fn until(answer: &Answer, time: SystemTime) -> Duration {
+    time.duration_since(answer.received_at()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use http::{HeaderMap, StatusCode};
+    use http::HeaderMap;
 
     use super::*;
 

@@ -1,6 +1,13 @@
 //! The providers that a program knows.
 
-use std::{borrow::Cow, collections::HashMap, fs, path::Path, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fs,
+    io::{self, Read as _},
+    path::Path,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 
@@ -8,6 +15,7 @@ use crate::{
     Accepted, Descriptor, LoadError, Method, Provider, Refused, Registration, Submission,
     accept::{self, Foreign},
     problem::{Problem, suggest},
+    yaml::MAX_BYTES,
 };
 
 /// The providers that a program knows, sorted by id. Never changes once it is made.
@@ -36,7 +44,7 @@ impl Entry {
         self.provider.descriptor()
     }
 
-    /// Where it comes from: a package's name, or a file.
+    /// Where it comes from: `package/provider.yaml`, or the file as errors show it.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -66,14 +74,15 @@ pub struct NotFound {
 
 impl NotFound {
     fn new<'k>(what: impl Into<String>, name: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
-        let known: Vec<&str> = known.into_iter().collect();
+        let mut known: Vec<&str> = known.into_iter().collect();
+        known.sort_unstable();
         // What was typed may be anything, a key among it: only what looks like an id is repeated.
-        let name =
-            crate::Id::parse(&name.to_ascii_lowercase()).map_or_else(|| "…".to_owned(), |id| id.to_string());
-        let mut help = suggest(&name, known.iter().copied());
+        let id = crate::Id::parse(&name.to_ascii_lowercase());
+        let mut help = suggest(id.as_ref().map_or("", crate::Id::as_str), known.iter().copied());
         if help.starts_with("did") {
             help = format!("{help} Known here: {}", known.join(", "));
         }
+        let name = id.map_or_else(|| "…".to_owned(), |id| id.to_string());
         Self { what: what.into(), name, help }
     }
 }
@@ -153,8 +162,13 @@ impl Registry {
         folders.sort_by_key(fs::DirEntry::file_name);
         for folder in folders {
             let path = folder.path().join("provider.yaml");
-            if folder.path().is_dir() && path.exists() {
+            let other = folder.path().join("provider.yml");
+            if path.exists() {
                 loader.load_folder(&path);
+            } else if other.exists() {
+                let help = Some("name it provider.yaml".to_owned());
+                let message = "this name is not looked for";
+                loader.problems.push(Problem::of_file(&other.display().to_string(), message, help));
             }
         }
         loader.finish()
@@ -237,6 +251,23 @@ impl Provider for Described {
     }
 }
 
+/// A file's text, of at most [`MAX_BYTES`]; `Err` says why there is none.
+fn read_file(path: &Path) -> Result<String, String> {
+    let read = || {
+        // A pipe or a device has no end, and the size that the system tells may be none or old.
+        if !fs::metadata(path)?.is_file() {
+            return Ok(Err("this is not a file".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > MAX_BYTES {
+            return Ok(Err(format!("the file is larger than {} KiB", MAX_BYTES / 1024)));
+        }
+        Ok(String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned()))
+    };
+    read().unwrap_or_else(|error: io::Error| Err(format!("the file cannot be read: {}", error.kind())))
+}
+
 #[derive(Default)]
 struct Loader {
     entries: Vec<Entry>,
@@ -264,40 +295,23 @@ impl Loader {
 
     fn load_folder(&mut self, path: &Path) {
         let file = path.display().to_string();
-        let read = |path: &Path| {
-            let size = fs::metadata(path)?.len();
-            if size > crate::yaml::MAX_BYTES as u64 {
-                return Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge));
-            }
-            fs::read_to_string(path)
-        };
-        let text = match read(path) {
+        let text = match read_file(path) {
             Ok(text) => text,
-            Err(error) => {
-                self.problems.push(Problem::of_file(
-                    &file,
-                    format!("the file cannot be read: {}", error.kind()),
-                    None,
-                ));
-                return;
-            }
+            Err(why) => return self.problems.push(Problem::of_file(&file, why, None)),
         };
         let fixtures = path.with_file_name("fixtures.yaml");
-        let fixtures = fixtures.exists().then(|| read(&fixtures)).transpose();
-        let fixtures = fixtures.unwrap_or_else(|error| {
-            self.problems.push(Problem::of_file(
-                &file,
-                format!("fixtures.yaml cannot be read: {}", error.kind()),
-                None,
-            ));
-            None
-        });
+        let fixtures = match fixtures.exists().then(|| read_file(&fixtures)).transpose() {
+            Ok(fixtures) => fixtures,
+            Err(why) => {
+                self.problems.push(Problem::of_file(&fixtures.display().to_string(), why, None));
+                None
+            }
+        };
         let before = self.entries.len();
         self.load(&file, &text, fixtures.map(Cow::Owned), Described::build);
-        let folder =
-            path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+        let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         if let Some(entry) = self.entries.get(before)
-            && entry.descriptor().id().as_str() != folder
+            && *entry.descriptor().id() != *folder
         {
             let message = format!(
                 "the folder is named `{folder}`, and the provider's id is `{}`",

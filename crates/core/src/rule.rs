@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     Answer,
     pointer::Pointer,
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, MapView, Node, Part, Words},
 };
 
 static CONDITION: Words = Words { noun: "a condition", keys: &["exists", "one_of", "contains"] };
@@ -61,16 +61,26 @@ impl Rule {
             status: map.read("status", read_status).unwrap_or_default(),
             content_type_json: map.read("content_type", |at, node| at.word(node, &[("json", ())])).is_some(),
             body: map.map("body", |at, name, node| {
-                let pointer = read_pointer(at, name);
+                let pointer = read_pointer(at, Part::Key, name);
                 let condition = read_condition(at, node);
                 Some((pointer?, condition?))
             }),
         }
     }
 
+    /// Tells whether the rule has this many conditions of the body: fewer than were written when some are at fault.
+    pub(crate) fn has_conditions(&self, number: usize) -> bool {
+        self.body.len() == number
+    }
+
     /// Tells whether the rule asks for something in the body.
     pub(crate) fn proves(&self) -> bool {
         self.body.iter().any(|(_, condition)| !matches!(condition, Condition::Exists(false)))
+    }
+
+    /// Tells whether the rule speaks of answers of 200 to 299 alone, or of any.
+    pub(crate) fn is_of_success(&self) -> bool {
+        self.status.iter().all(|status| matches!(status, Status::Class(2) | Status::Code(200..=299)))
     }
 
     /// Tells whether the rule says nothing at all.
@@ -138,37 +148,49 @@ fn read_status(at: &At<'_>, node: &Node) -> Option<Vec<Status>> {
     }
 }
 
-/// A pointer in a key.
-pub(crate) fn read_pointer(at: &At<'_>, text: &str) -> Option<Pointer> {
-    Pointer::parse(text).map_err(|message| at.key_fault(message, None)).ok()
+/// A pointer in a key or a value.
+pub(crate) fn read_pointer(at: &At<'_>, part: Part, text: &str) -> Option<Pointer> {
+    Pointer::parse(text).map_err(|message| at.report(part, message.to_owned(), None)).ok()
 }
 
 fn read_condition(at: &At<'_>, node: &Node) -> Option<Condition> {
-    let Node::Map(entries) = node else { return Some(Condition::Equal(json(node))) };
+    let Node::Map(entries) = node else { return Some(Condition::Equal(json(at, node))) };
     let map = MapView::open(node, at, &CONDITION);
     if entries.len() != 1 {
         at.fault("a condition says one thing", "`exists`, `one_of` or `contains`".to_owned());
         return None;
     }
-    map.read("exists", |at, node| at.flag(node).map(Condition::Exists))
+    map.flag("exists")
+        .map(Condition::Exists)
         .or_else(|| {
-            map.read("one_of", |at, node| Some(Condition::OneOf(at.list(node).iter().map(json).collect())))
+            map.read("one_of", |at, node| {
+                Some(Condition::OneOf(
+                    at.list(node)
+                        .iter()
+                        .enumerate()
+                        .map(|(index, item)| json(&at.item(index), item))
+                        .collect(),
+                ))
+            })
         })
         .or_else(|| {
             map.read("contains", |at, node| at.text(node).map(|text| Condition::Contains(text.into())))
         })
 }
 
-fn json(node: &Node) -> Value {
+fn json(at: &At<'_>, node: &Node) -> Value {
     match node {
         Node::Null => Value::Null,
         Node::Bool(value) => Value::Bool(*value),
         Node::Int(value) => Value::from(*value),
         Node::Float(value) => Value::from(*value),
         Node::Text(value) => Value::String(value.clone()),
-        Node::List(items) => Value::Array(items.iter().map(json).collect()),
-        Node::Map(entries) => {
-            Value::Object(entries.iter().map(|(key, value)| (key.clone(), json(value))).collect())
+        Node::List(items) => {
+            Value::Array(items.iter().enumerate().map(|(index, item)| json(&at.item(index), item)).collect())
+        }
+        Node::Map(_) => {
+            let entries = at.entries(node).iter();
+            Value::Object(entries.map(|(key, value)| (key.clone(), json(&at.key(key), value))).collect())
         }
     }
 }

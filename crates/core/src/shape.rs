@@ -62,14 +62,15 @@ impl Shape {
     pub fn fits(&self, value: &str) -> bool {
         value.strip_prefix(self.prefix.as_str()).is_some_and(|rest| {
             !rest.is_empty()
-                && self.length.is_none_or(|length| value.len() == length)
+                && self.length.is_none_or(|length| value.chars().count() == length)
                 && self.charset.is_none_or(|charset| rest.bytes().all(|byte| charset.holds(byte)))
         })
     }
 
-    /// Tells whether a fitting value can hardly be anything else: a prefix, and a length or a character set.
+    /// Tells whether a fitting value can hardly be anything else: a prefix of at least 3 characters, and a length or
+    /// a character set. (Rally's `_` before letters and digits, for one, begins the keys of others too.)
     pub fn is_specific(&self) -> bool {
-        !self.prefix.is_empty() && (self.length.is_some() || self.charset.is_some())
+        self.prefix.chars().count() >= 3 && (self.length.is_some() || self.charset.is_some())
     }
 
     pub(crate) fn read(at: &At<'_>, node: &Node) -> Option<Self> {
@@ -77,11 +78,16 @@ impl Shape {
         let shape = Self {
             prefix: map.text("prefix").unwrap_or_default(),
             charset: map.read("charset", |at, node| at.word(node, CHARSETS)),
-            length: map.read("length", |at, node| at.number(node)),
+            length: map.number("length"),
             say: map.text("say"),
         };
-        if shape.length.is_some_and(|length| length <= shape.prefix.len()) {
+        if shape.length.is_some_and(|length| length <= shape.prefix.chars().count()) {
             at.key("length").fault("the length counts the prefix too, and more", None);
+            return None;
+        }
+        if map.says_nothing() {
+            at.key_fault("a shape says something", "`prefix`, `charset` or `length`".to_owned());
+            return None;
         }
         Some(shape)
     }

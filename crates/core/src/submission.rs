@@ -11,8 +11,9 @@ const MAX_VALUES: usize = 256;
 /// The largest JSON of a submission, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Raw values as they came from a form or a call, by field id. Nothing of it is trusted, and `Debug` shows no value.
-#[derive(Debug, Default)]
+/// Raw values as they came from a form or a call, by field id. Nothing of it is trusted, and `Debug` shows neither
+/// values nor names: a key may have been pasted in the place of a name.
+#[derive(Default)]
 pub struct Submission {
     pub(crate) values: Vec<(String, Raw)>,
 }
@@ -23,6 +24,12 @@ pub(crate) enum Raw {
     Text(Secret),
     /// Something that is not text; says what.
     Wrong(&'static str),
+}
+
+impl fmt::Debug for Submission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submission").field("values", &self.values.len()).finish()
+    }
 }
 
 /// A text is not a submission at all. Says where, and never what.
@@ -78,7 +85,7 @@ impl Submission {
             Ok(values) if shape.object => Ok(Self { values }),
             // serde_json's message may quote the input; its position may be shown.
             Err(error) if error.is_syntax() || error.is_eof() || error.is_io() || shape.object => {
-                Err(SubmissionError::Json { line: error.line(), column: error.column() })
+                Err(SubmissionError::Json { line: error.line().max(1), column: error.column().max(1) })
             }
             _ => Err(SubmissionError::NotAnObject),
         }
@@ -183,7 +190,21 @@ mod tests {
                 "{text}"
             );
         }
-        for text in ["", "{", "{\"a\"", "{\"a\":\"sk_canary\"", "{\"a\":1}x", "{a:1}", "\u{1}"] {
+        for text in [
+            "",
+            "{",
+            "{\"a\"",
+            "{\"a\":\"sk_canary\"",
+            "{\"a\":\"sk_canary\"}x",
+            "{\"a\":1}{\"b\":2}",
+            "{\"a\":[1,{\"b\":sk_canary}]}",
+            "{\"a\":1e999}",
+            "{\"a\":\"\\ud800\"}",
+            "{1:2}",
+            "{a:1}",
+            "\u{1}",
+            "\"sk_canary",
+        ] {
             let error = Submission::from_json(text.as_bytes()).unwrap_err();
             assert!(matches!(error, SubmissionError::Json { .. }), "{text}: {error}");
             assert!(!error.to_string().contains("sk_canary"));
@@ -195,8 +216,13 @@ mod tests {
         let flood: Vec<String> = (0..10_000).map(|index| format!("\"f{index}\":\"v\"")).collect();
         let flood = format!("{{{}}}", flood.join(","));
         assert_eq!(Submission::from_json(flood.as_bytes()).unwrap_err(), SubmissionError::TooLarge);
-        let well = format!("{{\"a\":{}", "[".repeat(10_000));
-        assert!(Submission::from_json(well.as_bytes()).is_err());
+        let well = "[".repeat(10_000);
+        assert!(Submission::from_json(format!("{{\"a\":{well}").as_bytes()).is_err());
+        let well = format!("{{\"a\":{well}{}}}", "]".repeat(10_000));
+        assert_eq!(Submission::from_json(well.as_bytes()).unwrap().values.len(), 1, "a list, and no text");
+        assert_eq!(Submission::from_json(b"\xef\xbb\xbf{\"a\":\"b\"}").unwrap().values.len(), 1, "a mark");
+        assert!(Submission::from_json(b"{\"a\":\"\xff\"}").is_err(), "not UTF-8");
+        assert!(Submission::from_json(b"{\"a\":\"\xff\"").is_err(), "not UTF-8");
         assert_eq!(Submission::from_json(&vec![b' '; MAX_BYTES + 1]).unwrap_err(), SubmissionError::TooLarge);
     }
 }

@@ -7,7 +7,7 @@ use http::{Uri, uri::PathAndQuery};
 use crate::{Error, Origin};
 
 /// The longest path with its query, in bytes.
-const MAX_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_BYTES: usize = 16 * 1024;
 
 /// Puts a path (with its query, if any) behind an origin.
 ///
@@ -23,7 +23,8 @@ pub(crate) fn uri(origin: &Origin, path: &str) -> Result<Uri, Error> {
     if origin.admits(&uri) { Ok(uri) } else { Err(Error::Path { why: "leaves the origin" }) }
 }
 
-fn encode(path: &str) -> Result<String, Error> {
+/// A path as it goes on the wire.
+pub(crate) fn encode(path: &str) -> Result<String, Error> {
     if !path.starts_with('/') {
         return Err(Error::Path { why: "must begin with `/`" });
     }
@@ -72,7 +73,7 @@ mod tests {
     fn check(path: &str, expected: Result<&str, &str>) {
         let origin = Origin::parse("https://api.example.com").unwrap();
         let uri = uri(&origin, path);
-        let got = uri.as_ref().map(|uri| uri.to_string()).map_err(ToString::to_string);
+        let got = uri.as_ref().map(ToString::to_string).map_err(ToString::to_string);
         let expected = expected.map(|path| format!("https://api.example.com{path}"));
         match (&got, &expected) {
             (Ok(got), Ok(expected)) => assert_eq!(got, expected, "{path}"),

@@ -42,7 +42,7 @@ impl Template {
     }
 
     /// Compiles a text of a descriptor, and checks its names against the fields there are.
-    pub(crate) fn read(at: &At<'_>, text: &str, fields: &[&Id]) -> Option<Self> {
+    pub(crate) fn read(at: &At<'_>, text: &str, fields: &[Id]) -> Option<Self> {
         let template = match Self::parse(text) {
             Ok(template) => template,
             Err(message) => {
@@ -53,7 +53,7 @@ impl Template {
         let mut known = true;
         for name in template.names() {
             if !fields.iter().any(|field| field.as_str() == name) {
-                let help = crate::problem::suggest(name, fields.iter().map(|field| field.as_str()));
+                let help = crate::problem::suggest(name, fields.iter().map(Id::as_str));
                 at.fault(format!("`{{{name}}}` is not a field of this method"), help);
                 known = false;
             }
@@ -72,6 +72,11 @@ impl Template {
             Part::Name(name) => Some(&**name),
             Part::Literal(_) => None,
         })
+    }
+
+    /// Tells whether a field is among the names.
+    pub(crate) fn uses(&self, field: &Id) -> bool {
+        self.names().any(|name| name == field.as_str())
     }
 
     /// The name, when the template is one name and nothing else.

@@ -10,9 +10,8 @@ const MAX_BYTES: usize = 64 * 1024;
 pub(super) fn trim<'v>(value: &'v str, strip: &[String]) -> &'v str {
     let mut value = unquote(value.trim());
     for prefix in strip {
-        let head = value.get(..prefix.len());
-        if head.is_some_and(|head| head.eq_ignore_ascii_case(prefix)) {
-            value = unquote(value[prefix.len()..].trim());
+        if let Some(rest) = strip_prefix(value, prefix) {
+            value = unquote(rest.trim());
         } else if value.eq_ignore_ascii_case(prefix.trim()) {
             // The prefix alone, its space trimmed away: nothing was pasted behind it.
             value = "";
@@ -40,7 +39,7 @@ pub(super) fn check(
 ) -> Option<String> {
     let id = field.id().as_str();
     let label = field.label();
-    if let Some((code, message)) = refusal(field, value) {
+    if let Some((code, message)) = refusal(field, value).or_else(|| repeated(field, value)) {
         findings.refuse(id, code, message);
         return None;
     }
@@ -66,7 +65,7 @@ pub(super) fn check(
         return None;
     }
     if field.is_secret() {
-        shapes(field, &value, foreign, findings)?
+        shapes(field, &value, foreign, findings)?;
     }
     Some(value)
 }
@@ -78,14 +77,18 @@ fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findi
     if own.is_some_and(|shape| shape.fits(value)) {
         return Some(());
     }
-    let fitting = |specific: bool| {
-        foreign.iter().find(move |other| other.shape.is_specific() == specific && other.shape.fits(value))
-    };
-    if let Some(other) = fitting(true) {
+    if let Some(other) = foreign.iter().find(|other| other.shape.is_specific() && other.shape.fits(value)) {
         let message =
             format!("this is a key of {}, not of this service; paste it into the form of {0}", other.name);
         findings.refuse(id, Code::OtherProvider, message);
         return None;
+    }
+    if let Some(other) = foreign
+        .iter()
+        .find(|other| !other.shape.prefix().is_empty() && value.starts_with(other.shape.prefix()))
+        .filter(|other| own.is_some() || other.shape.prefix().len() >= 3)
+    {
+        findings.warn(id, Code::OtherProvider, format!("this begins like a key of {}", other.name));
     }
     if let Some(shape) = own {
         let usual = match (shape.prefix(), shape.length()) {
@@ -98,24 +101,18 @@ fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findi
         };
         let say = shape.say().map_or_else(|| "check that you copied all of it".to_owned(), str::to_owned);
         findings.warn(id, Code::Shape, format!("this does not look like {label}{usual}; {say}"));
-        if let Some(other) = foreign
-            .iter()
-            .find(|other| !other.shape.prefix().is_empty() && value.starts_with(other.shape.prefix()))
-        {
-            findings.warn(id, Code::OtherProvider, format!("this begins like a key of {}", other.name));
-        }
     }
     Some(())
 }
 
-/// Why no field of any provider would take this value.
+/// Why a field would not take this value, whatever its kind.
 fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     let label = field.label();
     let position = |test: &dyn Fn(char) -> bool| value.chars().position(test).map(|index| index + 1);
     if value.len() > MAX_BYTES {
         return Some((Code::TooLong, format!("{label} is larger than {} KiB", MAX_BYTES / 1024)));
     }
-    if value.chars().all(|c| matches!(c, '•' | '●' | '∙' | '*' | '·' | '…')) {
+    if field.is_secret() && is_mask(value) {
         return Some((
             Code::Masked,
             format!("this is the mask that hides {label}, not its value; paste the value itself"),
@@ -123,6 +120,9 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     }
     if field.is_secret() && is_command(value) {
         return Some((Code::Command, format!("this is a whole command; paste {label} alone")));
+    }
+    if field.is_secret() && !field.allows_spaces() && is_header_line(value) {
+        return Some((Code::Command, format!("this is a whole header line; paste {label} alone")));
     }
     if let Some(at) = position(&|c| c.is_control() && !(c == '\n' && field.is_multiline())) {
         return Some((
@@ -157,10 +157,42 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     None
 }
 
+/// Tells whether a value is what a form shows instead of a secret: bullets or stars, perhaps with the last characters.
+fn is_mask(value: &str) -> bool {
+    let shown = value.trim_start_matches('*');
+    value == "[redacted]"
+        || value.contains(['•', '●', '∙', '⬤', '⚫'])
+        || value.chars().all(|c| matches!(c, '*' | '·' | '…' | '.'))
+        || (value.len() - shown.len() >= 4 && shown.chars().count() <= 4)
+}
+
 fn is_command(value: &str) -> bool {
+    let value = value.strip_prefix(['$', '>', '#']).unwrap_or(value).trim_start();
     let first = value.split_whitespace().next().unwrap_or_default();
-    let known = ["curl", "http", "https", "wget", "export", "set", "-H", "--header"];
+    let known = ["curl", "curl.exe", "http", "https", "wget", "export", "set", "-H", "--header"];
     first.len() < value.len() && known.iter().any(|command| first.eq_ignore_ascii_case(command))
+}
+
+/// `Name: value`, as in a request: the colon and the space tell it from a key.
+fn is_header_line(value: &str) -> bool {
+    value.split_once(": ").is_some_and(|(name, _)| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic())
+    })
+}
+
+/// What was stripped once and stands there again: it would be sent twice.
+fn repeated(field: &Field, value: &str) -> Option<(Code, String)> {
+    let prefix = field.strip().iter().find(|prefix| strip_prefix(value, prefix).is_some())?;
+    let message =
+        format!("this begins with `{}`, and more than once; paste {} alone", prefix.trim(), field.label());
+    Some((Code::Mistake, message))
+}
+
+/// What follows a prefix, whatever its case.
+fn strip_prefix<'v>(value: &'v str, prefix: &str) -> Option<&'v str> {
+    let head = value.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| &value[prefix.len()..])
 }
 
 /// The value as it is kept: hosts in lower case, origins without a trailing slash.
@@ -168,7 +200,9 @@ fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
     let label = field.label();
     match field.kind() {
         Kind::Choice(choices) => {
-            match choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value)) {
+            let exactly = choices.iter().find(|choice| choice.value() == value);
+            let any_case = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value));
+            match exactly.or_else(any_case) {
                 Some(choice) => Ok(choice.value().to_owned()),
                 None => Err((Code::Choice, not_a_choice(field, choices))),
             }

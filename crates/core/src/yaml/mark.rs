@@ -1,9 +1,9 @@
-//! The second reader: it knows where everything stands, and sees what a descriptor may not hold.
+//! The reader: a tree of all there is, which knows where everything stands.
 
-use saphyr_parser::{Event, Marker, Parser};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use super::{
-    MAX_DEPTH,
+    MAX_DEPTH, MAX_PROBLEMS, Node,
     read::{Fault, Part, Step},
 };
 use crate::problem::Problem;
@@ -41,13 +41,42 @@ pub(super) struct Mark {
 
 #[derive(Debug)]
 enum Kind {
-    Scalar(String),
+    /// A text, and whether it stands without quotes, so that it may be a number.
+    Scalar(String, bool),
     List(Vec<Mark>),
     /// Keys and values in turn; a value is missing only while the map is being read.
     Map(Vec<Mark>),
 }
 
 impl Mark {
+    /// What stands here, without positions.
+    pub(super) fn node(&self) -> Result<Node, Found> {
+        Ok(match &self.kind {
+            Kind::Scalar(text, true) => plain(text),
+            Kind::Scalar(text, false) => Node::Text(text.clone()),
+            Kind::List(items) => Node::List(items.iter().map(Self::node).collect::<Result<_, _>>()?),
+            Kind::Map(entries) => Node::Map(
+                entries
+                    .chunks_exact(2)
+                    .map(|pair| Ok((pair[0].key()?, pair[1].node()?)))
+                    .collect::<Result<_, _>>()?,
+            ),
+        })
+    }
+
+    fn key(&self) -> Result<String, Found> {
+        match self.node()? {
+            Node::Null | Node::List(_) | Node::Map(_) => Err(Found {
+                line: self.line,
+                column: self.column,
+                text: String::new(),
+                message: format!("a key must be text, not {}", self.node()?.noun()),
+                help: None,
+            }),
+            _ => Ok(self.scalar().unwrap_or_default().to_owned()),
+        }
+    }
+
     /// Line, column and text of what a fault speaks of; of the nearest thing above it where it is not there.
     pub(super) fn find(&self, fault: &Fault) -> (usize, usize, String) {
         let mut here = self;
@@ -68,6 +97,8 @@ impl Mark {
         }
         let mark = match fault.part {
             Part::Key => key.unwrap_or(here),
+            // An empty value stands nowhere; its key does.
+            Part::Value if here.scalar() == Some("") => key.unwrap_or(here),
             Part::Value => here,
         };
         let text = mark.scalar().or_else(|| key.and_then(Mark::scalar)).unwrap_or_default();
@@ -76,55 +107,59 @@ impl Mark {
 
     fn scalar(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(text) => Some(text),
+            Kind::Scalar(text, _) => Some(text),
             _ => None,
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn matches(&self, node: &super::Node) -> bool {
-        use super::Node;
-        match (&self.kind, node) {
-            (Kind::Scalar(text), Node::Text(other)) => text == other,
-            (Kind::Scalar(_), Node::Null | Node::Bool(_) | Node::Int(_) | Node::Float(_)) => true,
-            (Kind::List(marks), Node::List(nodes)) => {
-                marks.len() == nodes.len() && marks.iter().zip(nodes).all(|(mark, node)| mark.matches(node))
-            }
-            (Kind::Map(marks), Node::Map(nodes)) => {
-                marks.len() == 2 * nodes.len()
-                    && marks
-                        .chunks_exact(2)
-                        .zip(nodes)
-                        .all(|(pair, (key, value))| pair[0].scalar() == Some(key) && pair[1].matches(value))
-            }
-            _ => false,
         }
     }
 }
 
-/// Reads one document with positions. Recursion-free, and stops at the first thing that is too deep.
+/// What a text without quotes means in YAML 1.2: `NO`, `on` and `0123` are texts.
+fn plain(text: &str) -> Node {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Node::Null,
+        "true" | "True" | "TRUE" => return Node::Bool(true),
+        "false" | "False" | "FALSE" => return Node::Bool(false),
+        _ => {}
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let mut bytes = digits.bytes();
+    let number = match (bytes.next(), bytes.next()) {
+        (Some(b'0'), Some(second)) => !second.is_ascii_digit(),
+        (Some(b'.'), second) => second.is_some_and(|second| second.is_ascii_digit()),
+        (first, _) => first.is_some_and(|first| first.is_ascii_digit()),
+    };
+    if number && digits.bytes().all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte)) {
+        if let Ok(int) = text.parse() {
+            return Node::Int(int);
+        }
+        if let Ok(float) = text.parse() {
+            return Node::Float(float);
+        }
+    }
+    Node::Text(text.to_owned())
+}
+
+/// Reads one document. Recursion-free; stops at the first thing that is too deep, and when it has seen enough.
 pub(super) fn scan(text: &str) -> Result<Mark, Vec<Found>> {
     let mut found = Vec::new();
     let mut open: Vec<Mark> = Vec::new();
     let mut root = None;
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
+        if found.len() >= MAX_PROBLEMS {
+            break;
+        }
         let (event, span) = match event {
             Ok(event) => event,
             Err(error) => {
-                let at = error.marker();
-                let line_text = shorten(line(text, at.line()).trim());
-                found.push(at_marker(at, line_text, error.info().to_owned(), None));
+                found.push(of_parser(text, error.marker(), error.info()));
                 break;
             }
         };
         let at = span.start;
-        let mut refuse = |what: &str, help| {
-            let line_text = shorten(line(text, at.line()).trim());
-            found.push(at_marker(&at, line_text, what.to_owned(), help));
-        };
+        let mut refuse = |what: &str, help| found.push(at_marker(text, &at, what.to_owned(), help));
         if anchor(&event) {
-            refuse("anchors are not allowed", Some("write the value out"));
+            refuse("anchors are not allowed", Some("write the value out where it is needed"));
         }
         if tagged(&event) {
             refuse("tags are not allowed", Some("quote text that begins with `!`"));
@@ -139,16 +174,15 @@ pub(super) fn scan(text: &str) -> Result<Mark, Vec<Found>> {
                 None
             }
             Event::Alias(_) => {
-                refuse(
-                    "aliases are not allowed",
-                    Some("write the value out, or quote text that begins with `*`"),
-                );
-                Some(mark(at, Kind::Scalar(String::new())))
+                refuse(ALIAS.0, Some(ALIAS.1));
+                Some(mark(at, Kind::Scalar(String::new(), false)))
             }
-            Event::Scalar(value, ..) => Some(mark(at, Kind::Scalar(value.into_owned()))),
+            Event::Scalar(value, style, ..) => {
+                Some(mark(at, Kind::Scalar(value.into_owned(), style == ScalarStyle::Plain)))
+            }
             Event::SequenceStart(..) | Event::MappingStart(..) => {
                 if open.len() >= MAX_DEPTH {
-                    refuse(&format!("nested deeper than {MAX_DEPTH} levels"), None);
+                    refuse(&too_deep(), None);
                     break;
                 }
                 let list = matches!(event, Event::SequenceStart(..));
@@ -161,14 +195,34 @@ pub(super) fn scan(text: &str) -> Result<Mark, Vec<Found>> {
         if let Some(done) = done {
             match open.last_mut().map(|parent| &mut parent.kind) {
                 Some(Kind::List(items) | Kind::Map(items)) => items.push(done),
-                Some(Kind::Scalar(_)) | None => root = Some(done),
+                Some(Kind::Scalar(..)) | None => root = Some(done),
             }
         }
     }
     if !found.is_empty() {
         return Err(found);
     }
-    Ok(root.unwrap_or(Mark { line: 1, column: 1, kind: Kind::Scalar(String::new()) }))
+    Ok(root.unwrap_or(Mark { line: 1, column: 1, kind: Kind::Scalar(String::new(), true) }))
+}
+
+const ALIAS: (&str, &str) =
+    ("aliases are not allowed", "write the value out, or quote text that begins with `*` or `&`");
+
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
+}
+
+/// What the parser itself refuses.
+fn of_parser(text: &str, at: &Marker, info: &str) -> Found {
+    // It resolves aliases before it reports them; `**bold**` without quotes ends here too.
+    if info.contains("anchor") {
+        return at_marker(text, at, ALIAS.0.to_owned(), Some(ALIAS.1));
+    }
+    if info.contains("recursion") {
+        return at_marker(text, at, too_deep(), None);
+    }
+    let help = info.contains("tab").then_some("indent with spaces");
+    at_marker(text, at, format!("this is not YAML: {info}"), help)
 }
 
 fn anchor(event: &Event<'_>) -> bool {
@@ -193,21 +247,23 @@ fn mark(at: Marker, kind: Kind) -> Mark {
     Mark { line: at.line(), column: at.col() + 1, kind }
 }
 
-fn at_marker(at: &Marker, text: String, message: String, help: Option<&'static str>) -> Found {
-    Found { line: at.line(), column: at.col() + 1, text, message, help }
-}
-
-/// A line of a text, from 1.
-pub(super) fn line(text: &str, number: usize) -> &str {
-    text.lines().nth(number.saturating_sub(1)).unwrap_or_default()
+fn at_marker(text: &str, at: &Marker, message: String, help: Option<&'static str>) -> Found {
+    let line = text.lines().nth(at.line().saturating_sub(1)).unwrap_or_default();
+    Found { line: at.line(), column: at.col() + 1, text: shorten(line.trim()), message, help }
 }
 
 /// The beginning of a text, on one line.
-pub(super) fn shorten(text: &str) -> String {
+fn shorten(text: &str) -> String {
     const MOST: usize = 60;
-    let mut short: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().nth(MOST).is_some() {
-        short.push('…');
-    }
-    short
+    let text = text.trim_end_matches('\n');
+    let short: String = text
+        .chars()
+        .take(MOST)
+        .map(|c| match c {
+            '\n' => ' ',
+            c if c.is_control() || crate::text::is_invisible(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect();
+    if text.chars().nth(MOST).is_some() { short + "…" } else { short }
 }

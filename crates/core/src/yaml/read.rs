@@ -1,9 +1,9 @@
 //! Reading nodes into what they mean, collecting every fault instead of stopping at the first.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashSet};
 
-use super::Node;
-use crate::{Id, problem::suggest};
+use super::{MAX_PROBLEMS, Node};
+use crate::{Id, problem::suggest, text};
 
 /// The most entries of one map.
 const MAX_ENTRIES: usize = 500;
@@ -17,7 +17,7 @@ pub(super) enum Step {
 
 /// Which part of an entry a fault speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Key,
     Value,
 }
@@ -31,16 +31,23 @@ pub(crate) struct Fault {
     pub(super) help: Option<String>,
 }
 
-/// All faults found so far.
+/// All faults found so far, up to a number.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(RefCell<Vec<Fault>>);
+pub(crate) struct Faults(RefCell<Faulty>);
+
+/// The faults found, and how many came after the last one that is kept.
+#[derive(Debug, Default)]
+pub(super) struct Faulty {
+    pub(super) faults: Vec<Fault>,
+    pub(super) more: usize,
+}
 
 impl Faults {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.0.borrow().faults.is_empty()
     }
 
-    pub(super) fn into_vec(self) -> Vec<Fault> {
+    pub(super) fn into_inner(self) -> Faulty {
         self.0.into_inner()
     }
 }
@@ -83,7 +90,12 @@ impl<'a> At<'a> {
         self.report(Part::Key, message.into(), help.into());
     }
 
-    fn report(&self, part: Part, message: String, help: Option<String>) {
+    pub(crate) fn report(&self, part: Part, message: String, help: Option<String>) {
+        let mut all = self.faults.0.borrow_mut();
+        if all.faults.len() >= MAX_PROBLEMS {
+            all.more += 1;
+            return;
+        }
         let mut path = Vec::new();
         let mut at = Some(self);
         while let Some(here) = at {
@@ -95,7 +107,7 @@ impl<'a> At<'a> {
             at = here.up;
         }
         path.reverse();
-        self.faults.0.borrow_mut().push(Fault { path, part, message, help });
+        all.faults.push(Fault { path, part, message, help });
     }
 
     fn wrong_kind(&self, expected: &str, node: &Node) {
@@ -108,11 +120,18 @@ impl<'a> At<'a> {
         self.fault(format!("{expected} is expected here, not {}", node.noun()), help);
     }
 
-    /// The node as text.
+    /// The node as text, perhaps of several lines.
     pub(crate) fn text<'n>(&self, node: &'n Node) -> Option<&'n str> {
         match node {
             Node::Text(text) if text.trim().is_empty() => {
                 self.fault("text is expected here, and it is empty", None);
+                None
+            }
+            // Texts of a descriptor reach terminals and pages.
+            Node::Text(text)
+                if text.chars().any(|c| text::is_invisible(c) || (c.is_control() && c != '\n')) =>
+            {
+                self.fault("this text holds a control character, or one that shows nothing", None);
                 None
             }
             Node::Text(text) => Some(text),
@@ -123,28 +142,48 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The node as an id.
-    pub(crate) fn id(&self, node: &Node) -> Option<Id> {
-        self.parse_id(self.text(node)?)
+    /// The node as text of one line.
+    pub(crate) fn line<'n>(&self, node: &'n Node) -> Option<&'n str> {
+        let text = self.text(node)?;
+        if text.contains('\n') {
+            self.fault("this text has one line", "write it without `|` and `>`".to_owned());
+            return None;
+        }
+        Some(text)
     }
 
-    /// Text as an id.
-    pub(crate) fn parse_id(&self, text: &str) -> Option<Id> {
+    /// The node as an id.
+    pub(crate) fn id(&self, node: &Node) -> Option<Id> {
+        self.parse_id(Part::Value, self.text(node)?)
+    }
+
+    /// The key here as an id.
+    pub(crate) fn key_id(&self, key: &str) -> Option<Id> {
+        self.parse_id(Part::Key, key)
+    }
+
+    fn parse_id(&self, part: Part, text: &str) -> Option<Id> {
         let id = Id::parse(text);
         if id.is_none() {
             let help = format!(
                 "an id is a lower-case letter, then lower-case letters, digits and `_`; at most {} characters",
                 Id::MAX
             );
-            self.fault("this is not an id", help);
+            self.report(part, "this is not an id".to_owned(), Some(help));
         }
         id
     }
 
     /// The node as a whole number from 0.
-    pub(crate) fn number(&self, node: &Node) -> Option<usize> {
+    fn number(&self, node: &Node) -> Option<usize> {
         match node {
-            Node::Int(number) if *number >= 0 => usize::try_from(*number).ok(),
+            Node::Int(number) => {
+                let number = usize::try_from(*number).ok();
+                if number.is_none() {
+                    self.fault("a whole number from 0 is expected here", None);
+                }
+                number
+            }
             other => {
                 self.wrong_kind("a whole number from 0", other);
                 None
@@ -153,7 +192,7 @@ impl<'a> At<'a> {
     }
 
     /// The node as true or false.
-    pub(crate) fn flag(&self, node: &Node) -> Option<bool> {
+    fn flag(&self, node: &Node) -> Option<bool> {
         match node {
             Node::Bool(flag) => Some(*flag),
             other => {
@@ -176,7 +215,7 @@ impl<'a> At<'a> {
 
     /// The node as one of a closed set of words.
     pub(crate) fn word<T: Copy>(&self, node: &Node, known: &[(&str, T)]) -> Option<T> {
-        let text = self.text(node)?;
+        let text = self.line(node)?;
         let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
         if found.is_none() {
             self.fault("this word is not known here", suggest(text, known.iter().map(|(word, _)| *word)));
@@ -194,8 +233,9 @@ impl<'a> At<'a> {
             self.fault(format!("more than {MAX_ENTRIES} entries"), None);
             return &[];
         }
-        for (index, (key, _)) in entries.iter().enumerate() {
-            if entries[..index].iter().any(|(earlier, _)| earlier == key) {
+        let mut seen = HashSet::with_capacity(entries.len());
+        for (key, _) in entries {
+            if !seen.insert(key.as_str()) {
                 self.key(key).key_fault("this key stands here twice", "remove one of the two".to_owned());
             }
         }
@@ -214,6 +254,8 @@ pub(crate) struct Words {
 
 /// A map whose keys are words of the language.
 pub(crate) struct MapView<'n, 'a> {
+    /// Whether there is a map at all; where there is none, that has been reported, and nothing is missing in it.
+    is_map: bool,
     entries: &'n [(String, Node)],
     at: &'a At<'a>,
     words: &'static Words,
@@ -229,13 +271,22 @@ impl<'n, 'a> MapView<'n, 'a> {
                 at.key(key).key_fault(format!("this key is not known in {}", words.noun), help);
             }
         }
-        Self { entries, at, words }
+        Self { is_map: matches!(node, Node::Map(_)), entries, at, words }
     }
 
     /// Opens a map that is opened elsewhere too: reports nothing of its keys.
     pub(crate) fn peek(node: &'n Node, at: &'a At<'a>, words: &'static Words) -> Self {
         let entries: &[_] = if let Node::Map(entries) = node { entries } else { &[] };
-        Self { entries, at, words }
+        Self { is_map: matches!(node, Node::Map(_)), entries, at, words }
+    }
+
+    /// Tells whether nothing stands in the map, or nothing under any of its words.
+    pub(crate) fn says_nothing(&self) -> bool {
+        self.is_map
+            && self
+                .entries
+                .iter()
+                .all(|(key, node)| self.words.keys.contains(&key.as_str()) && *node == Node::Map(Vec::new()))
     }
 
     /// Where the map is.
@@ -265,7 +316,7 @@ impl<'n, 'a> MapView<'n, 'a> {
         key: &'static str,
         read: impl FnOnce(&At<'_>, &'n Node) -> Option<T>,
     ) -> Option<T> {
-        if self.get(key).is_none() {
+        if self.is_map && self.get(key).is_none() {
             self.at.key_fault(format!("`{key}` is missing in {}", self.words.noun), None);
         }
         self.read(key, read)
@@ -273,12 +324,12 @@ impl<'n, 'a> MapView<'n, 'a> {
 
     /// The text under a key.
     pub(crate) fn text(&self, key: &'static str) -> Option<String> {
-        self.read(key, |at, node| at.text(node).map(str::to_owned))
+        self.read(key, |at, node| at.line(node).map(str::to_owned))
     }
 
     /// The text under a key; its absence is a fault.
     pub(crate) fn need_text(&self, key: &'static str) -> Option<String> {
-        self.need(key, |at, node| at.text(node).map(str::to_owned))
+        self.need(key, |at, node| at.line(node).map(str::to_owned))
     }
 
     /// Reads a list under a key, item by item; empty when there is none.
@@ -304,7 +355,29 @@ impl<'n, 'a> MapView<'n, 'a> {
     }
 
     /// The ids under `formerly`.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method holds for one lifetime of `At` only"
+    )]
     pub(crate) fn formerly(&self) -> Vec<Id> {
         self.list("formerly", |at, node| at.id(node))
+    }
+
+    /// True or false under a key.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method holds for one lifetime of `At` only"
+    )]
+    pub(crate) fn flag(&self, key: &'static str) -> Option<bool> {
+        self.read(key, |at, node| at.flag(node))
+    }
+
+    /// The whole number under a key.
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method holds for one lifetime of `At` only"
+    )]
+    pub(crate) fn number(&self, key: &'static str) -> Option<usize> {
+        self.read(key, |at, node| at.number(node))
     }
 }

@@ -1,0 +1,166 @@
+//! What can be typed. No flag takes a secret: other users of the machine see the arguments of every process.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Takes a key for another service, says whether it is good and whose it is, and makes requests with it.
+#[derive(Debug, Parser)]
+#[command(name = "keyway", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Args {
+    /// A folder with more providers: one folder for each, named by its id, with a provider.yaml in it
+    #[arg(
+        id = "folder",
+        long = "providers",
+        value_name = "DIR",
+        env = "KEYWAY_PROVIDERS",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  keyway connect rally --sandbox     try it: no account and no network are needed
+  keyway connect rootly              asks for your key, and checks it
+  keyway providers                   what it can connect to
+
+Exit status:
+  0  the key is valid, or the request was answered
+  1  a usage error, or a fault of keyway's own
+  2  the values were refused; nothing was sent
+  3  invalid     4  forbidden     5  rate limited     6  unavailable     7  unknown
+
+Secrets are never taken from the command line, where others can see them: type them when asked, or
+give them as a JSON object with --values.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists what can be connected to
+    #[command(after_help = "\
+Examples:
+  keyway providers
+  keyway providers --json | jq -r '.[].id'
+  keyway providers --providers ./my-providers")]
+    Providers {
+        /// Prints a JSON array, sorted by id
+        #[arg(long)]
+        json: bool,
+    },
+    /// Asks for a key, checks it with the provider, and says whose it is
+    #[command(after_help = "\
+Examples:
+  keyway connect rally --sandbox                    try it with a made-up key
+  keyway connect rootly                             asks for your key, and checks it
+  keyway connect rally --values key.json            {\"host\": \"eu1.rallydev.com\", \"api_key\": \"…\"}
+  pass show rally.json | keyway connect rally --values - --json
+
+With --json, one object is printed to stdout: provider, method, verdict, account {id, label},
+warnings [], errors [{field, code, message}], retry_after_s. Values that do not apply are null.
+
+The exit status is 0 valid, 2 refused before anything was sent, 3 invalid, 4 forbidden,
+5 rate limited, 6 unavailable, 7 unknown, 1 anything else.")]
+    Connect(Connect),
+    /// Makes one request with a key, and prints the answer's body
+    #[command(after_help = "\
+Examples:
+  keyway request rootly GET /v1/incidents
+  keyway request rally GET '/slm/webservice/v2.0/defect?fetch=Name' --values key.json --include
+  keyway request rootly POST /v1/incidents --values key.json --data incident.json
+  keyway request rally GET /slm/webservice/v2.0/user --sandbox --values good.json
+
+PATH begins with `/`. What a URL cannot carry is percent-encoded, existing escapes are kept, and the
+request cannot leave the provider's own address. What belongs to the key or to the connection (such
+as Authorization, Cookie or Host) is replaced, whatever --header says. The key is masked in what is
+printed.
+
+The exit status is 0 once an answer of any status came, 6 when none came, 2 when the values were
+refused before anything was sent, 1 anything else.")]
+    Request(Request),
+    /// Runs stand-ins of the providers on this machine, with made-up keys
+    #[command(after_help = "\
+Examples:
+  keyway sandbox --port 8080
+  keyway sandbox --list --json
+  keyway connect rootly --origin http://127.0.0.1:8080
+
+A key that is not listed is answered 401.")]
+    Sandbox(Sandbox),
+    /// Prints a script that completes the command in a shell
+    #[command(after_help = "\
+Examples:
+  keyway completions bash > ~/.local/share/bash-completion/completions/keyway
+  keyway completions zsh > \"${fpath[1]}/_keyway\"
+  keyway completions fish > ~/.config/fish/completions/keyway.fish")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    pub(crate) with: With,
+    /// Prints one JSON object to stdout, and nothing else there
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Request {
+    #[command(flatten)]
+    pub(crate) with: With,
+    /// The method: GET, POST, PATCH, …
+    #[arg(id = "verb", value_name = "METHOD")]
+    pub(crate) verb: String,
+    /// The path with its query; it begins with `/`
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
+    /// A header of the request; may stand several times
+    #[arg(long = "header", short = 'H', value_name = "K: V", allow_hyphen_values = true)]
+    pub(crate) headers: Vec<String>,
+    /// The request's body: a file, or `-` for stdin
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) data: Option<PathBuf>,
+    /// Prints the answer's status and headers before its body
+    #[arg(long, short = 'i')]
+    pub(crate) include: bool,
+}
+
+/// Which credential, and where it goes.
+#[derive(Debug, Group)]
+pub(crate) struct With {
+    /// The provider's id; `keyway providers` lists them
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// The way to authenticate, where a provider has several; the first one if it is left out
+    #[arg(long, value_name = "ID")]
+    pub(crate) method: Option<String>,
+    /// The values as a JSON object: a file, or `-` for stdin. Nothing is asked then
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) values: Option<PathBuf>,
+    /// Asks a stand-in on this machine instead of the provider: no account and no network are needed
+    #[arg(long, conflicts_with = "origin")]
+    pub(crate) sandbox: bool,
+    /// Sends the key to another origin, for a test server of yours: https, or plain http on loopback
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Sandbox {
+    /// The port to listen on; a free one if it is left out
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) port: u16,
+    /// Lists the made-up keys and the verdicts that they get, and exits
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// With --list: prints a JSON array, as it does when stdout is no terminal
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,69 @@
+//! How the command ends.
+
+use std::process::ExitCode;
+
+use keyway::{LoadError, NotFound, VerdictKind};
+
+/// The exit status: a part of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// The credential is valid, the request was answered, or what was asked for was shown.
+    Done = 0,
+    /// A usage error, or a fault of our own.
+    Failed = 1,
+    /// The values were refused before anything was sent.
+    Refused = 2,
+    Invalid = 3,
+    Forbidden = 4,
+    RateLimited = 5,
+    Unavailable = 6,
+    Unknown = 7,
+}
+
+impl From<VerdictKind> for Exit {
+    fn from(kind: VerdictKind) -> Self {
+        match kind {
+            VerdictKind::Valid => Self::Done,
+            VerdictKind::Invalid => Self::Invalid,
+            VerdictKind::Forbidden => Self::Forbidden,
+            VerdictKind::RateLimited => Self::RateLimited,
+            VerdictKind::Unavailable => Self::Unavailable,
+            VerdictKind::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command did not do what it is for. It ends with [`Exit::Failed`].
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Says what is wrong, and never a value.
+    Because(String),
+    /// The person pressed Ctrl-C or Esc at a question.
+    Cancelled,
+}
+
+impl Failure {
+    pub(crate) fn because(text: impl Into<String>) -> Self {
+        Self::Because(text.into())
+    }
+}
+
+impl From<NotFound> for Failure {
+    fn from(error: NotFound) -> Self {
+        Self::because(error.to_string())
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let count = error.problems().len();
+        let problems = if count == 1 { "a problem".to_owned() } else { format!("{count} problems") };
+        Self::Because(format!("the providers cannot be used: {problems}\n{error}"))
+    }
+}

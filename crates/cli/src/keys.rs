@@ -1,0 +1,100 @@
+//! The made-up keys of a provider's fixtures.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use keyway::{Entry, Field, Method};
+use keyway_testkit::{Check, Fixtures};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use crate::{exit::Failure, output};
+
+/// A made-up key: one entry of `keyway sandbox --list --json`.
+#[derive(Serialize)]
+pub(crate) struct Key<'f> {
+    provider: &'f str,
+    values: &'f BTreeMap<String, String>,
+    verdict: &'static str,
+}
+
+/// A provider's fixtures; `None` where it has none.
+pub(crate) fn fixtures(entry: &Entry) -> Result<Option<Fixtures>, Failure> {
+    let Some(text) = entry.fixtures() else { return Ok(None) };
+    let parsed = Fixtures::parse(&format!("fixtures of {}", entry.source()), text);
+    parsed.map(Some).map_err(|error| Failure::because(error.to_string()))
+}
+
+/// A provider's fixtures, without which it has no stand-in.
+pub(crate) fn needed(entry: &Entry) -> Result<Fixtures, Failure> {
+    fixtures(entry)?.ok_or_else(|| {
+        let id = entry.descriptor().id();
+        Failure::Because(format!("there is no stand-in for {id}: it comes without a fixtures.yaml"))
+    })
+}
+
+/// The keys of a provider.
+pub(crate) fn keys<'f>(entry: &'f Entry, fixtures: &'f Fixtures) -> impl Iterator<Item = Key<'f>> {
+    fixtures.checks().iter().map(|check| Key {
+        provider: entry.descriptor().id().as_str(),
+        values: check.values(),
+        verdict: check.verdict().as_str(),
+    })
+}
+
+/// The method that the fixtures are for.
+pub(crate) fn method<'e>(entry: &'e Entry, fixtures: &Fixtures) -> Result<&'e Arc<Method>, Failure> {
+    let descriptor = entry.descriptor();
+    let found = match fixtures.method() {
+        Some(id) => descriptor.method(id),
+        None => descriptor.methods().first(),
+    };
+    found.ok_or_else(|| {
+        Failure::Because(format!(
+            "the fixtures of {} are for a method that it does not have",
+            descriptor.id()
+        ))
+    })
+}
+
+/// What a newcomer tries in the sandbox: one key for each verdict.
+pub(crate) fn to_try(method: &Method, fixtures: &Fixtures) -> String {
+    let mut seen = Vec::new();
+    let one_each = fixtures.checks().iter().filter(|check| {
+        let new = !seen.contains(&check.verdict());
+        seen.push(check.verdict());
+        new
+    });
+    let shown: Vec<&Check> = one_each.collect();
+    format!(
+        "{}\n{}\n`keyway sandbox --list` shows all of them.\n",
+        "Keys to try in the sandbox".bold(),
+        rows(method, &shown, "  ").trim_end()
+    )
+}
+
+/// The keys of a provider as a table: the verdict that it gets, what to type, and what it is.
+pub(crate) fn table(method: &Method, fixtures: &Fixtures, indent: &str) -> String {
+    rows(method, &fixtures.checks().iter().collect::<Vec<_>>(), indent)
+}
+
+fn rows(method: &Method, checks: &[&Check], indent: &str) -> String {
+    let value = |check: &Check, field: &Field| check.values().get(field.id().as_str()).cloned();
+    // A plain field that is the same for every key has nothing to tell them apart by.
+    let told = method.fields().iter().filter(|field| {
+        field.is_secret() || checks.iter().any(|check| value(check, field) != value(checks[0], field))
+    });
+    let fields: Vec<&Field> = told.collect();
+    let mut head = vec!["VERDICT"];
+    head.extend(fields.iter().map(|field| field.label()));
+    head.push("WHAT IT IS");
+    let rows: Vec<Vec<String>> = checks
+        .iter()
+        .map(|check| {
+            let mut row = vec![check.verdict().to_string()];
+            row.extend(fields.iter().map(|field| value(check, field).unwrap_or_default()));
+            row.push(check.name().to_owned());
+            row
+        })
+        .collect();
+    output::table(&head, &rows, indent)
+}

@@ -1,0 +1,71 @@
+//! `keyway`: asks for a key, checks it, uses it.
+
+#![expect(
+    clippy::format_push_string,
+    reason = "messages are built once, for a person; `write!` would bring an error that cannot happen to each line"
+)]
+
+mod args;
+mod exit;
+mod outcome;
+mod output;
+mod process;
+mod prose;
+mod usage;
+
+mod ask;
+mod guide;
+mod keys;
+mod messages;
+mod place;
+mod report;
+mod values;
+
+mod completions;
+mod connect;
+mod example;
+mod providers;
+mod request;
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use keyway::Registry;
+
+use crate::{
+    args::{Args, Command},
+    exit::{Exit, Failure},
+};
+
+fn main() -> ExitCode {
+    process::guarded(|| {
+        let exit = match Args::try_parse() {
+            Err(error) => usage::explain(&error),
+            Ok(args) => run(args).unwrap_or_else(|failure| {
+                output::note(&messages::failure(&failure));
+                Exit::Failed
+            }),
+        };
+        exit.into()
+    })
+}
+
+fn run(args: Args) -> Result<Exit, Failure> {
+    if let Command::Completions { shell } = args.command {
+        return completions::print(shell);
+    }
+    let mut registry = Registry::linked()?;
+    if let Some(folder) = args.folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        registry = registry.with_directory(folder)?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Because(format!("no runtime: {}", error.kind())))?;
+    match args.command {
+        Command::Providers { json } => providers::list(&registry, json),
+        Command::Connect(args) => runtime.block_on(connect::connect(&registry, &args)),
+        Command::Request(args) => runtime.block_on(request::request(&registry, &args)),
+        Command::Sandbox(args) => runtime.block_on(sandbox::sandbox(&registry, &args)),
+        Command::Completions { shell } => completions::print(shell),
+    }
+}

@@ -1,0 +1,274 @@
+//! Every message that is more than a line: written for the person who pasted the key. None holds a value.
+
+use std::time::Duration;
+
+use keyway::{
+    Account, Descriptor, FieldProblem, Method, Reason, ReasonCode, Refused, TransportError,
+    TransportErrorKind, Verdict,
+};
+use owo_colors::OwoColorize as _;
+
+use crate::{
+    exit::Failure,
+    guide,
+    place::Place,
+    prose::{paragraph, sentence},
+};
+
+/// Why a check ended in `rate_limited`.
+pub(crate) const TOO_MANY: &str =
+    "the provider counts too many requests with this key or from this address, and asks to wait";
+
+/// What a message is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Topic<'t> {
+    pub(crate) descriptor: &'t Descriptor,
+    pub(crate) method: &'t Method,
+    pub(crate) place: &'t Place,
+}
+
+/// Why the command did not do what it is for.
+pub(crate) fn failure(failure: &Failure) -> String {
+    match failure {
+        Failure::Because(text) => format!("{} {text}", "error:".red().bold()),
+        Failure::Cancelled => "Cancelled; nothing was sent.".to_owned(),
+    }
+}
+
+/// Values look odd, and may be right.
+pub(crate) fn warnings(method: &Method, warnings: &[FieldProblem]) -> String {
+    warnings.iter().fold(String::new(), |mut out, warning| {
+        let label = label(method, &warning.field);
+        out += &format!("{} {}\n", "!".yellow().bold(), label.bold());
+        out += &paragraph(&sentence(&warning.message), "  ");
+        out
+    })
+}
+
+impl Topic<'_> {
+    /// Values were refused, and nothing was sent.
+    pub(crate) fn refused(&self, refused: &Refused) -> String {
+        let mut out = bad("Nothing was sent: this must change first.");
+        let mut about_a_secret = false;
+        for group in grouped(&refused.problems) {
+            let field = self.method.field(&group[0].field);
+            out += &format!("\n  {}\n", label(self.method, &group[0].field).bold());
+            for problem in &group {
+                out += &paragraph(&sentence(&problem.message), "    ");
+            }
+            out += &field.and_then(|field| guide::step_of(self.method, field, "    ")).unwrap_or_default();
+            about_a_secret |= field.is_some_and(keyway::Field::is_secret);
+        }
+        if about_a_secret {
+            out += "\n";
+            out += &self.keys_link();
+        }
+        if !refused.warnings.is_empty() {
+            out += "\n";
+            out += &warnings(self.method, &refused.warnings);
+        }
+        out
+    }
+
+    /// What the provider said of the credential, and what to do next.
+    pub(crate) fn verdict(&self, verdict: &Verdict) -> String {
+        let name = self.descriptor.name();
+        let mut out = match verdict {
+            Verdict::Valid(account) => self.valid(account),
+            Verdict::Invalid(reason) => self.invalid(reason),
+            Verdict::Forbidden(reason) => self.forbidden(reason),
+            Verdict::RateLimited { retry_after } => {
+                let wait = format!("This says nothing about the key. {}", again(*retry_after, "in a minute"));
+                pending(&format!("{name} asks to wait.")) + &lines(&[&sentence(TOO_MANY), &wait])
+            }
+            Verdict::Unavailable { retry_after, reason } => self.unavailable(*retry_after, reason),
+            Verdict::Unknown(reason) => self.unknown(reason),
+            other => pending(&format!("{name} said something new: {}.", other.kind())),
+        };
+        out += &self.who_was_asked(verdict);
+        out
+    }
+
+    fn valid(&self, account: &Account) -> String {
+        format!(
+            "{}  Account  {}\n  Id       {}\n",
+            good(&format!("{} accepts this key.", self.descriptor.name())),
+            account.label().bold(),
+            account.id()
+        )
+    }
+
+    fn invalid(&self, reason: &Reason) -> String {
+        let head = bad("This key does not work.");
+        let next = "Copy the whole key again, or make a new one:";
+        head + &lines(&[&sentence(reason.text()), next]) + &self.steps() + &self.keys_link()
+    }
+
+    fn forbidden(&self, reason: &Reason) -> String {
+        let head = bad("This key lacks a permission.");
+        let next = format!(
+            "Give the key the permission, or make one that has it. Where you may not, ask an administrator of \
+             your {} account.",
+            self.descriptor.name()
+        );
+        head + &lines(&[&sentence(reason.text()), &next]) + &self.steps() + &self.keys_link()
+    }
+
+    fn unavailable(&self, retry_after: Option<Duration>, reason: &Reason) -> String {
+        let head = pending(&format!("{} could not be asked.", self.descriptor.name()));
+        let wait = format!("This says nothing about the key. {}", again(retry_after, "in a few minutes"));
+        let next = match (reason.code(), &self.descriptor.links().support) {
+            (ReasonCode::NoAnswer, _) => {
+                "If it stays like this, see whether this machine reaches the internet.".to_owned()
+            }
+            (_, Some(support)) => format!("If it stays like this, ask at {support}"),
+            (_, None) => String::new(),
+        };
+        head + &lines(&[&sentence(reason.text()), &wait, &next])
+    }
+
+    fn unknown(&self, reason: &Reason) -> String {
+        let name = self.descriptor.name();
+        let head = pending("It is not known whether this key is good.");
+        let next = match reason.code() {
+            ReasonCode::NotSent => {
+                "Check the server that you chose; keyway asks public addresses over https only.".to_owned()
+            }
+            ReasonCode::RedirectLeaves | ReasonCode::Redirect => {
+                "Check the server that you chose, and whether a proxy or a login page stands in between."
+                    .to_owned()
+            }
+            _ => match &self.descriptor.links().support {
+                Some(support) => format!(
+                    "Try again. If it stays like this, a proxy may stand in between, or {name} has changed: \
+                     {support}"
+                ),
+                None => "Try again. If it stays like this, a proxy may stand in between.".to_owned(),
+            },
+        };
+        head + &lines(&[&sentence(reason.text()), &next])
+    }
+
+    /// No answer came to a request.
+    pub(crate) fn no_answer(&self, error: &TransportError) -> String {
+        let head = pending(&format!("No answer came from {}.", self.descriptor.name()));
+        let next = match error.kind() {
+            TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => {
+                "Nothing was sent. See whether this machine reaches the internet, and try again."
+            }
+            TransportErrorKind::Address | TransportErrorKind::Scheme => {
+                "Nothing was sent. Check the server: keyway asks public addresses over https only."
+            }
+            _ => "The request may have arrived: look before you repeat one that changes something.",
+        };
+        head + &lines(&[&sentence(&error.to_string()), next])
+    }
+
+    /// There is no terminal to ask on, and no values were given. `example` is what they look like.
+    pub(crate) fn no_terminal(&self, example: &str) -> String {
+        format!(
+            "there is no terminal to ask on; give the values as a JSON object, in a file with\n--values FILE or on \
+             stdin with --values -\n\n  {example}\n\n`keyway connect {}` in a terminal shows how to get them; \
+             `keyway providers\n--json` lists the fields.",
+            self.descriptor.id(),
+        )
+    }
+
+    /// Where somebody makes the secrets: the guide's steps in which they are seen.
+    fn steps(&self) -> String {
+        let steps = self.method.fields().iter().filter(|field| field.is_secret());
+        steps.filter_map(|field| guide::step_of(self.method, field, "  ")).collect()
+    }
+
+    fn keys_link(&self) -> String {
+        let link = self.descriptor.links().keys.as_deref();
+        link.map(|link| paragraph(&format!("Make and manage keys: {link}"), "  ")).unwrap_or_default()
+    }
+
+    /// A stand-in's word is not the provider's.
+    fn who_was_asked(&self, verdict: &Verdict) -> String {
+        let name = self.descriptor.name();
+        let text = match self.place {
+            Place::Provider => return String::new(),
+            Place::Sandbox if verdict.account().is_some() => {
+                format!("This was the sandbox, not {name} itself.")
+            }
+            Place::Sandbox => format!(
+                "This was the sandbox, not {name} itself; `keyway sandbox --list` shows the keys that it knows."
+            ),
+            Place::Other(origin) => format!("This was about {origin}, not about {name} itself."),
+        };
+        format!("\n{}", paragraph(&text, "  "))
+    }
+}
+
+/// A wait in whole seconds, rounded up.
+pub(crate) fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+fn again(wait: Option<Duration>, otherwise: &str) -> String {
+    let Some(wait) = wait else { return format!("Try again {otherwise}.") };
+    let (count, unit) = match seconds(wait) {
+        0 => return "Try again now.".to_owned(),
+        wait @ 1..120 => (wait, "second"),
+        3600 => (1, "hour"),
+        wait @ 120..7200 => (wait.div_ceil(60), "minute"),
+        wait => (wait.div_ceil(3600), "hour"),
+    };
+    format!("Try again in {count} {unit}{}.", if count == 1 { "" } else { "s" })
+}
+
+fn good(text: &str) -> String {
+    format!("{} {}\n", "✓".green().bold(), text.bold())
+}
+
+fn bad(text: &str) -> String {
+    format!("{} {}\n", "✗".red().bold(), text.bold())
+}
+
+fn pending(text: &str) -> String {
+    format!("{} {}\n", "?".yellow().bold(), text.bold())
+}
+
+fn lines(texts: &[&str]) -> String {
+    texts.iter().filter(|text| !text.is_empty()).map(|text| paragraph(text, "  ")).collect()
+}
+
+/// What a person calls a field.
+fn label<'t>(method: &'t Method, id: &'t str) -> &'t str {
+    method.field(id).map_or(id, keyway::Field::label)
+}
+
+/// The problems of each field together, in the order in which fields first occur.
+fn grouped(problems: &[FieldProblem]) -> Vec<Vec<&FieldProblem>> {
+    let mut groups: Vec<Vec<&FieldProblem>> = Vec::new();
+    for problem in problems {
+        match groups.iter_mut().find(|group| group[0].field == problem.field) {
+            Some(group) => group.push(problem),
+            None => groups.push(vec![problem]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_rounded_up_and_told_in_fitting_units() {
+        for (millis, text) in [
+            (0, "now"),
+            (1, "in 1 second"),
+            (30_000, "in 30 seconds"),
+            (119_001, "in 2 minutes"),
+            (3_600_000, "in 1 hour"),
+            (90_000_000, "in 25 hours"),
+        ] {
+            let wait = Some(Duration::from_millis(millis));
+            assert_eq!(again(wait, "later"), format!("Try again {text}."), "{millis}");
+        }
+        assert_eq!(again(None, "later"), "Try again later.");
+    }
+}

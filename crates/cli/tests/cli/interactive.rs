@@ -1,0 +1,123 @@
+//! Asking a person, on a terminal that `script` lends. Where there is no such `script`, nothing is tested.
+#![cfg(target_os = "linux")]
+
+use std::{
+    io::{Read as _, Write as _},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Duration,
+};
+
+use crate::support::ROOTLY_KEY;
+
+const ESCAPE: &str = "\u{1b}";
+const CONTROL_C: &str = "\u{3}";
+
+/// The binary on a terminal, and all that it has shown.
+struct Terminal {
+    script: Child,
+    output: Receiver<Vec<u8>>,
+    seen: String,
+}
+
+impl Terminal {
+    /// `None` where there is no `script` that takes these options.
+    fn start(arguments: &str) -> Option<Self> {
+        let works = Command::new("script").args(["-qec", "true", "/dev/null"]).stdin(Stdio::null()).output();
+        if !works.is_ok_and(|output| output.status.success()) {
+            return None;
+        }
+        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_keyway"));
+        let mut script = Command::new("script")
+            .args(["-qec", &command, "/dev/null"])
+            .env("NO_COLOR", "1")
+            .env("TERM", "xterm")
+            .env_remove("KEYWAY_PROVIDERS")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = script.stdout.take().unwrap();
+        let (send, output) = channel();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut chunk) {
+                if send.send(chunk[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Some(Self { script, output, seen: String::new() })
+    }
+
+    /// Waits until a text is shown, behind the one that was waited for last.
+    fn wait_for(&mut self, text: &str) {
+        loop {
+            // A prompt is drawn anew for every key that is pressed, so what was seen is forgotten up to here.
+            if let Some(at) = self.seen.find(text) {
+                self.seen.drain(..at + text.len());
+                return;
+            }
+            match self.output.recv_timeout(Duration::from_secs(20)) {
+                Ok(bytes) => self.seen += &String::from_utf8_lossy(&bytes),
+                Err(error) => panic!("{error}, no {text:?} in:\n{}", self.seen),
+            }
+        }
+    }
+
+    /// Waits for a question, and answers it.
+    fn answer(&mut self, question: &str, answer: &str) {
+        self.wait_for(question);
+        self.script.stdin.as_mut().unwrap().write_all(answer.as_bytes()).unwrap();
+    }
+
+    /// Waits for the end: the exit status, and what was shown since the last answer.
+    fn end(mut self) -> (i32, String) {
+        let code = self.script.wait().unwrap().code().unwrap();
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_secs(20)) {
+            self.seen += &String::from_utf8_lossy(&bytes);
+        }
+        (code, self.seen)
+    }
+}
+
+#[test]
+fn a_newcomer_tries_a_wrong_key_a_revoked_key_and_a_good_one() {
+    let Some(mut terminal) = Terminal::start("connect rally --sandbox") else { return };
+    terminal.answer("Rally server:", "\r");
+    terminal.answer("API Key:", &format!("{ROOTLY_KEY}\r"));
+    // Refused here: only what was wrong is asked again.
+    terminal.wait_for("This is a key of Rootly");
+    terminal.answer("API Key:", "_madeUpRevoked00000000000000000000000000000\r");
+    terminal.answer("Try another key?", "y\r");
+    terminal.answer("Rally server:", "\r");
+    terminal.answer("API Key:", "_madeUpGood00000000000000000000000000000000\r");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("Ada Lovelace @ Acme Rockets") && shown.contains("DE42"), "{shown}");
+    assert!(!shown.contains("madeUpGood"), "{shown}");
+}
+
+#[test]
+fn whoever_has_had_enough_gets_the_last_verdict() {
+    for leave in ["n\r", ESCAPE, CONTROL_C] {
+        let Some(mut terminal) = Terminal::start("connect rootly --sandbox") else { return };
+        terminal.answer("API Key:", &format!("{ROOTLY_KEY}\r"));
+        terminal.answer("Try another key?", leave);
+        assert_eq!(terminal.end().0, 3, "{leave:?}");
+    }
+}
+
+#[test]
+fn whoever_leaves_before_anything_was_sent_is_told_so() {
+    for leave in [ESCAPE, CONTROL_C] {
+        for arguments in ["connect rootly --sandbox", "request rootly GET /v1/incidents --sandbox"] {
+            let Some(mut terminal) = Terminal::start(arguments) else { return };
+            terminal.answer("API Key:", leave);
+            let (code, shown) = terminal.end();
+            assert_eq!(code, 1, "{shown}");
+            assert!(shown.contains("Cancelled; nothing was sent."), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Running the binary, and servers for it to talk to.
+
+mod keyway;
+mod server;
+
+pub(crate) use keyway::{Run, command, keyway, keyway_with};
+pub(crate) use server::{Server, answer};
+
+/// A made-up key of Rally's fixtures, by its verdict there.
+pub(crate) fn rally(word: &str) -> String {
+    let key = match word {
+        "valid" => "_madeUpGood00000000000000000000000000000000",
+        "invalid" => "_madeUpRevoked00000000000000000000000000000",
+        "forbidden" => "_madeUpForbidden000000000000000000000000000",
+        "rate_limited" => "_madeUpLimited00000000000000000000000000000",
+        "unavailable" => "_madeUpServerError0000000000000000000000000",
+        "unknown" => "_madeUpLoginPage000000000000000000000000000",
+        _ => panic!("there is no key for {word}"),
+    };
+    format!(r#"{{"api_key":"{key}"}}"#)
+}
+
+/// A key of Rootly's form that no fixture knows.
+pub(crate) const ROOTLY_KEY: &str = "rootly_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// [`ROOTLY_KEY`] as values.
+pub(crate) fn rootly() -> String {
+    format!(r#"{{"api_key":"{ROOTLY_KEY}"}}"#)
+}
+
+/// What a person sees, without what differs from run to run.
+pub(crate) fn without_ports(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("127.0.0.1:") {
+        let (head, tail) = rest.split_at(at + "127.0.0.1:".len());
+        out += head;
+        out += "PORT";
+        rest = tail.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    out + rest
+}

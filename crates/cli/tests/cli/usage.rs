@@ -1,0 +1,178 @@
+//! The command line: usage errors, help, and what holds for all commands.
+
+use std::{fs, io::Read as _, process::Stdio};
+
+use crate::support::{command, keyway, keyway_with, rally};
+
+#[test]
+fn usage_errors_end_with_one() {
+    for args in [
+        &[] as &[&str],
+        &["foo"],
+        &["connect"],
+        &["connect", "rally", "--jsno"],
+        &["connect", "rally", "--sandbox", "--origin", "http://127.0.0.1:1"],
+        &["connect", "nothing", "--values", "-"],
+        &["connect", "rally", "--method", "nothing", "--values", "-"],
+        &["connect", "rally"],
+        &["connect", "rally", "--sandbox"],
+        &["request", "rally"],
+        &["request", "rally", "GET"],
+        &["sandbox", "--port", "99999"],
+        &["sandbox", "--json"],
+        &["completions", "tcsh"],
+        &["providers", "--providers", "no such folder"],
+    ] {
+        let run = keyway(args);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{args:?}");
+        assert!(!run.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_end_with_zero() {
+    for args in [
+        &["--help"] as &[&str],
+        &["-h"],
+        &["help"],
+        &["--version"],
+        &["connect", "--help"],
+        &["request", "--help"],
+        &["sandbox", "--help"],
+        &["providers", "--help"],
+        &["completions", "--help"],
+    ] {
+        let run = keyway(args);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
+        let has_examples = run.stdout.contains("Examples:");
+        assert!(has_examples || args.contains(&"--version"), "{args:?}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn help_is_what_it_was() {
+    for name in ["connect", "request", "sandbox", "providers", "completions"] {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_suffix(name);
+        settings.bind(|| insta::assert_snapshot!("help", keyway(&[name, "--help"]).stdout));
+    }
+    insta::assert_snapshot!("help", keyway(&["--help"]).stdout);
+}
+
+#[test]
+fn an_argument_that_may_be_a_key_is_not_repeated() {
+    for args in [
+        &["_sk_CANARY_4711"] as &[&str],
+        &["connect", "rally", "_sk_CANARY_4711"],
+        &["connect", "_sk_CANARY_4711"],
+        &["connect", "rally", "--api-key=_sk_CANARY_4711"],
+        &["connect", "rally", "--api-key", "_sk_CANARY_4711"],
+        &["connect", "rally", "--_sk_CANARY_4711"],
+        &["connect", "rally", "--method", "_sk_CANARY_4711"],
+        &["connect", "rally", "--origin", "https://_sk_CANARY_4711@host.example", "--values", "-"],
+        &["connect", "rally", "--values", "_sk_CANARY_4711"],
+        &["request", "rally", "_sk_CANARY_4711_CANARY", "/", "--values", "-"],
+        &["request", "rally", "GET", "_sk_CANARY_4711", "--values", "-"],
+        &["sandbox", "--port", "_sk_CANARY_4711"],
+        &["completions", "_sk_CANARY_4711"],
+    ] {
+        let run = keyway_with(args, &rally("valid"));
+        assert_eq!(run.code, 1, "{args:?}: {run:?}");
+        assert!(!format!("{run:?}").contains("CANARY"), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
+fn an_unknown_provider_lists_the_known_ones() {
+    let run = keyway(&["connect", "ralley", "--values", "-"]);
+    assert_eq!(
+        run.stderr,
+        "error: there is no provider `ralley`; did you mean `rally`? Known here: rally, rootly\n"
+    );
+}
+
+#[test]
+fn origins_are_https_or_loopback() {
+    for origin in [
+        "http://example.com",
+        "ftp://127.0.0.1",
+        "https://a@b.example",
+        "https://b.example/path",
+        "127.0.0.1",
+        "",
+    ] {
+        let run = keyway_with(&["connect", "rally", "--values", "-", "--origin", origin], &rally("valid"));
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{origin}");
+        assert!(run.stderr.starts_with("error: --origin: "), "{}", run.stderr);
+    }
+    // Private addresses are no loopback: nothing is sent there, also over https.
+    for origin in ["https://10.0.0.1", "https://169.254.169.254", "https://[::ffff:10.0.0.1]"] {
+        let run = keyway_with(
+            &["connect", "rally", "--json", "--values", "-", "--origin", origin],
+            &rally("valid"),
+        );
+        assert_eq!((run.code, &run.json()["errors"][0]["code"]), (7, &"not_sent".into()), "{origin}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    for args in
+        [&["--help"] as &[&str], &["providers", "--json"], &["sandbox", "--list"], &["completions", "zsh"]]
+    {
+        let mut child = command(args).spawn().unwrap();
+        drop(child.stdout.take());
+        drop(child.stdin.take());
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""), "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said() {
+    let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
+    let output = command(&["providers", "--json"]).stdout(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: stdout cannot be written to"));
+}
+
+#[test]
+fn a_folder_adds_providers_and_its_errors_have_positions() {
+    let folder = std::env::temp_dir().join(format!("keyway-providers-{}", std::process::id()));
+    let acme = folder.join("acme");
+    fs::create_dir_all(&acme).unwrap();
+    let good = include_str!("acme.yaml");
+    fs::write(acme.join("provider.yaml"), good).unwrap();
+    let dir = folder.to_str().unwrap();
+
+    let run = keyway(&["--providers", dir, "providers", "--json"]);
+    let ids: Vec<String> = run.json().as_array().unwrap().iter().map(|one| one["id"].to_string()).collect();
+    assert_eq!(ids, ["\"acme\"", "\"rally\"", "\"rootly\""]);
+    let output = command(&["providers"]).env("KEYWAY_PROVIDERS", dir).output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("ID "));
+    let run = keyway(&["connect", "acme", "--sandbox", "--providers", dir]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("there is no stand-in for acme"), "{}", run.stderr);
+
+    fs::write(acme.join("provider.yaml"), good.replace("summary", "sumary").replace("GET /me", "POST /me"))
+        .unwrap();
+    let run = keyway(&["providers", "--providers", dir]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert!(run.stderr.contains("provider.yaml:4:1: "), "{}", run.stderr);
+    assert!(run.stderr.contains("did you mean `summary`?"), "{}", run.stderr);
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let run = keyway(&["completions", shell]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{shell}");
+        for word in ["connect", "request", "sandbox", "providers", "--sandbox"] {
+            let word = if shell == "fish" { word.trim_start_matches('-') } else { word };
+            assert!(run.stdout.contains(word), "{shell} {word}");
+        }
+    }
+}
