@@ -6,11 +6,12 @@ use crate::{files, root};
 
 /// The files that may call `expose()`, and why. A file that is added here is read by somebody who asks where the value
 /// goes from there.
-const EXPOSING: [(&str, &str); 6] = [
+const EXPOSING: [(&str, &str); 7] = [
     ("crates/cli/src/ask.rs", "hands what a person typed to core"),
     ("crates/core/src/accept.rs", "checks and renders what was submitted"),
     ("crates/core/src/credential.rs", "renders header values at acceptance"),
     ("crates/core/src/draft.rs", "places values in queries and cookies"),
+    ("crates/core/src/header.rs", "makes sensitive header values of them"),
     ("crates/core/src/mask.rs", "looks for values in order to hide them"),
     ("crates/core/src/secret.rs", "defines it"),
 ];

@@ -190,6 +190,10 @@ pub(crate) fn accept(
     foreign: &[Foreign],
 ) -> Result<Accepted, Refused> {
     let mut findings = Findings::default();
+    // The credential would be judged by one provider and placed as another says.
+    if !provider.descriptor().methods().iter().any(|own| Arc::ptr_eq(own, method)) {
+        findings.refuse(UNNAMED, Code::UnknownField, "this method belongs to another provider");
+    }
     let mut given: Vec<Option<&Raw>> = vec![None; method.fields().len()];
     for (name, raw) in &submission.values {
         match method.fields().iter().position(|field| field.is_called(name)) {

@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue, header};
 
 use crate::{
+    header::{fixed_value, header_name, placeable_header},
     rate::RateHeaders,
     yaml::{At, MapView, Node, Part, Words},
 };
@@ -22,30 +23,6 @@ static API: Words = Words {
     ],
 };
 static STRIP: Words = Words { noun: "what to strip", keys: &["headers", "query"] };
-
-/// Headers that belong to the connection or to core: neither a descriptor nor an adapter may set them.
-const FORBIDDEN: [&str; 20] = [
-    "accept",
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "expect",
-    "forwarded",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// What holds for every request to a provider.
 #[derive(Debug, Default)]
@@ -103,7 +80,7 @@ impl Api {
                     let help = "a credential is placed by a method, under `authorize`".to_owned();
                     at.key_fault("`authorization` is no companion", help);
                 }
-                Some((name?, header_value(at, at.line(node)?)?))
+                Some((name?, fixed_value(at, at.line(node)?)?))
             }),
             keep_cookies: map
                 .read("cookies", |at, node| at.word(node, &[("never", false), ("keep", true)]))
@@ -129,52 +106,5 @@ fn media_type(at: &At<'_>, node: &Node) -> Option<HeaderValue> {
     if !ok {
         at.fault("this is not a media type", "a media type is `type/subtype`, without parameters".to_owned());
     }
-    ok.then(|| header_value(at, text)).flatten()
-}
-
-/// A header's name in a descriptor: in lower case, as HTTP/2 has it.
-pub(crate) fn header_name(at: &At<'_>, part: Part, text: &str) -> Option<HeaderName> {
-    let Ok(name) = HeaderName::try_from(text) else {
-        let help = "letters, digits and hyphens; no space, no colon".to_owned();
-        at.report(part, "this is not a header's name".to_owned(), Some(help));
-        return None;
-    };
-    if name.as_str() != text {
-        let help = format!("write `{name}`");
-        at.report(part, "header names are written in lower case".to_owned(), Some(help));
-        return None;
-    }
-    Some(name)
-}
-
-/// A header's name that a descriptor may set.
-pub(crate) fn placeable_header(at: &At<'_>, text: &str) -> Option<HeaderName> {
-    let name = header_name(at, Part::Key, text)?;
-    if is_forbidden(&name) {
-        let help = match text {
-            "accept" | "content-type" => "say `media_type`, `accept` or `content_type` under `api`",
-            "cookie" => "say `cookies` under `authorize`",
-            _ => "remove it",
-        };
-        at.key_fault(
-            "this header belongs to the connection, and is not a descriptor's to set",
-            help.to_owned(),
-        );
-        return None;
-    }
-    Some(name)
-}
-
-/// Tells whether neither a descriptor nor an adapter may set a header.
-pub(crate) fn is_forbidden(name: &HeaderName) -> bool {
-    FORBIDDEN.contains(&name.as_str())
-}
-
-fn header_value(at: &At<'_>, text: &str) -> Option<HeaderValue> {
-    let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) && text.trim() == text;
-    let value = visible.then(|| HeaderValue::try_from(text).ok()).flatten();
-    if value.is_none() {
-        at.fault("a header's value is visible ASCII", None);
-    }
-    value
+    ok.then(|| fixed_value(at, text)).flatten()
 }

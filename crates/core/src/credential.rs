@@ -13,6 +13,7 @@ use crate::{
     accept::{UNNAMED, Value},
     check::Check,
     draft::is_cookie,
+    header::sensitive,
     hop,
     mask::Mask,
     target,
@@ -239,20 +240,6 @@ fn unplaceable(field: Option<&str>, message: &str) -> FieldProblem {
 
 fn lookup<'v>(values: &'v [(Id, Value)], name: &str) -> Option<&'v str> {
     values.iter().find(|(id, _)| id.as_str() == name).map(|(_, value)| value.text())
-}
-
-/// The one place where a credential becomes a header's value: it is marked sensitive, and nothing but visible ASCII
-/// with inner spaces may stand in it (`HeaderValue` itself would take more).
-pub(crate) fn sensitive(value: &Secret) -> Option<HeaderValue> {
-    let text = value.expose();
-    let visible = !text.is_empty()
-        && text.trim() == text
-        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    let mut value = visible.then(|| HeaderValue::from_str(text).ok()).flatten()?;
-    value.set_sensitive(true);
-    // The first clone turns the bytes into a shared handle, and allocates; it is made here and not on the hot path.
-    let _shared = value.clone();
-    Some(value)
 }
 
 impl fmt::Debug for Credential {

@@ -8,8 +8,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::{
     Credential, Error, Method, Secret,
-    api::{ContentType, is_forbidden},
-    credential::sensitive,
+    api::ContentType,
+    header::{is_forbidden, sensitive},
 };
 
 /// The most headers of a request that is authorised.

@@ -17,6 +17,7 @@ mod check;
 mod descriptor;
 mod field;
 mod guide;
+mod header;
 mod host;
 mod method;
 mod mistake;

@@ -5,9 +5,9 @@ use http::{HeaderName, header};
 use crate::{
     Field, Id, Secret,
     accept::place::Place,
-    api::{Api, placeable_header},
-    credential::sensitive,
+    api::Api,
     draft::is_cookie,
+    header::{placeable_header, sensitive},
     template::{Part, Template},
     yaml::{At, MapView, Node, Words},
 };

@@ -48,7 +48,7 @@ pub struct RateLimit {
 impl RateHeaders {
     pub(crate) fn read(at: &At<'_>, node: &Node) -> Self {
         let map = MapView::open(node, at, &RATE);
-        let name = |at: &At<'_>, node: &Node| crate::api::header_name(at, Part::Value, at.line(node)?);
+        let name = |at: &At<'_>, node: &Node| crate::header::header_name(at, Part::Value, at.line(node)?);
         Self {
             limit: map.read("limit", name),
             remaining: map.read("remaining", name),

@@ -408,3 +408,11 @@ fn what_cannot_be_sent_where_it_belongs_is_refused_at_once() {
     }
     accepts("acme/cookie", &cookie("made=up"), ("session", "made=up"), &[]);
 }
+
+#[test]
+fn a_method_of_another_provider_is_refused() {
+    let (rally, _) = REGISTRY.method("rally", None).expect("it is known");
+    let (_, method) = REGISTRY.method("rootly", None).expect("it is known");
+    let refused = rally.accept(method, &submission(&[("api_key", ROOTLY_KEY)])).expect_err("it is refused");
+    assert!(refused.to_string().contains("another provider"), "{refused}");
+}
