@@ -17,6 +17,8 @@ fn the_smallest_provider_of_the_readme_works() {
     let yaml = block(&readme, "version: 1\nid: acme");
     let registry =
         Registry::from_descriptors([("README.md", yaml)]).unwrap_or_else(|error| panic!("\n{error}"));
+    let steps = registry.get("acme").unwrap().descriptor().methods()[0].guide().steps().len();
+    assert_eq!(steps, 2, "a list between brackets splits a step at its commas");
     let submission = Submission::new().with("api_key", "made-up");
     let credential = registry.accept("acme", None, &submission).unwrap().credential;
     let request = credential.check_request().unwrap();

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as Group, Parser, Subcommand};
+use clap::{
+    Args as Group, Parser, Subcommand,
+    builder::{OsStringValueParser, TypedValueParser as _},
+};
 use clap_complete::Shell;
 
 /// Takes a key for another service, says whether it is good and whose it is, and makes requests with it.
@@ -16,7 +19,9 @@ pub(crate) struct Args {
         value_name = "DIR",
         env = "KEYWAY_PROVIDERS",
         hide_env_values = true,
-        global = true
+        global = true,
+        // clap's parser of paths refuses an empty one, and an empty variable is as good as none.
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
     )]
     pub(crate) folder: Option<PathBuf>,
     #[command(subcommand)]
@@ -76,7 +81,10 @@ Examples:
 PATH begins with `/`. What a URL cannot carry is percent-encoded, existing escapes are kept, and the
 request cannot leave the provider's own address. What belongs to the key or to the connection (such
 as Authorization, Cookie or Host) is replaced, whatever --header says. The key is masked in what is
-printed.
+printed. So that it can be, bodies are asked for plain: Accept-Encoding is always identity, and a body
+that comes compressed all the same is not printed.
+
+A redirect to another address is not followed; it is the answer.
 
 The exit status is 0 once an answer of any status came, 6 when none came, 2 when the values were
 refused before anything was sent, 1 anything else.")]
@@ -155,7 +163,7 @@ pub(crate) struct With {
 #[derive(Debug, Group)]
 pub(crate) struct Sandbox {
     /// The port to listen on; a free one if it is left out
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = port)]
     pub(crate) port: u16,
     /// Lists the made-up keys and the verdicts that they get, and exits
     #[arg(long)]
@@ -163,4 +171,9 @@ pub(crate) struct Sandbox {
     /// With --list: prints a JSON array, as it does when stdout is no terminal
     #[arg(long, requires = "list")]
     pub(crate) json: bool,
+}
+
+/// Reads a port. The error is shown, so it does not quote what was typed, as the standard library's may.
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "a port is a number from 0 to 65535")
 }

@@ -9,7 +9,7 @@ use crate::{
     ask::{self, Answers},
     example,
     exit::{Exit, Failure},
-    guide, keys,
+    guide,
     messages::{self, Topic},
     outcome::Outcome,
     output::{self, Spinner},
@@ -23,17 +23,20 @@ struct Connecting<'r> {
     entry: &'r Entry,
     method: &'r Arc<Method>,
     place: Place,
+    road: Road,
     json: bool,
 }
 
 /// Runs the command.
 pub(crate) async fn connect(registry: &Registry, args: &Connect) -> Result<Exit, Failure> {
     let (entry, method) = registry.method(&args.with.id, args.with.method.as_deref())?;
-    let this = Connecting { entry, method, place: Place::of(&args.with)?, json: args.json };
+    let place = Place::of(&args.with)?;
+    let road = place.open(entry, method).await?;
+    let this = Connecting { entry, method, place, road, json: args.json };
     match &args.with.values {
         Some(source) => this.with_values(source).await,
         None if output::is_interactive() => this.with_a_person().await,
-        None => Err(this.nobody_to_ask()?),
+        None => Err(this.nobody_to_ask()),
     }
 }
 
@@ -43,8 +46,8 @@ impl Connecting<'_> {
         match self.entry.accept(self.method, &submission) {
             Err(refused) => self.end(&Outcome::Refused(refused)),
             Ok(accepted) => {
-                let (road, credential, outcome) = self.check(accepted).await?;
-                self.end_with_example(&road, &credential, &outcome).await
+                let (credential, outcome) = self.check(accepted).await;
+                self.end_with_example(&credential, &outcome).await
             }
         }
     }
@@ -52,18 +55,18 @@ impl Connecting<'_> {
     /// Asks until the key works, or the person has had enough.
     async fn with_a_person(&self) -> Result<Exit, Failure> {
         output::note(&guide::whole(self.entry.descriptor(), self.method));
-        if let Some(keys) = self.keys_to_try()? {
+        if let Some(keys) = self.road.keys_to_try(self.method) {
             output::note(&format!("\n{keys}"));
         }
         let mut answers = Answers::default();
         let mut accepted = self.ask(&mut answers)?;
         loop {
-            let (road, credential, outcome) = self.check(accepted).await?;
+            let (credential, outcome) = self.check(accepted).await;
             output::note("");
             let Outcome::Judged { verdict: verdict @ (Verdict::Invalid(_) | Verdict::Forbidden(_)), .. } =
                 &outcome
             else {
-                return self.end_with_example(&road, &credential, &outcome).await;
+                return self.end_with_example(&credential, &outcome).await;
             };
             output::note(&self.topic().verdict(verdict));
             accepted = match self.ask_for_another(&mut answers) {
@@ -95,30 +98,24 @@ impl Connecting<'_> {
         if ask::confirm("Try another key?")? { self.ask(answers).map(Some) } else { Ok(None) }
     }
 
-    /// Checks a credential where it goes.
-    async fn check(&self, accepted: Accepted) -> Result<(Road, Credential, Outcome), Failure> {
+    /// Checks a credential where it goes. What is odd about it is said before: it may be somebody else's key.
+    async fn check(&self, accepted: Accepted) -> (Credential, Outcome) {
         let Accepted { credential, warnings } = accepted;
-        if !self.json && !warnings.is_empty() {
+        if !warnings.is_empty() {
             output::note(&messages::warnings(self.method, &warnings));
         }
-        let road = self.place.open(self.entry).await?;
-        let credential = road.bind(credential);
+        let credential = self.road.bind(credential);
         let spinner = Spinner::start(format!("Asking {} …", self.entry.descriptor().name()));
-        let verdict = road.client.check(&credential).await;
+        let verdict = self.road.client.check(&credential).await;
         drop(spinner);
-        Ok((road, credential, Outcome::Judged { verdict, warnings }))
+        (credential, Outcome::Judged { verdict, warnings })
     }
 
     /// Shows the outcome, and after a good key of the sandbox what can be done with it.
-    async fn end_with_example(
-        &self,
-        road: &Road,
-        credential: &Credential,
-        outcome: &Outcome,
-    ) -> Result<Exit, Failure> {
+    async fn end_with_example(&self, credential: &Credential, outcome: &Outcome) -> Result<Exit, Failure> {
         let exit = self.end(outcome)?;
-        if exit == Exit::Done && !self.json && matches!(self.place, Place::Sandbox) {
-            example::show(&keys::needed(self.entry)?, road, credential).await?;
+        if let Some(fixtures) = self.road.fixtures.as_ref().filter(|_| exit == Exit::Done && !self.json) {
+            example::show(fixtures, &self.road, credential).await?;
         }
         Ok(exit)
     }
@@ -143,18 +140,9 @@ impl Connecting<'_> {
         Ok(outcome.exit())
     }
 
-    fn nobody_to_ask(&self) -> Result<Failure, Failure> {
-        let example = values::example(self.method);
-        let mut text = self.topic().no_terminal(&example);
-        if let Some(keys) = self.keys_to_try()? {
-            text += &format!("\n\n{keys}");
-        }
-        Ok(Failure::Because(text))
-    }
-
-    fn keys_to_try(&self) -> Result<Option<String>, Failure> {
-        let Place::Sandbox = self.place else { return Ok(None) };
-        Ok(Some(keys::to_try(self.method, &keys::needed(self.entry)?)))
+    fn nobody_to_ask(&self) -> Failure {
+        let keys = self.road.keys_to_try(self.method);
+        Failure::Because(self.topic().no_terminal(&values::example(self.method), keys.as_deref()))
     }
 
     fn topic(&self) -> Topic<'_> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use keyway::Credential;
-use keyway_testkit::Fixtures;
+use keyway_testkit::MethodFixtures;
 use owo_colors::OwoColorize as _;
 
 use crate::{exit::Failure, output, place::Road};
@@ -11,7 +11,11 @@ use crate::{exit::Failure, output, place::Road};
 const MAX_LINES: usize = 40;
 
 /// Makes the fixtures' first call, and shows it with its answer. Nothing where the fixtures have none.
-pub(crate) async fn show(fixtures: &Fixtures, road: &Road, credential: &Credential) -> Result<(), Failure> {
+pub(crate) async fn show(
+    fixtures: &MethodFixtures,
+    road: &Road,
+    credential: &Credential,
+) -> Result<(), Failure> {
     let Some(call) = fixtures.calls().first() else { return Ok(()) };
     let failed =
         |error: &dyn std::fmt::Display| Failure::because(format!("the example request failed: {error}"));

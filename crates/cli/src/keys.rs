@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use keyway::{Entry, Field, Method};
-use keyway_testkit::{Check, Fixtures};
+use keyway_testkit::{Check, Fixtures, MethodFixtures};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -17,23 +17,28 @@ pub(crate) struct Key<'f> {
     verdict: &'static str,
 }
 
-/// A provider's fixtures; `None` where it has none.
-pub(crate) fn fixtures(entry: &Entry) -> Result<Option<Fixtures>, Failure> {
-    let Some(text) = entry.fixtures() else { return Ok(None) };
+/// A provider's fixtures, for each of its methods that has any.
+pub(crate) fn fixtures(entry: &Entry) -> Result<Vec<MethodFixtures>, Failure> {
+    let Some(text) = entry.fixtures() else { return Ok(Vec::new()) };
     let parsed = Fixtures::parse(&format!("fixtures of {}", entry.source()), text);
-    parsed.map(Some).map_err(|error| Failure::because(error.to_string()))
+    parsed.map(|fixtures| fixtures.methods().to_vec()).map_err(|error| Failure::because(error.to_string()))
 }
 
-/// A provider's fixtures, without which it has no stand-in.
-pub(crate) fn needed(entry: &Entry) -> Result<Fixtures, Failure> {
-    fixtures(entry)?.ok_or_else(|| {
-        let id = entry.descriptor().id();
-        Failure::Because(format!("there is no stand-in for {id}: it comes without a fixtures.yaml"))
+/// A method's fixtures, without which it has no stand-in.
+pub(crate) fn needed(entry: &Entry, method: &Method) -> Result<MethodFixtures, Failure> {
+    let fixtures = fixtures(entry)?;
+    let id = entry.descriptor().id();
+    if fixtures.is_empty() {
+        let why = format!("there is no stand-in for {id}: it comes without a fixtures.yaml");
+        return Err(Failure::Because(why));
+    }
+    fixtures.into_iter().find(|fixtures| *method.id() == *fixtures.method()).ok_or_else(|| {
+        Failure::Because(format!("the stand-in of {id} has no keys for its method {}", method.id()))
     })
 }
 
-/// The keys of a provider.
-pub(crate) fn keys<'f>(entry: &'f Entry, fixtures: &'f Fixtures) -> impl Iterator<Item = Key<'f>> {
+/// The keys of a provider's method.
+pub(crate) fn keys<'f>(entry: &'f Entry, fixtures: &'f MethodFixtures) -> impl Iterator<Item = Key<'f>> {
     fixtures.checks().iter().map(|check| Key {
         provider: entry.descriptor().id().as_str(),
         values: check.values(),
@@ -41,14 +46,10 @@ pub(crate) fn keys<'f>(entry: &'f Entry, fixtures: &'f Fixtures) -> impl Iterato
     })
 }
 
-/// The method that the fixtures are for.
-pub(crate) fn method<'e>(entry: &'e Entry, fixtures: &Fixtures) -> Result<&'e Arc<Method>, Failure> {
+/// The method that fixtures are for.
+pub(crate) fn method<'e>(entry: &'e Entry, fixtures: &MethodFixtures) -> Result<&'e Arc<Method>, Failure> {
     let descriptor = entry.descriptor();
-    let found = match fixtures.method() {
-        Some(id) => descriptor.method(id),
-        None => descriptor.methods().first(),
-    };
-    found.ok_or_else(|| {
+    descriptor.method(fixtures.method()).ok_or_else(|| {
         Failure::Because(format!(
             "the fixtures of {} are for a method that it does not have",
             descriptor.id()
@@ -57,7 +58,7 @@ pub(crate) fn method<'e>(entry: &'e Entry, fixtures: &Fixtures) -> Result<&'e Ar
 }
 
 /// What a newcomer tries in the sandbox: one key for each verdict.
-pub(crate) fn to_try(method: &Method, fixtures: &Fixtures) -> String {
+pub(crate) fn to_try(method: &Method, fixtures: &MethodFixtures) -> String {
     let mut seen = Vec::new();
     let one_each = fixtures.checks().iter().filter(|check| {
         let new = !seen.contains(&check.verdict());
@@ -72,8 +73,8 @@ pub(crate) fn to_try(method: &Method, fixtures: &Fixtures) -> String {
     )
 }
 
-/// The keys of a provider as a table: the verdict that it gets, what to type, and what it is.
-pub(crate) fn table(method: &Method, fixtures: &Fixtures, indent: &str) -> String {
+/// The keys of a provider's method as a table: the verdict that it gets, what to type, and what it is.
+pub(crate) fn table(method: &Method, fixtures: &MethodFixtures, indent: &str) -> String {
     rows(method, &fixtures.checks().iter().collect::<Vec<_>>(), indent)
 }
 

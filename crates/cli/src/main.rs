@@ -11,6 +11,7 @@ mod outcome;
 mod output;
 mod process;
 mod prose;
+mod system;
 mod usage;
 
 mod ask;
@@ -21,6 +22,7 @@ mod place;
 mod report;
 mod values;
 
+mod answer;
 mod completions;
 mod connect;
 mod example;
@@ -60,7 +62,8 @@ fn run(args: Args) -> Result<Exit, Failure> {
         registry = registry.with_directory(folder)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::Because(format!("no runtime: {}", error.kind())))?;
+    let runtime =
+        runtime.map_err(|_| Failure::because("keyway cannot start; too many files are open, perhaps"))?;
     match args.command {
         Command::Providers { json } => providers::list(&registry, json),
         Command::Connect(args) => runtime.block_on(connect::connect(&registry, &args)),

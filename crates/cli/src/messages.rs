@@ -37,10 +37,12 @@ pub(crate) fn failure(failure: &Failure) -> String {
 
 /// Values look odd, and may be right.
 pub(crate) fn warnings(method: &Method, warnings: &[FieldProblem]) -> String {
-    warnings.iter().fold(String::new(), |mut out, warning| {
-        let label = label(method, &warning.field);
+    grouped(warnings).iter().fold(String::new(), |mut out, group| {
+        let label = label(method, &group[0].field);
         out += &format!("{} {}\n", "!".yellow().bold(), label.bold());
-        out += &paragraph(&sentence(&warning.message), "  ");
+        for warning in group {
+            out += &paragraph(&sentence(&warning.message), "  ");
+        }
         out
     })
 }
@@ -104,23 +106,28 @@ impl Topic<'_> {
         head + &lines(&[&sentence(reason.text()), next]) + &self.steps() + &self.keys_link()
     }
 
+    /// Not with the step that shows the key: copying it again would not help.
     fn forbidden(&self, reason: &Reason) -> String {
         let head = bad("This key lacks a permission.");
+        let doubt = match reason.code() {
+            // A provider says of its own words what they mean.
+            ReasonCode::Rule => "",
+            _ => "The key itself is good, unless a proxy in between refuses.",
+        };
         let next = format!(
-            "Give the key the permission, or make one that has it. Where you may not, ask an administrator of \
-             your {} account.",
+            "Ask whoever administers your {} account, or make a key with more rights.",
             self.descriptor.name()
         );
-        head + &lines(&[&sentence(reason.text()), &next]) + &self.steps() + &self.keys_link()
+        head + &lines(&[&sentence(reason.text()), doubt, &next]) + &self.keys_link()
     }
 
     fn unavailable(&self, retry_after: Option<Duration>, reason: &Reason) -> String {
         let head = pending(&format!("{} could not be asked.", self.descriptor.name()));
         let wait = format!("This says nothing about the key. {}", again(retry_after, "in a few minutes"));
+        // A reason has no kinds below its code; its text is that of the transport's error.
+        let is_tls = reason.text().starts_with(&TransportErrorKind::Tls.to_string());
         let next = match (reason.code(), &self.descriptor.links().support) {
-            (ReasonCode::NoAnswer, _) => {
-                "If it stays like this, see whether this machine reaches the internet.".to_owned()
-            }
+            (ReasonCode::NoAnswer, _) => format!("If it stays like this, see {}.", self.what_to_see(is_tls)),
             (_, Some(support)) => format!("If it stays like this, ask at {support}"),
             (_, None) => String::new(),
         };
@@ -149,27 +156,55 @@ impl Topic<'_> {
         head + &lines(&[&sentence(reason.text()), &next])
     }
 
-    /// No answer came to a request.
-    pub(crate) fn no_answer(&self, error: &TransportError) -> String {
-        let head = pending(&format!("No answer came from {}.", self.descriptor.name()));
-        let next = match error.kind() {
-            TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => {
-                "Nothing was sent. See whether this machine reaches the internet, and try again."
+    /// What to look at when no answer came.
+    fn what_to_see(&self, is_tls: bool) -> &'static str {
+        match (self.place, is_tls) {
+            (Place::Sandbox, _) => "whether this machine lets its programs talk to 127.0.0.1",
+            (Place::Other(origin), true) if origin.is_loopback() => {
+                "whether your test server speaks https, with a certificate that this machine trusts"
             }
-            TransportErrorKind::Address | TransportErrorKind::Scheme => {
-                "Nothing was sent. Check the server: keyway asks public addresses over https only."
+            (Place::Other(origin), false) if origin.is_loopback() => "whether your test server runs",
+            (_, true) => {
+                "whether the server's certificate is one that this machine trusts, and whether a proxy stands in \
+                 between"
             }
-            _ => "The request may have arrived: look before you repeat one that changes something.",
-        };
-        head + &lines(&[&sentence(&error.to_string()), next])
+            (_, false) => "whether this machine reaches the internet",
+        }
     }
 
-    /// There is no terminal to ask on, and no values were given. `example` is what they look like.
-    pub(crate) fn no_terminal(&self, example: &str) -> String {
+    /// No answer came to a request, or none that can be used.
+    pub(crate) fn no_answer(&self, error: &TransportError) -> String {
+        let name = self.descriptor.name();
+        let kind = error.kind();
+        let head = match kind {
+            TransportErrorKind::TooLarge | TransportErrorKind::Malformed => {
+                format!("The answer of {name} could not be used.")
+            }
+            _ => format!("No answer came from {name}."),
+        };
+        let next = match kind {
+            TransportErrorKind::Dns | TransportErrorKind::Connect | TransportErrorKind::Tls => {
+                let what = self.what_to_see(kind == TransportErrorKind::Tls);
+                format!("Nothing was sent. See {what}, and try again.")
+            }
+            TransportErrorKind::Address | TransportErrorKind::Scheme => {
+                "Nothing was sent. Check the server: keyway asks public addresses over https only.".to_owned()
+            }
+            _ => {
+                "The request may have arrived: look before you repeat one that changes something.".to_owned()
+            }
+        };
+        pending(&head) + &lines(&[&sentence(&error.to_string()), &next])
+    }
+
+    /// There is no terminal to ask on, and no values were given. `example` is what they look like, and `keys` are those
+    /// of the sandbox.
+    pub(crate) fn no_terminal(&self, example: &str, keys: Option<&str>) -> String {
+        let keys = keys.map(|keys| format!("\n\n{keys}")).unwrap_or_default();
         format!(
             "there is no terminal to ask on; give the values as a JSON object, in a file with\n--values FILE or on \
              stdin with --values -\n\n  {example}\n\n`keyway connect {}` in a terminal shows how to get them; \
-             `keyway providers\n--json` lists the fields.",
+             `keyway providers\n--json` lists the fields.{keys}",
             self.descriptor.id(),
         )
     }
@@ -202,6 +237,9 @@ impl Topic<'_> {
     }
 }
 
+/// The longest wait that is told, in seconds: nobody waits for the hour of a longer one.
+const DAY: u64 = 24 * 60 * 60;
+
 /// A wait in whole seconds, rounded up.
 pub(crate) fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
@@ -214,7 +252,8 @@ fn again(wait: Option<Duration>, otherwise: &str) -> String {
         wait @ 1..120 => (wait, "second"),
         3600 => (1, "hour"),
         wait @ 120..7200 => (wait.div_ceil(60), "minute"),
-        wait => (wait.div_ceil(3600), "hour"),
+        wait @ 7200..=DAY => (wait.div_ceil(3600), "hour"),
+        _ => return "Try again in more than a day.".to_owned(),
     };
     format!("Try again in {count} {unit}{}.", if count == 1 { "" } else { "s" })
 }
@@ -264,7 +303,9 @@ mod tests {
             (30_000, "in 30 seconds"),
             (119_001, "in 2 minutes"),
             (3_600_000, "in 1 hour"),
-            (90_000_000, "in 25 hours"),
+            (86_400_000, "in 24 hours"),
+            (86_400_001, "in more than a day"),
+            (u64::MAX, "in more than a day"),
         ] {
             let wait = Some(Duration::from_millis(millis));
             assert_eq!(again(wait, "later"), format!("Try again {text}."), "{millis}");

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::{exit::Failure, system};
 
 /// Writes a text and a line's end to stdout.
 ///
@@ -36,7 +36,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Because(format!("stdout cannot be written to: {}", error.kind())))
+            Err(Failure::because(system::of_writing(&error)))
         }
         _ => Ok(()),
     }

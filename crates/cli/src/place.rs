@@ -1,12 +1,15 @@
 //! Where requests go: to the provider, to its stand-in, or to a test server.
 
+use bytes::Bytes;
+use http::Request;
 use keyway::{
-    Credential, Entry, Origin,
+    Credential, Entry, Method, Origin,
     http::{Client, HttpTransport},
 };
 use keyway_sandbox::Sandbox;
+use keyway_testkit::MethodFixtures;
 
-use crate::{args::With, exit::Failure};
+use crate::{args::With, exit::Failure, keys, system};
 
 /// Where requests go, as it was asked for.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub(crate) enum Place {
 /// A client, and where it sends a credential.
 pub(crate) struct Road {
     pub(crate) client: Client,
+    /// What the stand-in knows, where there is one.
+    pub(crate) fixtures: Option<MethodFixtures>,
     origin: Option<Origin>,
     /// Serves for as long as it lives.
     _sandbox: Option<Sandbox>,
@@ -30,17 +35,22 @@ impl Place {
             _ if with.sandbox => Ok(Self::Sandbox),
             None => Ok(Self::Provider),
             // It is not repeated: a user's name and a password may stand in it.
-            Some(origin) => Origin::parse_loopback(origin)
-                .map(Self::Other)
-                .map_err(|error| Failure::Because(format!("--origin: {error}"))),
+            Some(origin) => Origin::parse_loopback(origin).map(Self::Other).map_err(|error| {
+                Failure::Because(format!(
+                    "--origin: {error}; a test server on this machine is http://127.0.0.1:PORT"
+                ))
+            }),
         }
     }
 
     /// Opens the way to it; starts the stand-in, where it is one.
-    pub(crate) async fn open(&self, entry: &Entry) -> Result<Road, Failure> {
-        let sandbox = match self {
-            Self::Sandbox => Some(start(&[entry], 0).await?),
-            _ => None,
+    ///
+    /// # Errors
+    /// When there is to be a stand-in and the provider comes without one, among others.
+    pub(crate) async fn open(&self, entry: &Entry, method: &Method) -> Result<Road, Failure> {
+        let (fixtures, sandbox) = match self {
+            Self::Sandbox => (Some(keys::needed(entry, method)?), Some(start(&[entry], 0).await?)),
+            _ => (None, None),
         };
         let origin = match self {
             Self::Other(origin) => Some(origin.clone()),
@@ -51,7 +61,7 @@ impl Place {
             transport = transport.allow_loopback();
         }
         let transport = transport.build().map_err(|error| Failure::because(error.to_string()))?;
-        Ok(Road { client: transport.into(), origin, _sandbox: sandbox })
+        Ok(Road { client: transport.into(), fixtures, origin, _sandbox: sandbox })
     }
 }
 
@@ -63,9 +73,21 @@ impl Road {
             None => credential,
         }
     }
+
+    /// The keys that the stand-in knows, where there is one.
+    pub(crate) fn keys_to_try(&self, method: &Method) -> Option<String> {
+        self.fixtures.as_ref().map(|fixtures| keys::to_try(method, fixtures))
+    }
+
+    /// Tells whether a request goes to a stand-in that does not know its key.
+    pub(crate) fn knows_not(&self, credential: &Credential, request: &Request<Bytes>) -> bool {
+        let Some(fixtures) = &self.fixtures else { return false };
+        let sent = credential.authorize_request(request.clone());
+        sent.is_ok_and(|sent| fixtures.check_of(&sent.into_parts().0).is_none())
+    }
 }
 
 /// Starts stand-ins on loopback.
 pub(crate) async fn start(entries: &[&Entry], port: u16) -> Result<Sandbox, Failure> {
-    Sandbox::start(entries, port).await.map_err(|error| Failure::because(error.to_string()))
+    Sandbox::start(entries, port).await.map_err(|error| Failure::Because(system::of_sandbox(&error)))
 }

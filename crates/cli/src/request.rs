@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb};
-use keyway::{Accepted, Answer, Entry, Mask, Method, Refused, Registry, http::Error};
+use http::{HeaderMap, HeaderName, HeaderValue, Method as Verb, header};
+use keyway::{Accepted, Entry, Method, Refused, Registry, http::Error};
 
 use crate::{
+    answer,
     args::Request,
     ask::Answers,
     exit::{Exit, Failure},
     messages::{self, Topic},
     output::{self, Spinner},
-    place::Place,
+    place::{Place, Road},
     values,
 };
 
+/// The methods that an API has.
+const VERBS: [Verb; 7] =
+    [Verb::GET, Verb::POST, Verb::PUT, Verb::PATCH, Verb::DELETE, Verb::HEAD, Verb::OPTIONS];
+
 /// Runs the command.
 pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit, Failure> {
-    let (entry, method) = registry.method(&args.with.id, args.with.method.as_deref())?;
+    let (entry, method) = method(registry, args)?;
     let place = Place::of(&args.with)?;
     let topic = Topic { descriptor: entry.descriptor(), method, place: &place };
     let verb = verb(&args.verb)?;
@@ -28,7 +33,8 @@ pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit,
             "--values and --data cannot both read stdin: give one of them as a file",
         ));
     }
-    let accepted = match accept(entry, method, args, topic)? {
+    let road = place.open(entry, method).await?;
+    let accepted = match accept(entry, method, args, topic, &road)? {
         Ok(accepted) => accepted,
         Err(refused) => {
             output::note(&topic.refused(&refused));
@@ -39,17 +45,23 @@ pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit,
     if !accepted.warnings.is_empty() {
         output::note(&messages::warnings(method, &accepted.warnings));
     }
-    let road = place.open(entry).await?;
     let credential = road.bind(accepted.credential);
     let mut request = credential
         .request(verb, &args.path, body)
         .map_err(|error| Failure::Because(format!("nothing was sent: {error}")))?;
     *request.headers_mut() = headers;
+    let keys = road.keys_to_try(method).filter(|_| road.knows_not(&credential, &request));
     let spinner = Spinner::start(format!("Asking {} …", entry.descriptor().name()));
     let answer = road.client.send(&credential, request).await;
     drop(spinner);
     match answer {
-        Ok(answer) => print(&answer, &credential.mask(), args.include),
+        Ok(answer) => {
+            let exit = answer::print(&answer, &credential, args.include)?;
+            if let Some(keys) = keys {
+                output::note(&format!("\nThe sandbox does not know this key.\n\n{keys}"));
+            }
+            Ok(exit)
+        }
         Err(Error::Transport(error)) => {
             output::note(&topic.no_answer(&error));
             Ok(Exit::Unavailable)
@@ -58,20 +70,44 @@ pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit,
     }
 }
 
+/// The provider and its method that are asked for.
+fn method<'r>(registry: &'r Registry, args: &Request) -> Result<(&'r Entry, &'r Arc<Method>), Failure> {
+    let given = args.with.method.as_deref();
+    registry.method(&args.with.id, given).map_err(|error| {
+        // The request's method, where other programs have it.
+        let verb = given.and_then(|given| VERBS.iter().find(|verb| verb.as_str().eq_ignore_ascii_case(given)));
+        match verb {
+            Some(verb) if registry.get(&args.with.id).is_ok() => Failure::Because(format!(
+                "{error}\n\n--method names a way to authenticate. The request's METHOD stands before its PATH:\n\n  \
+                 keyway request {} {verb} /…",
+                args.with.id
+            )),
+            _ => error.into(),
+        }
+    })
+}
+
 fn accept(
     entry: &Entry,
     method: &Arc<Method>,
     args: &Request,
     topic: Topic<'_>,
+    road: &Road,
 ) -> Result<Result<Accepted, Refused>, Failure> {
     let submission = match &args.with.values {
         Some(source) => values::submission(source)?,
         None if output::is_interactive() => {
+            if let Some(keys) = road.keys_to_try(method) {
+                output::note(&format!("{keys}\n"));
+            }
             let mut answers = Answers::default();
             answers.ask(method, |_| true)?;
             answers.submission()
         }
-        None => return Err(Failure::Because(topic.no_terminal(&values::example(method)))),
+        None => {
+            let keys = road.keys_to_try(method);
+            return Err(Failure::Because(topic.no_terminal(&values::example(method), keys.as_deref())));
+        }
     };
     Ok(entry.accept(method, &submission))
 }
@@ -79,14 +115,16 @@ fn accept(
 fn verb(text: &str) -> Result<Verb, Failure> {
     // Methods are case-sensitive, and none that is in use has small letters.
     let verb = Verb::from_bytes(text.to_ascii_uppercase().as_bytes()).ok();
-    verb.filter(|verb| text.len() <= 20 && *verb != Verb::CONNECT).ok_or_else(|| {
-        Failure::because(
-            "METHOD must be the method of a request: GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS",
-        )
+    // CONNECT asks for a tunnel, and TRACE for an echo of the key: neither is a request to an API.
+    let usable = |verb: &Verb| text.len() <= 20 && ![Verb::CONNECT, Verb::TRACE].contains(verb);
+    verb.filter(usable).ok_or_else(|| {
+        let known: Vec<&str> = VERBS.iter().map(Verb::as_str).collect();
+        Failure::Because(format!("METHOD must be the method of a request: {}", known.join(", ")))
     })
 }
 
-/// Reads `--header`. What is wrong with one is said by its position: a key may stand in it.
+/// Reads `--header`. Bodies are asked for plain whatever it says: in one that is compressed, the key cannot be masked.
+/// What is wrong with one is said by its position: a key may stand in it.
 fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for (index, text) in given.iter().enumerate() {
@@ -102,28 +140,8 @@ fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
         };
         headers.append(name, value);
     }
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
-}
-
-/// Prints an answer: to a terminal with nothing in it that would be obeyed, elsewhere as it came; masked either way.
-fn print(answer: &Answer, mask: &Mask, include: bool) -> Result<Exit, Failure> {
-    let mut out = Vec::new();
-    if include {
-        out.extend(format!("HTTP/1.1 {}\n", answer.status()).into_bytes());
-        for (name, value) in answer.headers() {
-            out.extend(format!("{name}: ").into_bytes());
-            out.extend_from_slice(&mask.bytes(value.as_bytes()));
-            out.push(b'\n');
-        }
-        out.push(b'\n');
-    }
-    out.extend_from_slice(&mask.bytes(answer.body()));
-    if output::shows_result() {
-        output::result(&output::inert(&String::from_utf8_lossy(&out)))?;
-    } else {
-        output::bytes(&out)?;
-    }
-    Ok(Exit::Done)
 }
 
 #[cfg(test)]
@@ -147,7 +165,7 @@ mod tests {
     fn methods_are_written_in_capitals() {
         assert_eq!(verb("get").unwrap(), Verb::GET);
         assert_eq!(verb("PURGE").unwrap().as_str(), "PURGE");
-        for bad in ["", "G T", "connect", "GET\n", "_sk_canary_sk_canary_sk_canary"] {
+        for bad in ["", "G T", "connect", "trace", "GET\n", "_sk_canary_sk_canary_sk_canary"] {
             assert!(verb(bad).is_err(), "{bad}");
         }
     }

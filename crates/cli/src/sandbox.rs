@@ -3,7 +3,7 @@
 use std::{future::poll_fn, task::Poll};
 
 use keyway::{Entry, Origin, Registry};
-use keyway_testkit::Fixtures;
+use keyway_testkit::MethodFixtures;
 use owo_colors::OwoColorize as _;
 
 use crate::{
@@ -12,16 +12,14 @@ use crate::{
     keys, output, place,
 };
 
-/// A provider that has fixtures.
-type Known<'r> = (&'r Entry, Fixtures);
+/// A provider, and the fixtures of one of its methods.
+type Known<'r> = (&'r Entry, MethodFixtures);
 
 /// Runs the command.
 pub(crate) async fn sandbox(registry: &Registry, args: &Sandbox) -> Result<Exit, Failure> {
     let mut known: Vec<Known<'_>> = Vec::new();
     for entry in registry.entries() {
-        if let Some(fixtures) = keys::fixtures(entry)? {
-            known.push((entry, fixtures));
-        }
+        known.extend(keys::fixtures(entry)?.into_iter().map(|fixtures| (entry, fixtures)));
     }
     if args.list {
         list(&known, args.json || !output::shows_result())?;
@@ -41,7 +39,9 @@ fn list(known: &[Known<'_>], json: bool) -> Result<(), Failure> {
 }
 
 async fn serve(known: &[Known<'_>], port: u16) -> Result<(), Failure> {
-    let entries: Vec<&Entry> = known.iter().map(|(entry, _)| *entry).collect();
+    let mut entries: Vec<&Entry> = known.iter().map(|(entry, _)| *entry).collect();
+    // A provider stands here once for each of its methods.
+    entries.dedup_by_key(|entry| entry.descriptor().id());
     let stop = Stop::listen()?;
     let sandbox = place::start(&entries, port).await?;
     let origin = sandbox.origin();
@@ -60,18 +60,26 @@ async fn serve(known: &[Known<'_>], port: u16) -> Result<(), Failure> {
 fn keys_of((entry, fixtures): &Known<'_>) -> Result<String, Failure> {
     let descriptor = entry.descriptor();
     let method = keys::method(entry, fixtures)?;
-    Ok(format!("{} ({})\n{}", descriptor.name().bold(), descriptor.id(), keys::table(method, fixtures, "  ")))
+    let mut head = format!("{} ({})", descriptor.name().bold(), descriptor.id());
+    if descriptor.methods().len() > 1 {
+        head += &format!(", {} ({})", method.label(), method.id());
+    }
+    Ok(format!("{head}\n{}", keys::table(method, fixtures, "  ")))
 }
 
 /// Commands to copy: one of keyway, and one of curl with a good key.
 fn commands((entry, fixtures): &Known<'_>, origin: &Origin) -> String {
     let id = entry.descriptor().id();
-    let mut out = format!("\n  keyway connect {id} --origin {origin}\n");
+    let mut out = format!("\n  keyway connect {id} --origin {origin}");
+    if entry.descriptor().methods().len() > 1 {
+        out += &format!(" --method {}", fixtures.method());
+    }
+    out.push('\n');
     out += &curl((entry, fixtures), origin).unwrap_or_default();
     out
 }
 
-fn curl((entry, fixtures): (&Entry, &Fixtures), origin: &Origin) -> Option<String> {
+fn curl((entry, fixtures): (&Entry, &MethodFixtures), origin: &Origin) -> Option<String> {
     let method = keys::method(entry, fixtures).ok()?;
     let accepted = entry.accept(method, &fixtures.good()?.submission()).ok()?;
     let request = accepted.credential.at_origin(origin.clone()).check_request().ok()?;
@@ -107,8 +115,7 @@ impl Stop {
         };
         #[cfg(windows)]
         let signals = tokio::signal::windows::ctrl_c().map(|one| [one]);
-        let signals = signals
-            .map_err(|error| Failure::Because(format!("signals cannot be listened for: {}", error.kind())))?;
+        let signals = signals.map_err(|_| Failure::because("Ctrl-C cannot be listened for"))?;
         Ok(Self { signals })
     }
 
@@ -133,7 +140,7 @@ mod tests {
         let registry = Registry::linked().unwrap();
         let origin = Origin::parse_loopback("http://127.0.0.1:8080").unwrap();
         for entry in registry.entries() {
-            let known = (entry, keys::fixtures(entry).unwrap().unwrap());
+            let known = (entry, keys::fixtures(entry).unwrap().remove(0));
             let shown = keys_of(&known).unwrap() + &commands(&known, &origin);
             let mut settings = insta::Settings::clone_current();
             settings.set_snapshot_suffix(entry.descriptor().id().as_str());

@@ -1,51 +1,206 @@
-//! What is said of a command line that cannot be understood.
+//! What is said of a command line that cannot be understood. Nothing of it is repeated: any word may be a key.
+
+use std::error::Error as _;
 
 use clap::{
     Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use owo_colors::OwoColorize as _;
 
 use crate::{exit::Exit, output};
+
+const KEYS: &str = "\
+Keys are never taken from the command line, where others can see them: type them when asked, or give
+them with --values FILE, or with --values - on stdin.";
+
+const VERB: &str = "\
+METHOD is the second argument, PATH the third, and --data names the body's file:
+
+  keyway request rootly POST /v1/incidents --data incident.json";
+
+const METHOD: &str = "METHOD, such as POST, is the second argument; --method names a way to authenticate.";
+
+/// Words in the names of flags that other programs take a key with.
+const OF_KEYS: [&str; 6] = ["key", "token", "secret", "pass", "auth", "cred"];
 
 /// Shows help, the version, or what is wrong with the command line. clap would end with 2, which means something else
 /// here.
 pub(crate) fn explain(error: &Error) -> Exit {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let _ = output::result(&error.render().ansi().to_string());
-            return Exit::Done;
-        }
-        ErrorKind::UnknownArgument
-        | ErrorKind::InvalidSubcommand
-        | ErrorKind::InvalidValue
-        | ErrorKind::ValueValidation
-            if may_be_a_secret(error) =>
-        {
-            output::note(
-                "error: there is an argument too many, or one that cannot stand there; it is not repeated here\n\n\
-                 A key is never given on the command line, where others can see it: keyway asks for it, or \
-                 reads it with\n--values FILE or --values -\n\nFor more information, try '--help'.",
-            );
-        }
-        _ => output::note(&error.render().ansi().to_string()),
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = output::result(&error.render().ansi().to_string());
+        return Exit::Done;
     }
+    output::note(&text(error));
     Exit::Failed
 }
 
-/// Tells whether the argument at fault is something other than a flag, a mistyped word or a number.
-fn may_be_a_secret(error: &Error) -> bool {
-    let kinds = match error.kind() {
-        // What is named as the argument is the flag then.
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => [ContextKind::InvalidValue; 2],
-        _ => [ContextKind::InvalidArg, ContextKind::InvalidSubcommand],
-    };
-    let named = kinds.map(|kind| error.get(kind));
-    named.into_iter().flatten().any(|value| match value {
-        ContextValue::String(text) => {
-            let name = text.trim_start_matches('-');
-            name.len() > 16
-                || name.chars().any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+/// clap's own words, where they name our arguments alone; ours, where clap would quote what was typed, or may do so one
+/// day.
+fn text(error: &Error) -> String {
+    let named = get(error, ContextKind::InvalidArg);
+    let (what, hint) = match error.kind() {
+        ErrorKind::ArgumentConflict
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::Format
+        | ErrorKind::InvalidUtf8
+        | ErrorKind::Io
+        | ErrorKind::MissingSubcommand
+        | ErrorKind::NoEquals
+        | ErrorKind::TooFewValues
+        | ErrorKind::WrongNumberOfValues => return error.render().ansi().to_string(),
+        ErrorKind::MissingRequiredArgument => {
+            let text = error.render().ansi().to_string();
+            let method = is_of_request(error) && usage(error).contains("--method");
+            return if method { format!("{}\n\n{METHOD}", text.trim_end()) } else { text };
         }
-        _ => false,
+        // A value that is not there cannot be quoted.
+        ErrorKind::InvalidValue if get(error, ContextKind::InvalidValue).is_empty() => {
+            return error.render().ansi().to_string();
+        }
+        ErrorKind::InvalidValue => {
+            let known = match error.get(ContextKind::ValidValue) {
+                Some(ContextValue::Strings(known)) => known.join(", "),
+                _ => String::new(),
+            };
+            (format!("what stands for '{named}' is not one of: {known}"), None)
+        }
+        ErrorKind::ValueValidation => {
+            // A text of `args`, which quotes nothing; a test holds all arguments against that.
+            let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+            (format!("what stands for '{named}' cannot be used{why}"), None)
+        }
+        ErrorKind::TooManyValues => (format!("'{named}' takes no value"), Some(KEYS)),
+        ErrorKind::InvalidSubcommand => ("there is no such command".to_owned(), Some(KEYS)),
+        ErrorKind::UnknownArgument if named.starts_with('-') => {
+            let name = named.to_ascii_lowercase();
+            let about_keys = OF_KEYS.iter().any(|word| name.contains(word));
+            let hint = if is_of_request(error) && !about_keys { VERB } else { KEYS };
+            ("there is a flag that is not known here".to_owned(), Some(hint))
+        }
+        ErrorKind::UnknownArgument => ("there is an argument too many".to_owned(), Some(KEYS)),
+        _ => ("the command line cannot be understood".to_owned(), Some(KEYS)),
+    };
+    let suggestion = suggestion(error);
+    // Whoever mistyped a word did not mean to give a key.
+    let hint = hint.map(str::to_owned).filter(|_| suggestion.is_none());
+    let parts = [
+        Some(format!("{} {what}; it is not repeated here", "error:".red().bold())),
+        suggestion.map(|word| format!("Did you mean '{}'?", word.green())),
+        hint,
+        Some(usage(error)).filter(|usage| !usage.is_empty()),
+        Some("For more information, try '--help'.".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+/// One of our own words, which is close to what was typed.
+fn suggestion(error: &Error) -> Option<&str> {
+    use ContextKind::{SuggestedArg, SuggestedSubcommand, SuggestedValue};
+    // Not `Suggested`: it shows how to pass what was typed all the same.
+    [SuggestedArg, SuggestedSubcommand, SuggestedValue].into_iter().find_map(|kind| {
+        match error.get(kind)? {
+            ContextValue::String(word) => Some(word.as_str()),
+            ContextValue::Strings(words) => words.first().map(String::as_str),
+            _ => None,
+        }
     })
+}
+
+fn get(error: &Error, kind: ContextKind) -> &str {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text,
+        _ => "",
+    }
+}
+
+/// How the command is used: its arguments' names.
+fn usage(error: &Error) -> String {
+    error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default()
+}
+
+fn is_of_request(error: &Error) -> bool {
+    usage(error).contains(" request ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+    use crate::args::Args;
+
+    /// What is said of a command line; nothing where it is a good one, or asks for help.
+    fn said(args: &[&str]) -> String {
+        match Args::try_parse_from(args) {
+            Err(error) if error.exit_code() != 0 => text(&error),
+            _ => String::new(),
+        }
+    }
+
+    /// Every argument of every command, in every place where somebody may type a key.
+    #[test]
+    fn nothing_that_was_typed_is_repeated() {
+        let mut command = Args::command();
+        command.build();
+        let mut heard = 0;
+        for key in
+            ["canary", "canary-7", "sk_live_canary", "_canary", "a canary", "--canary=canary", "-canary"]
+        {
+            for sub in command.get_subcommands() {
+                let name = sub.get_name();
+                let mut lines = vec![
+                    vec![key.to_owned()],
+                    vec![name.to_owned(), format!("--{key}")],
+                    vec![name.to_owned(), format!("--api-key={key}")],
+                    vec![name.to_owned(), "--api-key".to_owned(), key.to_owned()],
+                    vec![name.to_owned(), format!("-{key}")],
+                ];
+                lines.extend(
+                    (1..6).map(|count| {
+                        [name].into_iter().chain([key].repeat(count)).map(str::to_owned).collect()
+                    }),
+                );
+                for arg in sub.get_arguments() {
+                    if let Some(long) = arg.get_long() {
+                        lines.push(vec![name.to_owned(), format!("--{long}={key}")]);
+                        lines.push(vec![name.to_owned(), format!("--{long}"), key.to_owned()]);
+                    }
+                    if let Some(short) = arg.get_short() {
+                        lines.push(vec![name.to_owned(), format!("-{short}{key}")]);
+                        lines.push(vec![name.to_owned(), format!("-{short}={key}")]);
+                    }
+                }
+                for line in lines {
+                    let line: Vec<&str> =
+                        ["keyway"].into_iter().chain(line.iter().map(String::as_str)).collect();
+                    let said = said(&line);
+                    assert!(!said.contains("canar"), "{line:?}: {said}");
+                    heard += usize::from(!said.is_empty());
+                }
+            }
+        }
+        assert!(heard > 300, "most of these are errors, and {heard} were");
+    }
+
+    #[test]
+    fn a_flag_for_a_key_is_told_from_one_of_another_program() {
+        for args in [
+            &["keyway", "connect", "rally", "--api-key", "x"] as &[&str],
+            &["keyway", "connect", "rally", "-k", "x"],
+            &["keyway", "connect", "rally", "x"],
+            &["keyway", "connect", "rally", "--json=x"],
+            &["keyway", "request", "rally", "--token=x", "GET", "/"],
+            &["keyway", "request", "rally", "GET", "/", "x"],
+        ] {
+            let said = said(args);
+            assert!(said.contains(KEYS) && !said.contains("as a value"), "{args:?}: {said}");
+        }
+        for flag in ["-X", "-XPOST", "--request", "-d", "--verbose-output"] {
+            let said = said(&["keyway", "request", "rally", flag, "POST", "/"]);
+            assert!(said.contains(VERB) && !said.contains(KEYS), "{flag}: {said}");
+        }
+        let said = said(&["keyway", "request", "rally", "--method", "POST", "/v1"]);
+        assert!(said.contains(METHOD), "{said}");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use keyway::{Kind, Method, Submission};
 
-use crate::exit::Failure;
+use crate::{exit::Failure, system};
 
 /// More is read than a submission may have, so that core can say that it is too large.
 const MAX_VALUES: u64 = 2 * 1024 * 1024;
@@ -49,16 +49,17 @@ pub(crate) fn is_stdin(source: Option<&Path>) -> bool {
 /// The file's name is not repeated: a key may have been pasted in its place.
 fn read(source: &Path, most: u64, flag: &str) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = if is_stdin(Some(source)) {
-        io::stdin().lock().take(most).read_to_end(&mut bytes)
+    if is_stdin(Some(source)) {
+        let read = io::stdin().lock().take(most).read_to_end(&mut bytes);
+        read.map_err(|_| Failure::Because(format!("{flag}: stdin cannot be read")))?;
     } else {
-        File::open(source).and_then(|file| file.take(most).read_to_end(&mut bytes))
-    };
-    let what = if is_stdin(Some(source)) { "stdin" } else { "the file" };
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(Failure::Because(format!("{flag}: {what} cannot be read: {}", error.kind()))),
+        let read = File::open(source).and_then(|file| file.take(most).read_to_end(&mut bytes));
+        read.map_err(|error| {
+            let why = system::of_reading(&error);
+            Failure::Because(format!("{flag} takes a file's name, or `-` for stdin: {why}"))
+        })?;
     }
+    Ok(bytes)
 }
 
 /// What the values of a method look like, without any secret.

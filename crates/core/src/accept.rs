@@ -5,7 +5,12 @@ mod value;
 
 use std::{fmt, sync::Arc};
 
-use crate::{Credential, Field, Id, Method, Provider, Secret, Submission, problem::suggest, submission::Raw};
+use crate::{
+    Credential, Field, Id, Method, Provider, Secret, Submission,
+    id::{meant, shown},
+    problem::suggest,
+    submission::{MAX_VALUES, Raw},
+};
 
 /// A submission that its method accepted.
 #[derive(Debug)]
@@ -31,13 +36,25 @@ impl fmt::Display for Refused {
             if index > 0 {
                 f.write_str("; ")?;
             }
-            write!(f, "{}: {}", problem.field, problem.message)?;
+            problem.fmt(f)?;
         }
         Ok(())
     }
 }
 
 impl std::error::Error for Refused {}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// One thing about one field. It never holds a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +79,8 @@ pub enum Code {
     Duplicate,
     /// The value is not text.
     WrongType,
+    /// More than 256 values.
+    TooMany,
     /// The value is larger than 64 KiB.
     TooLong,
     /// A control character.
@@ -102,6 +121,7 @@ impl Code {
             Self::UnknownField => "unknown_field",
             Self::Duplicate => "duplicate",
             Self::WrongType => "wrong_type",
+            Self::TooMany => "too_many",
             Self::TooLong => "too_long",
             Self::Control => "control",
             Self::Invisible => "invisible",
@@ -182,6 +202,9 @@ pub(crate) fn refusal(field: &Field, value: &str) -> Option<String> {
     findings.problems.pop().map(|problem| problem.message)
 }
 
+/// The most problems before unknown fields are no longer told.
+const MAX_UNKNOWN: usize = 32;
+
 /// Checks a submission against a method, reporting all that is wrong with it.
 pub(crate) fn accept(
     provider: &Arc<dyn Provider>,
@@ -194,10 +217,14 @@ pub(crate) fn accept(
     if !provider.descriptor().methods().iter().any(|own| Arc::ptr_eq(own, method)) {
         findings.refuse(UNNAMED, Code::UnknownField, "this method belongs to another provider");
     }
+    if submission.overflows {
+        findings.refuse(UNNAMED, Code::TooMany, format!("these are more than {MAX_VALUES} values"));
+    }
     let mut given: Vec<Option<&Raw>> = vec![None; method.fields().len()];
     for (name, raw) in &submission.values {
         match method.fields().iter().position(|field| field.is_called(name)) {
-            None => unknown(method, name, &mut findings),
+            None if findings.problems.len() < MAX_UNKNOWN => unknown(method, name, &mut findings),
+            None => {}
             Some(index) if given[index].is_some() => {
                 let id = method.fields()[index].id().as_str();
                 findings.refuse_once(id, Code::Duplicate, "this field stands twice; give it once");
@@ -225,19 +252,9 @@ pub(crate) fn accept(
 
 fn unknown(method: &Method, name: &str, findings: &mut Findings) {
     let known = || method.fields().iter().map(|field| field.id().as_str());
-    // A name that is no id may be anything, a key pasted into the wrong place among it: it is not repeated.
-    match Id::parse(name) {
-        Some(id) => findings.refuse_once(
-            id.as_str(),
-            Code::UnknownField,
-            format!("there is no such field; {}", suggest(name, known())),
-        ),
-        None => findings.refuse_once(
-            UNNAMED,
-            Code::UnknownField,
-            format!("a field has a name that no field can have; {}", suggest("", known())),
-        ),
-    }
+    // What is no name may be anything, a key pasted into the wrong place among it: it is not repeated.
+    let message = format!("there is no such field; {}", suggest(&meant(name), known()));
+    findings.refuse_once(shown(name).unwrap_or(UNNAMED), Code::UnknownField, message);
 }
 
 /// The value of a field, when it has one and nothing is wrong with it.

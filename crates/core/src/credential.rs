@@ -154,6 +154,14 @@ impl Credential {
         Ok(request)
     }
 
+    /// [`request`](Self::request) for a `GET`.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub fn get(&self, path: &str) -> Result<Request<Bytes>, Error> {
+        self.request(HttpMethod::GET, path, Bytes::new())
+    }
+
     /// Puts the credential into a request.
     ///
     /// The request's URI is absolute. Its origin is checked, all that the caller may have set in place of the
@@ -173,6 +181,9 @@ impl Credential {
 
     #[cold]
     fn foreign(&self, uri: &Uri) -> Error {
+        if uri.host().is_none() {
+            return Error::NotAbsolute;
+        }
         let allowed: Vec<String> = self.origins.iter().map(ToString::to_string).collect();
         let mut host = uri.host().unwrap_or_default().to_owned();
         // Where the host is right, something else is not, and has to be seen.

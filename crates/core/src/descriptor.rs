@@ -65,7 +65,7 @@ impl Descriptor {
             if *node != Node::Int(VERSION) {
                 at.fault(
                     "this version of the language is not known",
-                    format!("this Keyway reads version {VERSION}"),
+                    format!("this Keyway reads version {VERSION}, a number without quotes"),
                 );
             }
             Some(())

@@ -4,11 +4,13 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// The request's URI names no host.
+    #[error("the request's URI must be absolute: https://host/path")]
+    NotAbsolute,
     /// The request goes where the credential may not be sent.
     #[error("the credential may not be sent to `{host}`; it is for {allowed}")]
     ForeignOrigin {
-        /// The host that the request names, with scheme and port where the host alone would be right; empty when the
-        /// URI is not absolute.
+        /// The host that the request names, with scheme and port where the host alone would be right.
         host: String,
         /// The origins that the credential is for.
         allowed: String,

@@ -28,6 +28,20 @@ impl Id {
     }
 }
 
+/// The longest name of somebody's that is repeated in a message.
+const MAX_SHOWN: usize = 20;
+
+/// A name as it was typed, when it may be repeated in a message: what is longer, or is no id, may be a key in the place
+/// of a name.
+pub(crate) fn shown(name: &str) -> Option<&str> {
+    (name.len() <= MAX_SHOWN && Id::parse(name).is_some()).then_some(name)
+}
+
+/// An id that a name may have been meant for. It is compared and never repeated.
+pub(crate) fn meant(name: &str) -> String {
+    if name.len() <= MAX_SHOWN { name.to_ascii_lowercase().replace('-', "_") } else { String::new() }
+}
+
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -6,7 +6,7 @@ use http::Uri;
 use url::{Host, Url};
 
 /// An origin: scheme, host and effective port. `https`, or plain `http` on loopback.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
     https: bool,
     host: Box<str>,
@@ -140,6 +140,13 @@ impl fmt::Display for Origin {
             (true, 443) | (false, 80) => Ok(()),
             (_, port) => write!(f, ":{port}"),
         }
+    }
+}
+
+/// As `Display`.
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -16,7 +16,7 @@ pub struct Problem {
 impl Problem {
     /// A problem of a file as a whole.
     pub(crate) fn of_file(file: &str, message: impl Into<String>, help: Option<String>) -> Self {
-        Self { file: file.into(), line: 1, column: 1, text: String::new(), message: message.into(), help }
+        Self { file: file.into(), line: 0, column: 0, text: String::new(), message: message.into(), help }
     }
 
     /// The file.
@@ -24,12 +24,12 @@ impl Problem {
         &self.file
     }
 
-    /// The line, from 1.
+    /// The line, from 1; 0 where the problem is the file's as a whole.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column in characters, from 1.
+    /// The column in characters, from 1; 0 where the problem is the file's as a whole.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -52,7 +52,10 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.message)?,
+            line => write!(f, "{}:{line}:{}: {}", self.file, self.column, self.message)?,
+        }
         if !self.text.is_empty() {
             write!(f, "\n  at `{}`", self.text)?;
         }

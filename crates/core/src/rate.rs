@@ -12,6 +12,9 @@ use crate::{
 static RATE: Words = Words { noun: "a rate limit", keys: &["limit", "remaining", "reset"] };
 static RESET: Words = Words { noun: "a reset time", keys: &["header", "as"] };
 
+/// The longest wait that is believed: a year. A caller may add it to any time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 const UNITS: &[(&str, Unit)] = &[
     ("epoch_seconds", Unit::EpochSeconds),
     ("epoch_milliseconds", Unit::EpochMilliseconds),
@@ -71,11 +74,13 @@ impl RateHeaders {
         let reset_after = self.reset.as_ref().and_then(|(name, unit)| {
             let number: u64 = answer.header(name)?.trim().parse().ok()?;
             let epoch = |time| Some(until(answer, SystemTime::UNIX_EPOCH.checked_add(time)?));
-            match unit {
+            let reset = match unit {
                 Unit::Seconds => Some(Duration::from_secs(number)),
                 Unit::EpochSeconds => epoch(Duration::from_secs(number)),
                 Unit::EpochMilliseconds => epoch(Duration::from_millis(number)),
-            }
+            };
+            // A window of years is a number in another unit.
+            reset.filter(|reset| *reset <= LONGEST)
         });
         RateLimit { limit: first_number(&self.limit), remaining: first_number(&self.remaining), reset_after }
     }
@@ -94,9 +99,9 @@ impl RateHeaders {
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let text = answer.header(http::header::RETRY_AFTER)?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)).min(LONGEST));
     }
-    Some(until(answer, httpdate::parse_http_date(text).ok()?))
+    Some(until(answer, httpdate::parse_http_date(text).ok()?).min(LONGEST))
 }
 
 /// The time from an answer's arrival; none at all when it has passed.
@@ -126,7 +131,7 @@ mod tests {
             ("30", Some(30)),
             (" 30 ", Some(30)),
             ("0", Some(0)),
-            ("99999999999999999999999", Some(u64::MAX)),
+            ("99999999999999999999999", Some(LONGEST.as_secs())),
             ("9e9", None),
             ("-1", None),
             ("+5", None),

@@ -12,8 +12,9 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Accepted, Descriptor, LoadError, Method, Provider, Refused, Registration, Submission,
+    Accepted, Descriptor, Id, LoadError, Method, Provider, Refused, Registration, Submission,
     accept::{self, Foreign},
+    id::{meant, shown},
     problem::{Problem, suggest},
     yaml::MAX_BYTES,
 };
@@ -65,25 +66,20 @@ impl Entry {
 
 /// There is no provider, or no method, of this name. Lists those that there are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {what} `{name}`; {help}")]
-pub struct NotFound {
-    what: String,
-    name: String,
-    help: String,
-}
+#[error("{0}")]
+pub struct NotFound(String);
 
 impl NotFound {
-    fn new<'k>(what: impl Into<String>, name: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
+    /// `missing` says what there is not: `there is no provider`.
+    fn new<'k>(missing: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
         let mut known: Vec<&str> = known.into_iter().collect();
         known.sort_unstable();
-        // What was typed may be anything, a key among it: only what looks like an id is repeated.
-        let id = crate::Id::parse(&name.to_ascii_lowercase());
-        let mut help = suggest(id.as_ref().map_or("", crate::Id::as_str), known.iter().copied());
+        let mut help = suggest(&meant(name), known.iter().copied());
         if help.starts_with("did") {
             help = format!("{help} Known here: {}", known.join(", "));
         }
-        let name = id.map_or_else(|| "…".to_owned(), |id| id.to_string());
-        Self { what: what.into(), name, help }
+        let name = shown(name).map_or_else(|| "of this name".to_owned(), |name| format!("`{name}`"));
+        Self(format!("{missing} {name}; {help}"))
     }
 }
 
@@ -161,14 +157,9 @@ impl Registry {
         };
         folders.sort_by_key(fs::DirEntry::file_name);
         for folder in folders {
-            let path = folder.path().join("provider.yaml");
-            let other = folder.path().join("provider.yml");
-            if path.exists() {
-                loader.load_folder(&path);
-            } else if other.exists() {
-                let help = Some("name it provider.yaml".to_owned());
-                let message = "this name is not looked for";
-                loader.problems.push(Problem::of_file(&other.display().to_string(), message, help));
+            let path = folder.path();
+            if !folder.file_name().as_encoded_bytes().starts_with(b".") {
+                loader.load_entry(&path);
             }
         }
         loader.finish()
@@ -179,23 +170,19 @@ impl Registry {
         &self.entries
     }
 
-    /// A provider by its id, or by one that it had.
+    /// A provider by its id, or by one that it had; in any case of its letters.
     ///
     /// # Errors
     /// When there is none. Lists those that there are.
     pub fn get(&self, id: &str) -> Result<&Entry, NotFound> {
-        let formerly =
-            |entry: &&Entry| entry.descriptor().formerly().iter().any(|former| former.as_str() == id);
+        let is = |own: &Id| own.as_str().eq_ignore_ascii_case(id);
         self.entries
             .iter()
-            .find(|entry| entry.descriptor().id().as_str() == id)
-            .or_else(|| self.entries.iter().find(formerly))
+            .find(|entry| is(entry.descriptor().id()))
+            .or_else(|| self.entries.iter().find(|entry| entry.descriptor().formerly().iter().any(is)))
             .ok_or_else(|| {
-                NotFound::new(
-                    "provider",
-                    id,
-                    self.entries.iter().map(|entry| entry.descriptor().id().as_str()),
-                )
+                let known = self.entries.iter().map(|entry| entry.descriptor().id().as_str());
+                NotFound::new("there is no provider", id, known)
             })
     }
 
@@ -211,10 +198,9 @@ impl Registry {
             Some(id) => descriptor.method(id),
         };
         let known = descriptor.methods().iter().map(|method| method.id().as_str());
-        let what = format!("method of {}", descriptor.id());
-        found
-            .map(|found| (entry, found))
-            .ok_or_else(|| NotFound::new(what, method.unwrap_or_default(), known))
+        found.map(|found| (entry, found)).ok_or_else(|| {
+            NotFound::new(&format!("{} has no method", descriptor.id()), method.unwrap_or_default(), known)
+        })
     }
 
     /// Accepts a submission for a provider's method; for its first one where `method` is `None`.
@@ -290,6 +276,32 @@ impl Loader {
                 foreign: Arc::default(),
             }),
             Err(error) => self.problems.extend(error.into_problems()),
+        }
+    }
+
+    /// Loads what a directory of descriptors holds: a folder with a descriptor. What was meant to be one is told.
+    fn load_entry(&mut self, path: &Path) {
+        let shown = path.display().to_string();
+        let mut refuse = |message: &str, help: &str| {
+            self.problems.push(Problem::of_file(&shown, message, Some(help.to_owned())));
+        };
+        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if !path.is_dir() {
+            if is_yaml {
+                refuse("a descriptor is looked for in a folder of its own", "put it into ID/provider.yaml");
+            }
+            return;
+        }
+        match fs::symlink_metadata(path.join("provider.yaml")) {
+            // A link that leads nowhere is there all the same, and reading it says why it cannot be read.
+            Ok(_) => self.load_folder(&path.join("provider.yaml")),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                refuse("the folder cannot be read", "let this program list it");
+            }
+            Err(_) if path.join("provider.yml").exists() => {
+                refuse("provider.yml is not looked for", "name it provider.yaml");
+            }
+            Err(_) => {}
         }
     }
 

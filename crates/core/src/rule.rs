@@ -136,7 +136,7 @@ fn read_status(at: &At<'_>, node: &Node) -> Option<Vec<Status>> {
             _ => None,
         };
         if status.is_none() {
-            at.fault("this is not a status", "write 401, 5xx, or a list of such".to_owned());
+            at.fault("this is not a status", "write 401 without quotes, 5xx, or a list of such".to_owned());
         }
         status
     };

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::Secret;
 
 /// The most values of one submission.
-const MAX_VALUES: usize = 256;
+pub(crate) const MAX_VALUES: usize = 256;
 /// The largest JSON of a submission, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
@@ -16,6 +16,8 @@ const MAX_BYTES: usize = 1024 * 1024;
 #[derive(Default)]
 pub struct Submission {
     pub(crate) values: Vec<(String, Raw)>,
+    /// There were more than [`MAX_VALUES`]; the rest was not kept.
+    pub(crate) overflows: bool,
 }
 
 /// A raw value.
@@ -47,8 +49,8 @@ pub enum SubmissionError {
     /// The text is JSON, but not an object.
     #[error("this is not a JSON object; write {{\"field\": \"value\"}}")]
     NotAnObject,
-    /// The text is larger than 1 MiB, or has more than 256 values.
-    #[error("this is too large: at most 1 MiB and 256 values")]
+    /// The text is larger than 1 MiB.
+    #[error("this is too large: at most 1 MiB")]
     TooLarge,
 }
 
@@ -65,8 +67,8 @@ impl Submission {
         self
     }
 
-    /// Reads a JSON object of texts. Values of another type, and names that stand twice, are kept as such: accepting
-    /// reports them with everything else.
+    /// Reads a JSON object of texts. Values of another type, names that stand twice, and too many values are kept as
+    /// such: accepting reports them with everything else.
     ///
     /// # Errors
     /// When the text is not a JSON object, or is too large. The error says where, never what.
@@ -81,8 +83,7 @@ impl Submission {
             .deserialize_any(Values(&mut shape))
             .and_then(|values| deserializer.end().map(|()| values));
         match read {
-            _ if shape.too_many => Err(SubmissionError::TooLarge),
-            Ok(values) if shape.object => Ok(Self { values }),
+            Ok(values) if shape.object => Ok(Self { values, overflows: shape.too_many }),
             // serde_json's message may quote the input; its position may be shown.
             Err(error) if error.is_syntax() || error.is_eof() || error.is_io() || shape.object => {
                 Err(SubmissionError::Json { line: error.line().max(1), column: error.column().max(1) })
@@ -113,7 +114,8 @@ impl<'de> Visitor<'de> for Values<'_> {
         while let Some(name) = map.next_key::<String>()? {
             if values.len() >= MAX_VALUES {
                 self.0.too_many = true;
-                return Err(de::Error::custom("too many"));
+                map.next_value::<IgnoredAny>()?;
+                continue;
             }
             values.push((name, map.next_value_seed(Raw::Wrong("nothing"))?));
         }
@@ -215,7 +217,8 @@ mod tests {
     fn a_flood_and_a_well_are_refused() {
         let flood: Vec<String> = (0..10_000).map(|index| format!("\"f{index}\":\"v\"")).collect();
         let flood = format!("{{{}}}", flood.join(","));
-        assert_eq!(Submission::from_json(flood.as_bytes()).unwrap_err(), SubmissionError::TooLarge);
+        let flood = Submission::from_json(flood.as_bytes()).unwrap();
+        assert!(flood.overflows && flood.values.len() == MAX_VALUES);
         let well = "[".repeat(10_000);
         assert!(Submission::from_json(format!("{{\"a\":{well}").as_bytes()).is_err());
         let well = format!("{{\"a\":{well}{}}}", "]".repeat(10_000));

@@ -53,7 +53,7 @@ pub enum TransportErrorKind {
     #[error("the host's name could not be resolved")]
     Dns,
     /// The host, or the address that it resolves to, is one that must not be dialled. Nothing was sent.
-    #[error("the host resolves to an address that must not be dialled")]
+    #[error("the host is, or resolves to, an address that must not be dialled")]
     Address,
     /// The scheme is not one that may be used for this host. Nothing was sent.
     #[error("only https is allowed")]

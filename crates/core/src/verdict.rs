@@ -119,7 +119,7 @@ impl fmt::Display for VerdictKind {
 }
 
 /// Who a credential belongs to at the provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account {
     id: String,
     label: String,
@@ -213,5 +213,11 @@ impl ReasonCode {
             Self::NoAnswer => "no_answer",
             Self::NotSent => "not_sent",
         }
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

@@ -313,7 +313,7 @@ fn i1_no_other_origin_ever_sees_it() {
             "may not be sent",
         );
     }
-    is_refused(&rootly(), "GET /v1/users/me", "may not be sent");
+    is_refused(&rootly(), "GET /v1/users/me", "must be absolute");
     // Another choice of the same field is another origin.
     is_refused(&rally(), "GET https://eu1.rallydev.com/x", "may not be sent");
     is_refused(&acme_token(), "GET https://b.acme.example/x", "may not be sent");

@@ -77,18 +77,20 @@ fn what_is_not_known_lists_what_is() {
         Registry::from_descriptors([("onprem.yaml", ONPREM), ("acme.yaml", ACME)]).expect("both are sound");
     for (name, expected) in [
         ("acne", "there is no provider `acne`; did you mean `acme`? Known here: acme, onprem"),
-        ("ACME", "there is no provider `acme`; did you mean `acme`? Known here: acme, onprem"),
         ("jira", "there is no provider `jira`; known here: acme, onprem"),
-        ("", "there is no provider `…`; known here: acme, onprem"),
-        ("../acme", "there is no provider `…`; known here: acme, onprem"),
-        ("rootly_CANARY/\u{1b}[31m", "there is no provider `…`; known here: acme, onprem"),
+        ("", "there is no provider of this name; known here: acme, onprem"),
+        ("ACNE", "there is no provider of this name; did you mean `acme`? Known here: acme, onprem"),
+        ("../jira", "there is no provider of this name; known here: acme, onprem"),
+        ("sk_canary_51hx0az_typed", "there is no provider of this name; known here: acme, onprem"),
+        ("rootly_CANARY/\u{1b}[31m", "there is no provider of this name; known here: acme, onprem"),
     ] {
         assert_eq!(registry.get(name).expect_err(name).to_string(), expected);
     }
+    assert!(registry.get("ACME").is_ok(), "letters of any case");
     let error = registry.method("acme", Some("tokens")).expect_err("there is none");
     assert_eq!(
         error.to_string(),
-        "there is no method of acme `tokens`; did you mean `token`? Known here: basic, cookie, query, token"
+        "acme has no method `tokens`; did you mean `token`? Known here: basic, cookie, query, token"
     );
     assert_eq!(
         empty().get("acme").expect_err("nothing").to_string(),
@@ -112,13 +114,31 @@ fn two_providers_with_one_id_are_both_named() {
 }
 
 #[test]
+fn what_was_meant_to_be_a_provider_is_told() {
+    let own_folder = Directory::new().with("provider.yaml", ACME);
+    let error = own_folder.load().expect_err("the folder above is meant").to_string();
+    assert!(error.contains("provider.yaml: a descriptor is looked for in a folder of its own"), "{error}");
+    let other_name = Directory::new().with("acme/provider.yml", ACME);
+    let error = other_name.load().expect_err("another name").to_string();
+    assert!(error.contains("acme: provider.yml is not looked for"), "{error}");
+    #[cfg(unix)]
+    {
+        let dangling = Directory::new().with("acme/notes.txt", "");
+        std::os::unix::fs::symlink("nowhere.yaml", dangling.0.join("acme/provider.yaml")).expect("a link");
+        let error = dangling.load().expect_err("a link that leads nowhere").to_string();
+        assert!(error.contains("acme/provider.yaml: the file cannot be read"), "{error}");
+    }
+}
+
+#[test]
 fn a_directory_adds_to_what_there_is() {
     let directory = Directory::new()
         .with("acme/provider.yaml", ACME)
         .with("acme/fixtures.yaml", "exchanges: []")
         .with("onprem/provider.yaml", format!("\u{feff}{ONPREM}"))
         .with("notes/README.md", "no provider")
-        .with("file.yaml", "no folder");
+        .with("file.txt", "no folder")
+        .with(".git/provider.yaml", "not for us");
     let registry = directory.load().expect("it is sound");
     assert_eq!(ids(&registry), ["acme", "onprem"]);
     assert_eq!(registry.get("acme").expect("it is known").fixtures(), Some("exchanges: []"));

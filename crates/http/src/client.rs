@@ -4,9 +4,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
-use keyway_core::{Answer, Credential, Hop, MAX_HOPS, ReasonCode, Transport, Verdict};
+use keyway_core::{Answer, Credential, Hop, MAX_HOPS, Reason, ReasonCode, Transport, Verdict};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{Error, HttpTransport, Retry, head, retry::Budget};
+
+/// The longest check, with its hops, attempts and waits: somebody is looking at it.
+const LONGEST_CHECK: Duration = Duration::from_secs(30);
 
 /// Asks providers: whether a credential works, and whatever a caller wants to know with one.
 ///
@@ -44,9 +48,18 @@ impl Client {
     /// is not begun: the verdict comes at once and says how long it would be. A provider that cannot be reached is
     /// asked once.
     pub async fn check(&self, credential: &Credential) -> Verdict {
+        let deadline = Instant::now() + LONGEST_CHECK;
         let mut budget = self.retry.budget();
+        let mut last = None;
         loop {
-            let verdict = credential.provider().validate(credential, &*self.checks).await;
+            let asked = credential.provider().validate(credential, &*self.checks);
+            let Ok(verdict) = timeout_at(deadline, asked).await else {
+                // What was said before time ran out is worth more than that it did.
+                return last.unwrap_or_else(|| Verdict::Unavailable {
+                    retry_after: None,
+                    reason: Reason::new(ReasonCode::NoAnswer, "the check took too long"),
+                });
+            };
             let passes = match &verdict {
                 Verdict::RateLimited { .. } => true,
                 Verdict::Unavailable { reason, .. } => reason.code() == ReasonCode::ServerError,
@@ -55,6 +68,7 @@ impl Client {
             if !passes || !pause(&mut budget, verdict.retry_after()).await {
                 return verdict;
             }
+            last = Some(verdict);
         }
     }
 

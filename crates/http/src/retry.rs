@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// How often a request is repeated when the provider is busy (429, 5xx), and how long that may take in all.
 ///
-/// Where the provider says how long to wait, that is the wait. Elsewhere it is a random part of 250 ms, doubled at each
-/// turn. A wait that does not fit into what is left is not begun: the caller learns at once, and decides.
+/// Where the provider says how long to wait, that is the wait, and a random part of 250 ms on top: whoever was told the
+/// same does not come back at the same instant. Elsewhere it is a random part of 250 ms, doubled at each turn. A wait that does not fit into what is left is not begun: the caller learns at once, and decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Retry {
@@ -68,7 +68,11 @@ impl Budget {
         }
         let longest = self.retry.first.saturating_mul(1 << self.repeated.min(16));
         // Full jitter: clients that failed together do not come back together.
-        let wait = asked.unwrap_or_else(|| longest.min(self.left).mul_f64(fastrand::f64()));
+        let jitter = |most: Duration| most.mul_f64(fastrand::f64());
+        let wait = match asked {
+            Some(asked) => asked + jitter(self.retry.first.min(self.left.checked_sub(asked)?)),
+            None => jitter(longest.min(self.left)),
+        };
         self.left = self.left.checked_sub(wait)?;
         self.repeated += 1;
         Some(wait)
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_the_provider_asks_for_is_the_wait() {
-        let mut budget = Retry::new().budget();
+        let mut budget = Retry::new().first_wait(Duration::ZERO).budget();
         assert_eq!(budget.wait(Some(2 * SECOND)), Some(2 * SECOND));
         assert_eq!(budget.wait(Some(6 * SECOND)), Some(6 * SECOND));
         assert_eq!(budget.wait(Some(Duration::ZERO)), Some(Duration::ZERO));
@@ -92,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_does_not_fit_is_not_begun() {
-        let mut budget = Retry::new().budget();
+        let mut budget = Retry::new().first_wait(Duration::ZERO).budget();
         assert_eq!(budget.wait(Some(8 * SECOND + Duration::from_nanos(1))), None);
         assert_eq!(budget.wait(Some(Duration::MAX)), None);
         assert_eq!(budget.wait(Some(5 * SECOND)), Some(5 * SECOND));
@@ -115,6 +119,16 @@ mod tests {
         for (turn, longest) in longest.into_iter().enumerate() {
             assert!(longest > Duration::from_millis(200 << turn), "{longest:?}");
         }
+    }
+
+    #[test]
+    fn whoever_was_told_the_same_does_not_come_back_at_once() {
+        let waits: Vec<Duration> =
+            (0..100).map(|_| Retry::new().budget().wait(Some(SECOND)).unwrap()).collect();
+        assert!(waits.iter().all(|wait| (SECOND..SECOND + Duration::from_millis(250)).contains(wait)));
+        assert!(waits.iter().max() > waits.iter().min(), "they all come at once");
+        let all = Retry::new().budget().wait(Some(8 * SECOND));
+        assert_eq!(all, Some(8 * SECOND), "and the bound holds");
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl HttpTransport {
         HttpTransportBuilder {
             permit: Permit::default(),
             connect_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(30),
+            read_timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(60),
             limit: 16 * CHECK_LIMIT,
             proxy: None,
             certificates: Vec::new(),
@@ -144,12 +144,12 @@ impl HttpTransportBuilder {
         Self { connect_timeout: time, ..self }
     }
 
-    /// The time between two reads of an answer. 10 seconds.
+    /// The time between two reads of an answer, the first included: some lists take 20 seconds to begin. 30 seconds.
     pub fn read_timeout(self, time: Duration) -> Self {
         Self { read_timeout: time, ..self }
     }
 
-    /// The time for a whole exchange. 30 seconds.
+    /// The time for a whole exchange. 60 seconds.
     pub fn timeout(self, time: Duration) -> Self {
         Self { timeout: time, ..self }
     }

@@ -7,11 +7,15 @@
 pub use keyway_core::*;
 
 #[cfg(feature = "http")]
+#[doc(inline)]
 pub use keyway_http as http;
 
+// A provider: `pub use keyway_<id> as <id>;` links it, and a line of `PROVIDERS` lists it.
 #[cfg(feature = "rally")]
+#[doc(inline)]
 pub use keyway_rally as rally;
 #[cfg(feature = "rootly")]
+#[doc(inline)]
 pub use keyway_rootly as rootly;
 
 /// The providers that the features switch on, sorted by id.

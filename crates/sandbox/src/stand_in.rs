@@ -5,22 +5,22 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use keyway_core::{Answer, Entry, VerdictKind};
-use keyway_testkit::{Fixtures, FixturesError};
+use keyway_testkit::{Fixtures, FixturesError, MethodFixtures};
 
 /// The stand-ins of some providers.
 #[derive(Debug)]
 pub(crate) struct StandIns {
-    fixtures: Vec<Fixtures>,
+    fixtures: Vec<MethodFixtures>,
 }
 
 impl StandIns {
     /// Reads the fixtures of those entries that have any.
     pub(crate) fn new(entries: &[&Entry]) -> Result<Self, FixturesError> {
-        let fixtures = entries
-            .iter()
-            .filter_map(|entry| Some((entry.descriptor().id(), entry.fixtures()?)))
-            .map(|(id, text)| Fixtures::parse(&format!("{id}/fixtures.yaml"), text))
-            .collect::<Result<_, _>>()?;
+        let mut fixtures = Vec::new();
+        for (entry, text) in entries.iter().filter_map(|entry| Some((entry, entry.fixtures()?))) {
+            let file = format!("{}/fixtures.yaml", entry.descriptor().id());
+            fixtures.extend_from_slice(Fixtures::parse(&file, text)?.methods());
+        }
         Ok(Self { fixtures })
     }
 
@@ -46,7 +46,8 @@ impl StandIns {
         let path = head.uri.path();
         let meant = self.fixtures.iter().find(|fixtures| fixtures.knows_path(path));
         let meant = meant.or_else(|| self.fixtures.iter().find(|fixtures| fixtures.carries_credential(head)));
-        let answers = meant.into_iter().flat_map(Fixtures::checks).filter_map(|check| check.answer(now));
+        let answers =
+            meant.into_iter().flat_map(MethodFixtures::checks).filter_map(|check| check.answer(now));
         let answer = { answers }.find(|answer| answer.status() == StatusCode::UNAUTHORIZED);
         answer.map_or_else(
             || {

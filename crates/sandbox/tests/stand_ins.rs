@@ -32,7 +32,7 @@ async fn send(origin: &Origin, head: &str) -> String {
 
 fn good(fixtures: &str) -> String {
     let fixtures = Fixtures::parse("fixtures.yaml", fixtures).unwrap();
-    fixtures.good().unwrap().values()["api_key"].clone()
+    fixtures.methods()[0].good().unwrap().values()["api_key"].clone()
 }
 
 const RALLY: &str = "/slm/webservice/v2.0/user?fetch=UserName,DisplayName,ObjectUUID,Subscription";
@@ -75,8 +75,11 @@ async fn each_provider_is_known_by_its_key_and_its_path() {
 async fn silence_is_a_closed_connection() {
     let sandbox = start().await;
     let fixtures = Fixtures::parse("fixtures.yaml", keyway_rally::REGISTRATION.fixtures).unwrap();
-    let silent =
-        fixtures.checks().iter().find(|check| check.answer(std::time::UNIX_EPOCH).is_none()).unwrap();
+    let silent = fixtures.methods()[0]
+        .checks()
+        .iter()
+        .find(|check| check.answer(std::time::UNIX_EPOCH).is_none())
+        .unwrap();
     let answer = send(
         &sandbox.origin(),
         &format!("GET {RALLY} HTTP/1.1\r\nzsessionid: {}", silent.values()["api_key"]),

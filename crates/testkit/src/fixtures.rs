@@ -13,11 +13,17 @@ use serde::Deserialize;
 
 use crate::message::Message;
 
-/// The exchanges of a provider: made-up keys, the requests that must go out, the answers that come back, and the
-/// verdicts that must follow.
+/// The exchanges of a provider, by method.
 #[derive(Debug, Clone)]
 pub struct Fixtures {
-    method: Option<String>,
+    methods: Vec<MethodFixtures>,
+}
+
+/// The exchanges of one method: made-up keys, the requests that must go out, the answers that come back, and the verdicts
+/// that must follow.
+#[derive(Debug, Clone)]
+pub struct MethodFixtures {
+    method: String,
     secrets: BTreeMap<String, Vec<String>>,
     request: Message,
     checks: Vec<Check>,
@@ -89,33 +95,62 @@ impl Fixtures {
     /// When it is not YAML of this form; says where.
     pub fn parse(file: &str, text: &str) -> Result<Self, FixturesError> {
         let error = |message: String| FixturesError { file: file.to_owned(), message };
-        let raw: RawFixtures = serde_yaml::from_str(text).map_err(|problem| error(problem.to_string()))?;
+        let raw: RawFixtures = serde_yaml::from_str(text).map_err(|problem| {
+            let at =
+                problem.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
+            let message = problem.to_string();
+            // The position has a place of its own.
+            let message = message.split(" at line ").next().unwrap_or_default();
+            FixturesError { file: format!("{file}{at}"), message: message.to_owned() }
+        })?;
         if raw.version != 1 {
             return Err(error("this version is not known; this Keyway reads version 1".into()));
         }
-        let request = Message::parse(&raw.request).map_err(|message| error(format!("request: {message}")))?;
-        let checks = raw
-            .checks
+        let methods = raw
+            .methods
             .into_iter()
-            .map(|raw| {
-                let name = raw.name.clone();
-                Check::read(raw, &request).map_err(|message| error(format!("the check `{name}`: {message}")))
+            .map(|(method, raw)| {
+                MethodFixtures::read(method.clone(), raw)
+                    .map_err(|message| error(format!("{method}: {message}")))
             })
-            .collect::<Result<Vec<_>, _>>()?;
-        let calls = raw
-            .calls
-            .into_iter()
-            .map(|raw| {
-                let name = raw.name.clone();
-                Call::read(raw).map_err(|message| error(format!("the call `{name}`: {message}")))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { method: raw.method, secrets: raw.secrets, request, checks, calls })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { methods })
     }
 
-    /// The id of the method that the fixtures are for; `None` for the provider's first one.
-    pub fn method(&self) -> Option<&str> {
-        self.method.as_deref()
+    /// Those of each method.
+    pub fn methods(&self) -> &[MethodFixtures] {
+        &self.methods
+    }
+
+    /// Those of a method.
+    pub fn of(&self, method: &str) -> Option<&MethodFixtures> {
+        self.methods.iter().find(|fixtures| fixtures.method == method)
+    }
+}
+
+impl MethodFixtures {
+    fn read(method: String, raw: RawMethod) -> Result<Self, String> {
+        let request = Message::parse(&raw.request).map_err(|message| format!("request: {message}"))?;
+        let read_check = |raw: RawCheck| {
+            let name = raw.name.clone();
+            Check::read(raw, &request).map_err(|message| format!("the check `{name}`: {message}"))
+        };
+        let read_call = |raw: RawCall| {
+            let name = raw.name.clone();
+            Call::read(raw).map_err(|message| format!("the call `{name}`: {message}"))
+        };
+        Ok(Self {
+            method,
+            secrets: raw.secrets,
+            checks: raw.checks.into_iter().map(read_check).collect::<Result<_, _>>()?,
+            calls: raw.calls.into_iter().map(read_call).collect::<Result<_, _>>()?,
+            request,
+        })
+    }
+
+    /// The method's id.
+    pub fn method(&self) -> &str {
+        &self.method
     }
 
     /// The checks: each has a key of its own.
@@ -340,7 +375,12 @@ fn query_of(target: &str) -> &str {
 #[serde(deny_unknown_fields)]
 struct RawFixtures {
     version: u32,
-    method: Option<String>,
+    methods: BTreeMap<String, RawMethod>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMethod {
     secrets: BTreeMap<String, Vec<String>>,
     request: String,
     checks: Vec<RawCheck>,

@@ -7,7 +7,7 @@ mod subject;
 
 pub mod rules;
 
-pub use fixtures::{Call, Check, Fixtures, FixturesError};
+pub use fixtures::{Call, Check, Fixtures, FixturesError, MethodFixtures};
 pub use player::Player;
 pub use subject::Subject;
 
@@ -49,7 +49,9 @@ macro_rules! __conformance {
         $(
             #[test]
             fn $rule() {
-                $crate::rules::$rule(&$crate::Subject::new($registration, env!("CARGO_MANIFEST_DIR")));
+                for subject in $crate::Subject::all($registration, env!("CARGO_MANIFEST_DIR")) {
+                    $crate::rules::$rule(&subject);
+                }
             }
         )*
 

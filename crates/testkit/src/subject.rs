@@ -4,29 +4,50 @@ use std::sync::Arc;
 
 use keyway_core::{Credential, Descriptor, Entry, Method, Registration, Registry};
 
-use crate::{Check, Fixtures};
+use crate::{Check, Fixtures, MethodFixtures};
 
-/// A provider under test.
+/// A provider under test, with one of its methods.
 #[derive(Debug)]
 pub struct Subject {
     registration: Registration,
     folder: String,
     registry: Registry,
-    fixtures: Fixtures,
+    method: Arc<Method>,
+    fixtures: MethodFixtures,
 }
 
 impl Subject {
-    /// Takes a registration and its crate's folder.
+    /// Takes a registration and its crate's folder: a subject for each of the provider's methods.
     ///
     /// # Panics
-    /// When the descriptor or the fixtures cannot be read: the message says where and why.
-    pub fn new(registration: Registration, folder: &str) -> Self {
+    /// When the descriptor or the fixtures cannot be read, or a method has no fixtures: the message says where and why.
+    pub fn all(registration: Registration, folder: &str) -> Vec<Self> {
         let registry =
             Registry::from_registrations([&registration]).unwrap_or_else(|error| panic!("\n{error}\n"));
         let fixtures = Fixtures::parse("fixtures.yaml", registration.fixtures)
             .unwrap_or_else(|error| panic!("\n{error}\n"));
-        let folder = folder.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
-        Self { registration, folder, registry, fixtures }
+        let folder = folder.rsplit(['/', '\\']).next().unwrap_or_default();
+        let methods = registry.entries()[0].descriptor().methods();
+        for fixtures in fixtures.methods() {
+            let id = fixtures.method();
+            assert!(
+                methods.iter().any(|method| *method.id() == *id),
+                "fixtures.yaml: there is no method `{id}`"
+            );
+        }
+        let subject = |method: &Arc<Method>| {
+            let fixtures = fixtures.of(method.id().as_str());
+            let fixtures =
+                fixtures.unwrap_or_else(|| panic!("fixtures.yaml: the method `{}` has none", method.id()));
+            Self {
+                registration,
+                folder: folder.to_owned(),
+                registry: registry.clone(),
+                method: Arc::clone(method),
+                fixtures: fixtures.clone(),
+            }
+        };
+        methods.iter().map(subject).collect()
     }
 
     pub(crate) fn registration(&self) -> &Registration {
@@ -37,7 +58,7 @@ impl Subject {
         &self.folder
     }
 
-    pub(crate) fn fixtures(&self) -> &Fixtures {
+    pub(crate) fn fixtures(&self) -> &MethodFixtures {
         &self.fixtures
     }
 
@@ -49,17 +70,13 @@ impl Subject {
         self.entry().descriptor()
     }
 
-    /// The method that the fixtures are for.
     pub(crate) fn method(&self) -> &Arc<Method> {
-        let id = self.descriptor().id().as_str();
-        let (_, method) =
-            self.registry.method(id, self.fixtures.method()).unwrap_or_else(|error| panic!("{error}"));
-        method
+        &self.method
     }
 
     /// The credential of a check's key.
     pub(crate) fn credential(&self, check: &Check) -> Credential {
-        match self.entry().accept(self.method(), &check.submission()) {
+        match self.entry().accept(&self.method, &check.submission()) {
             Ok(accepted) => accepted.credential,
             Err(refused) => panic!("the key of `{}` is refused: {refused}", check.name()),
         }

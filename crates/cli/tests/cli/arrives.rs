@@ -5,7 +5,7 @@ use crate::support::{ROOTLY_KEY, Server, answer, keyway_with, rally, rootly};
 const RALLY_KEY: &str = "_madeUpGood00000000000000000000000000000000";
 
 /// Headers with which a caller would like to keep, change or smuggle something.
-const HOSTILE: [&str; 24] = [
+const HOSTILE: [&str; 26] = [
     "Authorization: Bearer of-the-caller",
     "AUTHORIZATION: Basic b2Y6Y2FsbGVy",
     "ZSESSIONID: _of-the-caller",
@@ -24,6 +24,8 @@ const HOSTILE: [&str; 24] = [
     "Expect: 100-continue",
     "Proxy-Connection: keep-alive",
     "Content-Type: text/plain",
+    "Accept-Encoding: gzip, br",
+    "accept-encoding: zstd",
     "Accept: */*",
     "Accept: text/html",
     "User-Agent: of the caller",
@@ -141,6 +143,7 @@ fn a_hostile_request_of_rally() {
     };
     assert_eq!(of("zsessionid"), [RALLY_KEY]);
     assert_eq!(of("content-length"), ["13"]);
+    assert_eq!(of("accept-encoding"), ["identity"]);
     assert_eq!(of("host"), ["the server"]);
     assert_eq!(of("x-own"), ["one", "two"]);
     for name in ["authorization", "cookie", "proxy-authorization", "transfer-encoding", "connection", "x-hop"]

@@ -100,6 +100,17 @@ fn a_newcomer_tries_a_wrong_key_a_revoked_key_and_a_good_one() {
 }
 
 #[test]
+fn a_request_to_the_sandbox_shows_the_keys_to_try() {
+    let arguments = "request rally GET /slm/webservice/v2.0/user --sandbox";
+    let Some(mut terminal) = Terminal::start(arguments) else { return };
+    terminal.wait_for("_madeUpGood00000000000000000000000000000000");
+    terminal.answer("Rally server:", "\r");
+    terminal.answer("API Key:", "_unlisted\r");
+    terminal.wait_for("The sandbox does not know this key.");
+    assert_eq!(terminal.end().0, 0);
+}
+
+#[test]
 fn whoever_has_had_enough_gets_the_last_verdict() {
     for leave in ["n\r", ESCAPE, CONTROL_C] {
         let Some(mut terminal) = Terminal::start("connect rootly --sandbox") else { return };

@@ -47,6 +47,30 @@ fn verdicts_of_a_server() {
 }
 
 #[test]
+fn a_403_of_rally() {
+    let server = Server::giving(answer("403 No", &[], ""));
+    let args = ["connect", "rally", "--values", "-", "--origin", &server.origin()];
+    assert("rally_forbidden", "keyway connect rally: 403", &keyway_with(&args, &rally("valid")));
+}
+
+/// A server that does not speak TLS, and one that nobody listens at.
+#[test]
+fn no_connection() {
+    let server = Server::giving("no TLS");
+    let origin = server.origin().replace("http:", "https:");
+    let tls = ["--values", "-", "--origin", &origin];
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let origin = format!("http://127.0.0.1:{closed}");
+    let closed = ["--values", "-", "--origin", &origin];
+    for (name, args) in [("tls", tls), ("closed_port", closed)] {
+        let connect = keyway_with(&[&["connect", "rootly"], &args[..]].concat(), &rootly());
+        assert(&format!("server_{name}"), &format!("keyway connect rootly: {name}"), &connect);
+        let request = keyway_with(&[&["request", "rootly", "GET", "/v1"], &args[..]].concat(), &rootly());
+        assert(&format!("request_{name}"), &format!("keyway request: {name}"), &request);
+    }
+}
+
+#[test]
 fn not_sent() {
     let args = ["connect", "rootly", "--values", "-", "--origin", "https://10.0.0.1"];
     assert("not_sent", "keyway connect rootly, at a private address", &keyway_with(&args, &rootly()));
@@ -65,6 +89,7 @@ fn refusals_and_warnings() {
         ("twice", "rootly", r#"{"api_key":"x","api_key":"y"}"#),
         ("inner_space", "rootly", r#"{"api_key":"rootly_00 00"}"#),
         ("warning", "rally", r#"{"api_key":"no-underscore"}"#),
+        ("two_warnings", "rally", r#"{"api_key":"no=underscore"}"#),
     ] {
         let run = keyway_with(&["connect", id, "--values", "-", "--origin", &origin], values);
         assert(&format!("values_{name}"), &format!("keyway connect {id} --values -: {values}"), &run);
@@ -95,10 +120,17 @@ fn requests() {
         "keyway request: stdin twice",
         &with(&["GET", "/v1", "--data", "-"], &silent),
     );
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let origin = format!("http://127.0.0.1:{closed}");
-    let args = ["request", "rootly", "GET", "/v1", "--values", "-", "--origin", &origin];
-    assert("request_closed_port", "keyway request: nobody listens", &keyway_with(&args, &rootly()));
+    let inline = ["GET", "/v1", "--data", "{\"a\":1}"];
+    assert("request_data_inline", "keyway request: the body itself", &with(&inline, &silent));
+    for (name, given) in [
+        ("not_http", b"SSH-2.0-server\r\n\r\n".to_vec()),
+        ("too_large", answer("200 OK", &["content-length: 99999999999"], "")),
+        ("encoded", answer("200 OK", &["content-encoding: gzip"], "compressed")),
+        ("redirect", answer("302 Found", &["location: https://login.example/?from=api"], "moved")),
+    ] {
+        let run = with(&["GET", "/v1"], &Server::giving(given));
+        assert(&format!("request_{name}"), &format!("keyway request: {name}"), &run);
+    }
     let args = ["request", "rootly", "GET", "/v1", "--values", "-", "--origin", "https://10.0.0.1"];
     assert("request_private", "keyway request: a private address", &keyway_with(&args, &rootly()));
 }
@@ -111,10 +143,19 @@ fn failures() {
         ("provider", &["connect", "acme"]),
         ("method", &["connect", "rally", "--method", "oauth"]),
         ("origin", &["connect", "rally", "--origin", "http://example.com"]),
+        ("origin_without_scheme", &["connect", "rally", "--origin", "127.0.0.1:8080"]),
         ("no_file", &["connect", "rally", "--values", "nowhere.json"]),
         ("values_inline", &["connect", "rally", "--values", "{}"]),
         ("surplus", &["connect", "rally", "_madeUp"]),
         ("flag", &["connect", "rally", "--jsn"]),
+        ("flag_key", &["connect", "rally", "--api-key", "KEY"]),
+        ("flag_value", &["connect", "rally", "--json=KEY"]),
+        ("flag_method", &["request", "rally", "-X", "POST", "/v1"]),
+        ("command", &["conect"]),
+        ("port", &["sandbox", "--port", "KEY"]),
+        ("shell", &["completions", "KEY"]),
+        ("verb_to_method", &["request", "rally", "--method", "POST", "GET", "/x"]),
+        ("verb_to_method_alone", &["request", "rally", "--method", "POST", "/x"]),
         ("both", &["connect", "rally", "--sandbox", "--origin", "https://a.example"]),
     ] {
         assert(&format!("failure_{name}"), &format!("keyway {}", args.join(" ")), &keyway(args));

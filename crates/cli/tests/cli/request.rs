@@ -38,6 +38,54 @@ fn a_redirect_to_another_origin_is_the_answer() {
 }
 
 #[test]
+fn a_redirect_that_was_not_followed_is_said_without_its_target() {
+    let target = format!("https://u:p@evil.example/a/{ROOTLY_KEY}?q=canary#canary");
+    for (status, location, said) in [
+        ("302 Found", target.as_str(), "to evil.example. It was not followed: the key is not sent there."),
+        ("307 Temporary", "//evil.example/canary", "which was not followed."),
+        ("301 Moved", "https://127.0.0.1/canary", "to another scheme or port of 127.0.0.1."),
+        ("300 Choices", "/canary", "which was not followed."),
+        // It leads to itself, until it is followed no more.
+        ("302 Found", "/v1/canary", "which was not followed."),
+        ("302 Found", "\u{fc}:canary", "which was not followed."),
+        (&format!("302 {ROOTLY_KEY}"), "https://[::1]/canary", "to [::1]. It was not followed"),
+    ] {
+        let server = Server::giving(answer(status, &[&format!("location: {location}")], "moved"));
+        let run = request(&server, &["GET", "/v1/incidents"]);
+        assert_eq!((run.code, run.stdout.as_str()), (0, "moved"), "{location}");
+        assert!(run.stderr.starts_with("This is a redirect"), "{location}: {}", run.stderr);
+        assert!(run.stderr.contains(said) && run.stderr.lines().count() == 1, "{location}: {}", run.stderr);
+        assert!(!run.stderr.contains("canary") && !run.stderr.contains(ROOTLY_KEY), "{}", run.stderr);
+    }
+    for (status, headers) in
+        [("302 Found", &[] as &[&str]), ("304 Same", &["location: /"]), ("201 Created", &["location: /"])]
+    {
+        let body = if status.starts_with("304") { "" } else { "moved" };
+        let server = Server::giving(answer(status, headers, body));
+        let run = request(&server, &["GET", "/v1/incidents"]);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{status}");
+    }
+}
+
+#[test]
+fn a_body_in_which_the_key_cannot_be_masked_is_not_shown() {
+    let encoded = answer("200 OK", &["content-encoding: gzip"], "compressed");
+    let run = request(&Server::giving(encoded.clone()), &["GET", "/v1/incidents"]);
+    assert_eq!((run.code, run.stdout.as_str()), (0, ""));
+    assert!(run.stderr.contains("the key could not be masked in it"), "{}", run.stderr);
+    let run = request(&Server::giving(encoded), &["GET", "/v1/incidents", "--include"]);
+    assert_eq!(run.code, 0);
+    assert_eq!(
+        run.stdout,
+        "HTTP/1.1 200 OK\ncontent-length: 10\nconnection: close\ncontent-encoding: gzip\n\n"
+    );
+    // Nothing is missing where there is nothing.
+    let empty = Server::giving(answer("200 OK", &["content-encoding: gzip"], ""));
+    let run = request(&empty, &["GET", "/v1/incidents"]);
+    assert_eq!((run.code, run.stdout.as_str(), run.stderr.as_str()), (0, "", ""));
+}
+
+#[test]
 fn the_key_is_masked_in_head_and_body() {
     let echo = format!("{{\"you sent\":\"Bearer {ROOTLY_KEY}\"}}");
     let head = format!("x-echo: {ROOTLY_KEY}");
@@ -119,6 +167,10 @@ fn mistakes_are_usage_errors_and_nothing_is_sent() {
         &["GET", "/v1", "--header", "a: b", "--header", "x: sk_canary\r\nHost: evil.example"],
         &["GET /", "/v1"],
         &["CONNECT", "/v1"],
+        &["TRACE", "/v1"],
+        &["trace", "/v1"],
+        &["GET", "/v1", "--method", "POST"],
+        &["GET", "/v1", "--data", "{\"api_key\":\"sk_canary\"}"],
     ] {
         let run = request(&server, args);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{args:?}");
@@ -133,6 +185,45 @@ fn without_values_and_without_a_terminal_it_says_how() {
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("--values FILE"), "{}", run.stderr);
     assert!(run.stderr.contains(r#"{"host": "rally1.rallydev.com", "api_key": "_…"}"#), "{}", run.stderr);
+}
+
+#[test]
+fn the_sandbox_says_which_keys_to_try() {
+    let args = ["request", "rally", "GET", "/slm/webservice/v2.0/user", "--sandbox"];
+    let without = keyway(&args);
+    assert_eq!((without.code, without.stdout.as_str()), (1, ""));
+    let mut args = args.to_vec();
+    args.extend(["--values", "-"]);
+    let unknown = keyway_with(&args, r#"{"api_key":"_unlisted"}"#);
+    assert_eq!(unknown.code, 0);
+    assert!(unknown.stderr.contains("The sandbox does not know this key."), "{}", unknown.stderr);
+    assert!(!unknown.stdout.contains("Keys to try"), "{}", unknown.stdout);
+    for run in [without, unknown] {
+        for word in ["Keys to try in the sandbox", "a good key", "a revoked key", "a key with no permission"]
+        {
+            assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
+        }
+    }
+    // It knows this one, and that it was revoked.
+    let known = keyway_with(&args, &rally("invalid"));
+    assert_eq!((known.code, known.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_method_that_stands_in_the_wrong_place_is_told_where_it_belongs() {
+    let run = keyway(&["request", "rally", "--method", "post", "GET", "/x"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("keyway request rally POST /"), "{}", run.stderr);
+    // Elsewhere it is nothing but a method that there is not.
+    for args in [
+        &["request", "rally", "--method", "oauth", "GET", "/x"] as &[&str],
+        &["request", "nothing", "--method", "POST", "GET", "/x"],
+        &["connect", "rally", "--method", "POST"],
+    ] {
+        let run = keyway(args);
+        assert_eq!(run.code, 1);
+        assert!(!run.stderr.contains("way to authenticate"), "{args:?}: {}", run.stderr);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{command, keyway, keyway_with, rootly, without_ports};
+use crate::support::{ACME, ACME_VALUES, Folder, command, keyway, keyway_with, rootly, without_ports};
 
 fn listed() -> Vec<Value> {
     let run = keyway(&["sandbox", "--list"]);
@@ -46,6 +46,26 @@ fn every_listed_key_keeps_its_word() {
         seen.insert((provider.to_owned(), verdict.to_owned()));
     }
     assert_eq!(seen.len(), 2 * codes.len(), "each provider shows each verdict: {seen:?}");
+}
+
+#[test]
+fn without_fixtures_there_is_no_stand_in() {
+    let folder = Folder::with(ACME);
+    for (args, values) in [
+        (&["connect", "acme"] as &[&str], None),
+        (&["connect", "acme"], Some(ACME_VALUES)),
+        (&["connect", "acme", "--json"], Some(ACME_VALUES)),
+        (&["request", "acme", "GET", "/me"], None),
+        (&["request", "acme", "GET", "/me"], Some(ACME_VALUES)),
+    ] {
+        let mut args = args.to_vec();
+        args.extend(["--sandbox", "--providers", folder.path()]);
+        args.extend(values.iter().flat_map(|_| ["--values", "-"]));
+        let run = keyway_with(&args, values.unwrap_or_default());
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{args:?}");
+        let said = "error: there is no stand-in for acme: it comes without a fixtures.yaml\n";
+        assert_eq!(run.stderr, said, "{args:?}");
+    }
 }
 
 #[test]
@@ -122,5 +142,8 @@ fn a_port_in_use_is_said() {
     let port = taken.local_addr().unwrap().port().to_string();
     let run = keyway(&["sandbox", "--port", &port]);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-    assert!(run.stderr.starts_with(&format!("error: port {port} ")), "{}", run.stderr);
+    assert_eq!(
+        run.stderr,
+        format!("error: port {port} is in use; name another one, or none for any that is free\n")
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Read as _, process::Stdio};
 
-use crate::support::{command, keyway, keyway_with, rally};
+use crate::support::{ACME, Folder, command, keyway, keyway_with, rally};
 
 #[test]
 fn usage_errors_end_with_one() {
@@ -68,6 +68,15 @@ fn an_argument_that_may_be_a_key_is_not_repeated() {
         &["connect", "rally", "--api-key=_sk_CANARY_4711"],
         &["connect", "rally", "--api-key", "_sk_CANARY_4711"],
         &["connect", "rally", "--_sk_CANARY_4711"],
+        &["connect", "rally", "--json=sk_live_CANARY"],
+        &["connect", "rally", "--sandbox=sk_live_CANARY"],
+        &["request", "rally", "GET", "/", "--include=sk_live_CANARY"],
+        &["request", "rally", "GET", "/", "-i=sk_live_CANARY"],
+        &["request", "rally", "GET", "/", "sk_live_CANARY"],
+        &["sandbox", "--list=sk_live_CANARY"],
+        &["--version=sk_live_CANARY"],
+        &["connect", "--help=sk_live_CANARY"],
+        &["help", "sk_live_CANARY"],
         &["connect", "rally", "--method", "_sk_CANARY_4711"],
         &["connect", "rally", "--origin", "https://_sk_CANARY_4711@host.example", "--values", "-"],
         &["connect", "rally", "--values", "_sk_CANARY_4711"],
@@ -99,11 +108,14 @@ fn origins_are_https_or_loopback() {
         "https://a@b.example",
         "https://b.example/path",
         "127.0.0.1",
+        "127.0.0.1:8080",
+        "localhost:8080",
         "",
     ] {
         let run = keyway_with(&["connect", "rally", "--values", "-", "--origin", origin], &rally("valid"));
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{origin}");
         assert!(run.stderr.starts_with("error: --origin: "), "{}", run.stderr);
+        assert!(run.stderr.contains("http://127.0.0.1:PORT"), "{}", run.stderr);
     }
     // Private addresses are no loopback: nothing is sent there, also over https.
     for origin in ["https://10.0.0.1", "https://169.254.169.254", "https://[::ffff:10.0.0.1]"] {
@@ -135,34 +147,35 @@ fn a_full_disk_is_said() {
     let full = || Stdio::from(fs::File::options().write(true).open("/dev/full").unwrap());
     let output = command(&["providers", "--json"]).stdout(full()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: stdout cannot be written to"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "error: stdout cannot be written to: the disk is full\n");
 }
 
 #[test]
 fn a_folder_adds_providers_and_its_errors_have_positions() {
-    let folder = std::env::temp_dir().join(format!("keyway-providers-{}", std::process::id()));
-    let acme = folder.join("acme");
-    fs::create_dir_all(&acme).unwrap();
-    let good = include_str!("acme.yaml");
-    fs::write(acme.join("provider.yaml"), good).unwrap();
-    let dir = folder.to_str().unwrap();
-
-    let run = keyway(&["--providers", dir, "providers", "--json"]);
+    let folder = Folder::with(ACME);
+    let run = keyway(&["--providers", folder.path(), "providers", "--json"]);
     let ids: Vec<String> = run.json().as_array().unwrap().iter().map(|one| one["id"].to_string()).collect();
     assert_eq!(ids, ["\"acme\"", "\"rally\"", "\"rootly\""]);
-    let output = command(&["providers"]).env("KEYWAY_PROVIDERS", dir).output().unwrap();
-    assert!(String::from_utf8(output.stdout).unwrap().starts_with("ID "));
-    let run = keyway(&["connect", "acme", "--sandbox", "--providers", dir]);
-    assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("there is no stand-in for acme"), "{}", run.stderr);
+    let output = command(&["providers"]).env("KEYWAY_PROVIDERS", folder.path()).output().unwrap();
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.starts_with("ID ") && table.contains("\nacme "), "{table}");
+    drop(folder);
 
-    fs::write(acme.join("provider.yaml"), good.replace("summary", "sumary").replace("GET /me", "POST /me"))
-        .unwrap();
-    let run = keyway(&["providers", "--providers", dir]);
+    let folder = Folder::with(&ACME.replace("summary", "sumary").replace("GET /me", "POST /me"));
+    let run = keyway(&["providers", "--providers", folder.path()]);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));
     assert!(run.stderr.contains("provider.yaml:4:1: "), "{}", run.stderr);
     assert!(run.stderr.contains("did you mean `summary`?"), "{}", run.stderr);
-    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn an_empty_variable_is_as_good_as_none() {
+    for args in [&["providers", "--json"] as &[&str], &["sandbox", "--list"], &["completions", "bash"]] {
+        let output = command(args).env("KEYWAY_PROVIDERS", "").output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), keyway(args).stdout, "{args:?}");
+    }
 }
 
 #[test]

@@ -81,7 +81,13 @@ fn a_file_is_read_and_a_missing_one_is_a_usage_error() {
 
     let run = keyway(&["connect", "rally", "--sandbox", "--json", "--values", "sk_canary_4711"]);
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-    assert_eq!(run.stderr, "error: --values: the file cannot be read: entity not found\n");
+    let said = "error: --values takes a file's name, or `-` for stdin: there is no such file\n";
+    assert_eq!(run.stderr, said);
+    let folder = std::env::temp_dir();
+    let run = keyway(&["connect", "rally", "--values", folder.to_str().unwrap()]);
+    assert_eq!(run.code, 1);
+    #[cfg(unix)]
+    assert_eq!(run.stderr, "error: --values takes a file's name, or `-` for stdin: it is a folder\n");
 
     // The values themselves, where the file's name belongs.
     let run = keyway(&["connect", "rally", "--values", r#"{"api_key":"sk_canary_4711"}"#]);
@@ -95,7 +101,11 @@ fn a_flood_is_refused() {
     assert_eq!(refused("rally", &values).json()["errors"][0]["code"], "too_long");
     assert_eq!(refused("rally", &" ".repeat(3 * 1024 * 1024)).code, 1);
     let fields: Vec<String> = (0..10_000).map(|index| format!(r#""f{index}":"v""#)).collect();
-    assert_eq!(refused("rally", &format!("{{{}}}", fields.join(","))).code, 1);
+    let run = refused("rally", &format!("{{{}}}", fields.join(",")));
+    let json = run.json();
+    assert_eq!((run.code, &json["verdict"]), (2, &json!("refused")), "{json:#}");
+    let too_many = |error: &serde_json::Value| error["field"].is_null() && error["code"] == "too_many";
+    assert!(json["errors"].as_array().unwrap().iter().any(too_many), "{json:#}");
     let well = format!(r#"{{"api_key":{}"#, "[".repeat(10_000));
     assert_eq!(refused("rally", &well).code, 1);
 }

@@ -88,7 +88,9 @@ fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findi
         .find(|other| !other.shape.prefix().is_empty() && value.starts_with(other.shape.prefix()))
         .filter(|other| own.is_some() || other.shape.prefix().len() >= 3)
     {
-        findings.warn(id, Code::OtherProvider, format!("this begins like a key of {}", other.name));
+        let message =
+            format!("this begins like a key of {0}; if it is one, paste it into the form of {0}", other.name);
+        findings.warn(id, Code::OtherProvider, message);
     }
     if let Some(shape) = own {
         let usual = match (shape.prefix(), shape.length()) {
@@ -111,6 +113,10 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     let position = |test: &dyn Fn(char) -> bool| value.chars().position(test).map(|index| index + 1);
     if value.len() > MAX_BYTES {
         return Some((Code::TooLong, format!("{label} is larger than {} KiB", MAX_BYTES / 1024)));
+    }
+    if field.is_secret() && is_placeholder(field, value) {
+        let message = format!("this stands in the place of {label}; paste the value itself");
+        return Some((Code::Masked, message));
     }
     if field.is_secret() && is_mask(value) {
         return Some((
@@ -166,6 +172,20 @@ fn is_mask(value: &str) -> bool {
         || (value.len() - shown.len() >= 4 && shown.chars().count() <= 4)
 }
 
+/// Tells whether a value is an example's, behind the usual prefix or without it: `rootly_...`, `xxxx`, `YOUR_API_KEY`.
+fn is_placeholder(field: &Field, value: &str) -> bool {
+    let prefix = field.shape().map_or("", |shape| shape.prefix());
+    let rest = value.strip_prefix(prefix).unwrap_or(value);
+    let shown = rest.trim_start_matches(['*', '.', '…', 'x', 'X']);
+    let hidden = rest.chars().count() - shown.chars().count();
+    let lower = rest.to_ascii_lowercase();
+    let named = ["key", "token", "secret", "password"].iter().any(|word| lower.ends_with(word));
+    rest.starts_with('…')
+        || (rest.starts_with(['*', '.']) && hidden >= 3 && shown.len() <= 4)
+        || (shown.is_empty() && hidden >= 3)
+        || (lower.starts_with("your") && named)
+}
+
 fn is_command(value: &str) -> bool {
     let value = value.strip_prefix(['$', '>', '#']).unwrap_or(value).trim_start();
     let first = value.split_whitespace().next().unwrap_or_default();
@@ -202,7 +222,10 @@ fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
         Kind::Choice(choices) => {
             let exactly = choices.iter().find(|choice| choice.value() == value);
             let any_case = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value));
-            match exactly.or_else(any_case) {
+            // From a browser's address bar: what follows the host is not asked for.
+            let host = value.split('/').next().unwrap_or_default();
+            let of_a_page = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(host));
+            match exactly.or_else(any_case).or_else(of_a_page) {
                 Some(choice) => Ok(choice.value().to_owned()),
                 None => Err((Code::Choice, not_a_choice(field, choices))),
             }

@@ -115,6 +115,10 @@ impl<'a> At<'a> {
             Node::Int(_) | Node::Float(_) | Node::Bool(_) if expected == "text" => {
                 Some("put it into quotes".to_owned())
             }
+            // `header: {field}` without quotes is a map to YAML.
+            Node::Map(_) | Node::List(_) if expected == "text" => {
+                Some("text that begins with `{` or `[` stands in quotes: \"{field}\"".to_owned())
+            }
             _ => None,
         };
         self.fault(format!("{expected} is expected here, not {}", node.noun()), help);

@@ -23,6 +23,11 @@ fn busy(status: u16, retry_after: &str) -> Answer {
     reply(status, &[("retry-after", retry_after)], "")
 }
 
+/// The defaults, without a random part on top of what the provider asks for.
+fn exactly() -> Retry {
+    Retry::new().first_wait(Duration::ZERO)
+}
+
 async fn check(transport: &Arc<Fake>, retry: Retry) -> Verdict {
     let client = Client::over(Arc::clone(transport) as Arc<dyn Transport>).with_retry(retry);
     client.check(&credential("authorization")).await
@@ -45,7 +50,7 @@ async fn a_good_key_is_checked_once() {
 async fn the_provider_says_how_long_to_wait() {
     for status in [429, 500, 502, 503, 504] {
         let transport = Fake::saying(vec![busy(status, "2"), busy(status, "3"), good()]);
-        assert_eq!(check(&transport, Retry::new()).await.kind(), VerdictKind::Valid, "{status}");
+        assert_eq!(check(&transport, exactly()).await.kind(), VerdictKind::Valid, "{status}");
         assert_eq!(transport.times(), [0, 2, 5].map(Duration::from_secs));
     }
 }
@@ -72,13 +77,13 @@ async fn a_longer_wait_is_reported_at_once() {
         ("5", "5", 5, &[0, 5]),
     ] {
         let transport = Fake::saying(vec![busy(429, first), busy(429, then)]);
-        let verdict = check(&transport, Retry::new()).await;
+        let verdict = check(&transport, exactly()).await;
         assert_eq!(verdict, Verdict::RateLimited { retry_after: Some(expected * SECOND) });
         let times: Vec<_> = times.iter().copied().map(Duration::from_secs).collect();
         assert_eq!(transport.times(), times, "{first}, {then}");
 
         let transport = Fake::saying(vec![busy(503, first), busy(503, then)]);
-        let verdict = check(&transport, Retry::new()).await;
+        let verdict = check(&transport, exactly()).await;
         assert_eq!(verdict.kind(), VerdictKind::Unavailable);
         assert_eq!(verdict.retry_after(), Some(expected * SECOND));
         assert_eq!(transport.times(), times, "{first}, {then}");
@@ -89,7 +94,7 @@ async fn a_longer_wait_is_reported_at_once() {
 async fn four_attempts_and_growing_waits_where_the_provider_says_nothing() {
     for status in [429, 500, 503] {
         let transport = Fake::saying(vec![reply(status, &[], "")]);
-        let verdict = check(&transport, Retry::new()).await;
+        let verdict = check(&transport, exactly()).await;
         assert_eq!(verdict.retry_after(), None);
         let times = transport.times();
         assert_eq!(times.len(), 4, "{status}");
@@ -104,7 +109,7 @@ async fn four_attempts_and_growing_waits_where_the_provider_says_nothing() {
 async fn odd_times_neither_hang_nor_hurry() {
     for text in ["9e9", "-1", "1.5", "soon", "", "99999999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"] {
         let transport = Fake::saying(vec![busy(429, text)]);
-        assert_eq!(check(&transport, Retry::new()).await.kind(), VerdictKind::RateLimited, "{text}");
+        assert_eq!(check(&transport, exactly()).await.kind(), VerdictKind::RateLimited, "{text}");
         let times = transport.times();
         assert!(times.len() <= 4 && times.iter().all(|time| *time <= 8 * SECOND), "{text}: {times:?}");
     }
@@ -114,7 +119,7 @@ async fn odd_times_neither_hang_nor_hurry() {
 async fn other_verdicts_are_final() {
     for status in [200, 204, 302, 400, 401, 403, 404, 408, 418] {
         let transport = Fake::saying(vec![busy(status, "1")]);
-        let verdict = check(&transport, Retry::new()).await;
+        let verdict = check(&transport, exactly()).await;
         assert_ne!(verdict.kind(), VerdictKind::Valid, "{status}");
         assert_eq!(transport.times(), [Duration::ZERO], "{status}");
     }
@@ -129,7 +134,7 @@ async fn a_provider_that_cannot_be_reached_is_asked_once() {
         TransportErrorKind::Tls,
     ] {
         let transport = Fake::new(move |_, _| Err(TransportError::new(kind, "api.test.example")));
-        let verdict = check(&transport, Retry::new()).await;
+        let verdict = check(&transport, exactly()).await;
         assert_eq!(verdict.kind(), VerdictKind::Unavailable);
         assert_eq!(verdict.reason().map(Reason::code), Some(ReasonCode::NoAnswer));
         assert_eq!(transport.times(), [Duration::ZERO]);
@@ -143,7 +148,7 @@ async fn bounds_can_be_set() {
     assert_eq!(transport.times().len(), 1);
 
     let transport = Fake::saying(vec![busy(429, "1")]);
-    check(&transport, Retry::new().attempts(10).waiting(5 * SECOND)).await;
+    check(&transport, exactly().attempts(10).waiting(5 * SECOND)).await;
     assert_eq!(transport.times(), [0, 1, 2, 3, 4, 5].map(Duration::from_secs));
 }
 
@@ -162,4 +167,26 @@ async fn a_check_over_the_network_has_bounds_of_its_own() {
     let verdict = client.check(&credential_at("zsessionid", &server.origin())).await;
     assert_eq!(verdict.account().unwrap().id(), "a-1");
     assert_eq!(server.only().header("zsessionid"), [KEY]);
+}
+
+/// Answers after twelve seconds: each answer is in time, and all of them are not.
+struct Slow;
+
+#[async_trait::async_trait]
+impl Transport for Slow {
+    async fn send(&self, _: http::Request<Bytes>) -> Result<Answer, TransportError> {
+        tokio::time::sleep(12 * SECOND).await;
+        let status = http::StatusCode::SERVICE_UNAVAILABLE;
+        let now = std::time::SystemTime::now();
+        Ok(Answer::new(status, http::HeaderMap::new(), Bytes::new(), now))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_ends_after_half_a_minute_with_what_was_said_last() {
+    let began = tokio::time::Instant::now();
+    let client = Client::over(Arc::new(Slow)).with_retry(exactly());
+    let verdict = client.check(&credential("authorization")).await;
+    assert_eq!(verdict.reason().map(Reason::code), Some(ReasonCode::ServerError), "{verdict:?}");
+    assert_eq!(began.elapsed(), 30 * SECOND);
 }

@@ -27,29 +27,31 @@ methods:
 
 pub(crate) const FIXTURES: &str = r#"
 version: 1
-secrets: { api_key: [header x-api-key] }
-request: |
-  GET https://api.acme.example/me
-  accept-encoding: identity
-  x-api-key: {api_key}
-checks:
-  - { name: good, values: { api_key: acme_made_up_good }, answer: { status: 200, body: { id: 7, name: Ada } }, verdict: valid, account: { id: "7", label: Ada }, source: docs }
-  - { name: revoked, values: { api_key: acme_made_up_revoked }, answer: { status: 401 }, verdict: invalid, source: docs }
-  - { name: forbidden, values: { api_key: acme_made_up_forbidden }, answer: { status: 403 }, verdict: forbidden, source: inferred }
-  - { name: not found, values: { api_key: acme_made_up_404 }, answer: { status: 404 }, verdict: unknown, source: inferred }
-  - { name: limited, values: { api_key: acme_made_up_429 }, answer: { status: 429, headers: { retry-after: "30" } }, verdict: rate_limited, retry_after: 30, source: inferred }
-  - { name: broken, values: { api_key: acme_made_up_500 }, answer: { status: 500 }, verdict: unavailable, source: inferred }
-  - { name: page, values: { api_key: acme_made_up_page }, answer: { status: 200, headers: { content-type: text/html }, body: <html> }, verdict: unknown, source: inferred }
-  - { name: silence, values: { api_key: acme_made_up_silence }, verdict: unavailable, source: inferred }
-calls:
-  - name: list the rockets
-    send: |
-      GET /rockets?key=x
-    arrives: |
-      GET https://api.acme.example/rockets?key=x
+methods:
+  api_key:
+    secrets: { api_key: [header x-api-key] }
+    request: |
+      GET https://api.acme.example/me
+      accept-encoding: identity
       x-api-key: {api_key}
-    answer: { status: 200, body: [] }
-    source: docs
+    checks:
+      - { name: good, values: { api_key: acme_made_up_good }, answer: { status: 200, body: { id: 7, name: Ada } }, verdict: valid, account: { id: "7", label: Ada }, source: docs }
+      - { name: revoked, values: { api_key: acme_made_up_revoked }, answer: { status: 401 }, verdict: invalid, source: docs }
+      - { name: forbidden, values: { api_key: acme_made_up_forbidden }, answer: { status: 403 }, verdict: forbidden, source: inferred }
+      - { name: not found, values: { api_key: acme_made_up_404 }, answer: { status: 404 }, verdict: unknown, source: inferred }
+      - { name: limited, values: { api_key: acme_made_up_429 }, answer: { status: 429, headers: { retry-after: "30" } }, verdict: rate_limited, retry_after: 30, source: inferred }
+      - { name: broken, values: { api_key: acme_made_up_500 }, answer: { status: 500 }, verdict: unavailable, source: inferred }
+      - { name: page, values: { api_key: acme_made_up_page }, answer: { status: 200, headers: { content-type: text/html }, body: <html> }, verdict: unknown, source: inferred }
+      - { name: silence, values: { api_key: acme_made_up_silence }, verdict: unavailable, source: inferred }
+    calls:
+      - name: list the rockets
+        send: |
+          GET /rockets?key=x
+        arrives: |
+          GET https://api.acme.example/rockets?key=x
+          x-api-key: {api_key}
+        answer: { status: 200, body: [] }
+        source: docs
 "#;
 
 pub(crate) const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";

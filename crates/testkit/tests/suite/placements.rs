@@ -14,9 +14,9 @@ fn holds(descriptor: &[(&str, &str)], fixtures: &[(&str, &str)]) {
         })
     };
     let registration = registration(&change(DESCRIPTOR, descriptor), &change(FIXTURES, fixtures));
-    let subject = Subject::new(registration, "acme");
+    let subjects = Subject::all(registration, "acme");
     for (_, rule) in RULES {
-        rule(&subject);
+        subjects.iter().for_each(rule);
     }
 }
 
@@ -27,9 +27,9 @@ fn a_key_in_the_query() {
         &[
             ("[header x-api-key]", "[query api_key]"),
             ("acme.example/me\n", "acme.example/me?api_key={api_key}\n"),
-            ("  x-api-key: {api_key}\nchecks", "checks"),
+            ("      x-api-key: {api_key}\n    checks", "    checks"),
             (
-                "acme.example/rockets?key=x\n      x-api-key: {api_key}",
+                "acme.example/rockets?key=x\n          x-api-key: {api_key}",
                 "acme.example/rockets?key=x&api_key={api_key}",
             ),
         ],

@@ -45,7 +45,7 @@ impl Provider for Leaky {
 #[test]
 fn the_smallest_provider_passes() {
     for (_, rule) in RULES {
-        rule(&Subject::new(registration(DESCRIPTOR, FIXTURES), "/somewhere/acme"));
+        Subject::all(registration(DESCRIPTOR, FIXTURES), "/somewhere/acme").iter().for_each(rule);
     }
     assert_eq!(RULES.map(|(name, _)| name).as_slice(), rules::NAMES);
 }
@@ -53,8 +53,8 @@ fn the_smallest_provider_passes() {
 #[track_caller]
 fn breaks(rule: &str, registration: Registration, folder: &str) {
     let (_, run) = RULES.iter().find(|(name, _)| *name == rule).expect("a rule of this name");
-    let subject = Subject::new(registration, folder);
-    let caught = catch_unwind(AssertUnwindSafe(|| run(&subject)));
+    let subjects = Subject::all(registration, folder);
+    let caught = catch_unwind(AssertUnwindSafe(|| subjects.iter().for_each(run)));
     assert!(caught.is_err(), "`{rule}` holds for a provider that breaks it");
 }
 
@@ -133,10 +133,20 @@ fn a_provider_that_breaks_a_rule_fails_it() {
 #[test]
 fn fixtures_that_cannot_be_read_say_where() {
     for (text, expected) in [
-        ("version: 2\nsecrets: {}\nrequest: GET /\nchecks: []\n", "version"),
-        ("version: 1\nsecrets: {}\nrequest: GET\nchecks: []\n", "METHOD target"),
-        ("version: 1\nsecrets: {}\nrequest: GET /\nchecks: []\ncheks: []\n", "line 5"),
-        (&FIXTURES.replace("verdict: valid", "verdict: good"), "the check `good`: `good` is not a verdict"),
+        ("version: 2\nmethods: {}\n", ": this version is not known"),
+        (
+            "version: 1\nmethods: { k: { secrets: {}, request: GET, checks: [] } }\n",
+            ": k: request: the first line is",
+        ),
+        ("version: 1\nmethods:\n  k: { secrets: {}, request: GET /, checks: [], cheks: [] }\n", ":3:"),
+        (
+            "version: 1\nmethods:\n  k: { secrets: [], request: GET /, checks: [] }\n",
+            ":3:17: methods.k.secrets: invalid type",
+        ),
+        (
+            &FIXTURES.replace("verdict: valid", "verdict: good"),
+            ": api_key: the check `good`: `good` is not a verdict",
+        ),
         (
             &FIXTURES.replace("verdict: invalid", "verdict: valid"),
             "the check `revoked`: a valid key has an `account`",
@@ -144,6 +154,19 @@ fn fixtures_that_cannot_be_read_say_where() {
         (&FIXTURES.replace("status: 404", "status: 4040"), "the check `not found`"),
     ] {
         let error = keyway_testkit::Fixtures::parse("acme/fixtures.yaml", text).expect_err(text).to_string();
-        assert!(error.starts_with("acme/fixtures.yaml: ") && error.contains(expected), "{error}");
+        assert!(error.starts_with("acme/fixtures.yaml:") && error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_method_without_fixtures_is_no_proven_method() {
+    let (method, rest) = DESCRIPTOR.split_once("methods:\n").expect("it has methods");
+    let twice =
+        format!("{method}methods:\n{rest}{}", rest.replace("  api_key:\n    label", "  other:\n    label"));
+    let caught = catch_unwind(|| Subject::all(registration(&twice, FIXTURES), "acme"));
+    let said = caught.expect_err("the method `other` has none");
+    assert_eq!(
+        said.downcast_ref::<String>().map(String::as_str),
+        Some("fixtures.yaml: the method `other` has none")
+    );
 }

@@ -1,8 +1,10 @@
 //! Running the binary, and servers for it to talk to.
 
+mod folder;
 mod keyway;
 mod server;
 
+pub(crate) use folder::Folder;
 pub(crate) use keyway::{Run, command, keyway, keyway_with};
 pub(crate) use server::{Server, answer};
 
@@ -27,6 +29,12 @@ pub(crate) const ROOTLY_KEY: &str = "rootly_0123456789abcdef0123456789abcdef0123
 pub(crate) fn rootly() -> String {
     format!(r#"{{"api_key":"{ROOTLY_KEY}"}}"#)
 }
+
+/// A descriptor of a provider that is not linked.
+pub(crate) const ACME: &str = include_str!("../acme.yaml");
+
+/// Values for [`ACME`].
+pub(crate) const ACME_VALUES: &str = r#"{"key_id":"AK1","key_secret":"of-acme-0123456789"}"#;
 
 /// What a person sees, without what differs from run to run.
 pub(crate) fn without_ports(text: &str) -> String {

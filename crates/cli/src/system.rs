@@ -1,0 +1,66 @@
+//! What the operating system refuses, in words for a person: those of `io::ErrorKind` are for programmers.
+
+use std::io::{Error, ErrorKind};
+
+use keyway_sandbox::SandboxError;
+
+/// Why a file cannot be read.
+pub(crate) fn of_reading(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "there is no such file",
+        ErrorKind::InvalidFilename | ErrorKind::InvalidInput => "no file can have this name",
+        ErrorKind::PermissionDenied => "it cannot be read: permission denied",
+        ErrorKind::IsADirectory => "it is a folder",
+        _ => "it cannot be read",
+    }
+}
+
+/// Why stdout takes nothing.
+pub(crate) fn of_writing(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "stdout cannot be written to: the disk is full",
+        _ => "stdout cannot be written to",
+    }
+}
+
+/// Why there is no sandbox.
+pub(crate) fn of_sandbox(error: &SandboxError) -> String {
+    match error {
+        SandboxError::Port { port, kind: ErrorKind::AddrInUse } => {
+            format!("port {port} is in use; name another one, or none for any that is free")
+        }
+        SandboxError::Port { port, kind: ErrorKind::PermissionDenied } => {
+            format!("port {port} may not be listened on; name one from 1024, or none for any that is free")
+        }
+        SandboxError::Port { port, .. } => format!("port {port} of 127.0.0.1 cannot be listened on"),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_kind_of_error_is_told_in_the_words_of_programmers() {
+        for kind in [
+            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
+            ErrorKind::IsADirectory,
+            ErrorKind::InvalidFilename,
+            ErrorKind::StorageFull,
+            ErrorKind::AddrInUse,
+            ErrorKind::AddrNotAvailable,
+            ErrorKind::InvalidData,
+            ErrorKind::Other,
+        ] {
+            let error = Error::from(kind);
+            let port = of_sandbox(&SandboxError::Port { port: 80, kind });
+            for said in [of_reading(&error), of_writing(&error), &port] {
+                for jargon in ["entity", "uncategorized", "error", "directory", "storage", "address"] {
+                    assert!(!said.contains(jargon), "{kind:?}: {said}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! A folder for `--providers`.
+
+use std::{env, fs, path::PathBuf, process, thread};
+
+/// A folder with one provider, Acme, which comes without fixtures; it goes with the test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder out of a descriptor.
+    pub(crate) fn with(descriptor: &str) -> Self {
+        let name = format!("keyway-providers-{}-{:?}", process::id(), thread::current().id());
+        let this = Self(env::temp_dir().join(name));
+        fs::create_dir_all(this.0.join("acme")).unwrap();
+        fs::write(this.0.join("acme/provider.yaml"), descriptor).unwrap();
+        this
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
