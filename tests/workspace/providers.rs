@@ -18,7 +18,9 @@ fn the_three_lists_are_one() {
     let by_linker: Vec<String> =
         linked.entries().iter().map(|entry| entry.source().replace("/provider.yaml", "")).collect();
     let on_disk: Vec<String> = packages("providers").iter().map(|id| format!("keyway-{id}")).collect();
-    assert_eq!(listed, on_disk, "keyway::PROVIDERS, and the folders under providers/");
+    let help = "providers/ (right) and keyway::PROVIDERS (left) differ: a provider is a line of PROVIDERS in \
+                crates/keyway/src/lib.rs, and a feature, also in `default`, in crates/keyway/Cargo.toml";
+    assert_eq!(listed, on_disk, "{help}");
     assert_eq!(by_linker, on_disk, "what inventory found, and the folders under providers/");
     let from_list = Registry::from_registrations(keyway::PROVIDERS).unwrap();
     let ids = |registry: &Registry| -> Vec<String> {

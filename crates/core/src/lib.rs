@@ -70,9 +70,12 @@ pub use submission::{Submission, SubmissionError};
 pub use transport::{Transport, TransportError, TransportErrorKind};
 pub use verdict::{Account, Reason, ReasonCode, Verdict, VerdictKind};
 
-/// What [`provider!`] expands to needs these; nobody else does.
+// What implementing `Transport` and naming a request takes, in the versions that core speaks.
+#[doc(no_inline)]
+pub use {async_trait::async_trait, bytes::Bytes};
+
+/// What [`provider!`] expands to needs it; nobody else does.
 #[doc(hidden)]
 pub mod __private {
-    pub use async_trait::async_trait;
     pub use inventory;
 }

@@ -32,7 +32,6 @@ macro_rules! provider {
     ($type:ident) => {
         $crate::provider!($type, custom);
 
-        #[$crate::__private::async_trait]
         impl $crate::Provider for $type {
             fn descriptor(&self) -> &$crate::Descriptor {
                 &self.descriptor

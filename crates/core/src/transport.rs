@@ -14,6 +14,21 @@ use crate::Answer;
 /// - No cookie, credential, `Referer` or `Authorization` is added.
 /// - The body of the answer is bounded, is not decoded, and `received_at` is set.
 /// - An error names a host at most: never a path, a query or a header.
+///
+/// ```
+/// use keyway_core::{Answer, Bytes, Transport, TransportError, TransportErrorKind, async_trait};
+///
+/// /// Never answers.
+/// struct Silence;
+///
+/// #[async_trait]
+/// impl Transport for Silence {
+///     async fn send(&self, request: http::Request<Bytes>) -> Result<Answer, TransportError> {
+///         let host = request.uri().host().unwrap_or_default();
+///         Err(TransportError::new(TransportErrorKind::Timeout, host))
+///     }
+/// }
+/// ```
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends `request`, whose URI is absolute and which is authorised already.

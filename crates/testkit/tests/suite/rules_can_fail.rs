@@ -170,3 +170,14 @@ fn a_method_without_fixtures_is_no_proven_method() {
         Some("fixtures.yaml: the method `other` has none")
     );
 }
+
+#[test]
+fn the_example_of_the_readme_is_read() {
+    let readme = include_str!("../../README.md");
+    let (_, rest) = readme.split_once("```yaml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let fixtures =
+        keyway_testkit::Fixtures::parse("README.md", example).unwrap_or_else(|error| panic!("{error}"));
+    let fixtures = fixtures.of("api_key").expect("a method");
+    assert_eq!((fixtures.checks().len(), fixtures.calls().len()), (3, 1));
+}
