@@ -6,6 +6,7 @@ use keyway::{Answer, Credential};
 use crate::{
     exit::{Exit, Failure},
     output,
+    prose::paragraph,
 };
 
 /// Prints an answer, with its status and headers where `include` says so: to a terminal with nothing in it that would
@@ -32,10 +33,9 @@ pub(crate) fn print(answer: &Answer, credential: &Credential, include: bool) -> 
         output::bytes(&out)?;
     }
     if hidden {
-        output::note(
-            "The body is not shown: it came compressed although it was asked for plain, and the key could not be \
-             masked in it.",
-        );
+        let why = "The body is not shown: it came compressed although it was asked for plain, and the key could not \
+                   be masked in it.";
+        output::note(&paragraph(why, ""));
     }
     if let Some(note) = redirect(answer, credential) {
         output::note(&mask.text(&note));

@@ -80,11 +80,11 @@ Examples:
 
 PATH begins with `/`. What a URL cannot carry is percent-encoded, existing escapes are kept, and the
 request cannot leave the provider's own address. What belongs to the key or to the connection (such
-as Authorization, Cookie or Host) is replaced, whatever --header says. The key is masked in what is
-printed. So that it can be, bodies are asked for plain: Accept-Encoding is always identity, and a body
-that comes compressed all the same is not printed.
+as Authorization, Cookie or Host) is replaced, whatever --header says.
 
-A redirect to another address is not followed; it is the answer.
+The key is masked in what is printed. So that it can be, bodies are asked for plain: Accept-Encoding
+is always identity, and a body that comes compressed all the same is not printed. A redirect to
+another address is not followed; it is the answer.
 
 The exit status is 0 once an answer of any status came, 6 when none came, 2 when the values were
 refused before anything was sent, 1 anything else.")]

@@ -46,7 +46,7 @@ impl Connecting<'_> {
         match self.entry.accept(self.method, &submission) {
             Err(refused) => self.end(&Outcome::Refused(refused)),
             Ok(accepted) => {
-                let (credential, outcome) = self.check(accepted).await;
+                let (credential, outcome) = self.check(accepted).await?;
                 self.end_with_example(&credential, &outcome).await
             }
         }
@@ -61,7 +61,7 @@ impl Connecting<'_> {
         let mut answers = Answers::default();
         let mut accepted = self.ask(&mut answers)?;
         loop {
-            let (credential, outcome) = self.check(accepted).await;
+            let (credential, outcome) = self.check(accepted).await?;
             output::note("");
             let Outcome::Judged { verdict: verdict @ (Verdict::Invalid(_) | Verdict::Forbidden(_)), .. } =
                 &outcome
@@ -99,16 +99,17 @@ impl Connecting<'_> {
     }
 
     /// Checks a credential where it goes. What is odd about it is said before: it may be somebody else's key.
-    async fn check(&self, accepted: Accepted) -> (Credential, Outcome) {
+    async fn check(&self, accepted: Accepted) -> Result<(Credential, Outcome), Failure> {
         let Accepted { credential, warnings } = accepted;
         if !warnings.is_empty() {
             output::note(&messages::warnings(self.method, &warnings));
         }
         let credential = self.road.bind(credential);
+        let client = self.road.client()?;
         let spinner = Spinner::start(format!("Asking {} …", self.entry.descriptor().name()));
-        let verdict = self.road.client.check(&credential).await;
+        let verdict = client.check(&credential).await;
         drop(spinner);
-        (credential, Outcome::Judged { verdict, warnings })
+        Ok((credential, Outcome::Judged { verdict, warnings }))
     }
 
     /// Shows the outcome, and after a good key of the sandbox what can be done with it.

@@ -24,7 +24,7 @@ pub(crate) async fn show(
         .map_err(|error| failed(&error))?;
     // What goes out, and not what was asked for: that is what there is to see.
     let sent = credential.authorize_request(request.clone()).map_err(|error| failed(&error))?;
-    let answer = road.client.send(credential, request).await.map_err(|error| failed(&error))?;
+    let answer = road.client()?.send(credential, request).await.map_err(|error| failed(&error))?;
     let mask = credential.mask();
     let line = format!("{} {}", sent.method(), sent.uri().path_and_query().map_or("/", |path| path.as_str()));
     let body = mask.bytes(answer.body());

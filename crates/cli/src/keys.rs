@@ -13,6 +13,9 @@ use crate::{exit::Failure, output};
 #[derive(Serialize)]
 pub(crate) struct Key<'f> {
     provider: &'f str,
+    /// Where the provider has several: the keys of the first one need no word about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'f str>,
     values: &'f BTreeMap<String, String>,
     verdict: &'static str,
 }
@@ -41,6 +44,7 @@ pub(crate) fn needed(entry: &Entry, method: &Method) -> Result<MethodFixtures, F
 pub(crate) fn keys<'f>(entry: &'f Entry, fixtures: &'f MethodFixtures) -> impl Iterator<Item = Key<'f>> {
     fixtures.checks().iter().map(|check| Key {
         provider: entry.descriptor().id().as_str(),
+        method: Some(fixtures.method()).filter(|_| entry.descriptor().methods().len() > 1),
         values: check.values(),
         verdict: check.verdict().as_str(),
     })

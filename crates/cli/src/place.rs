@@ -19,9 +19,8 @@ pub(crate) enum Place {
     Other(Origin),
 }
 
-/// A client, and where it sends a credential.
+/// The way to where a credential goes.
 pub(crate) struct Road {
-    pub(crate) client: Client,
     /// What the stand-in knows, where there is one.
     pub(crate) fixtures: Option<MethodFixtures>,
     origin: Option<Origin>,
@@ -56,16 +55,22 @@ impl Place {
             Self::Other(origin) => Some(origin.clone()),
             _ => sandbox.as_ref().map(Sandbox::origin),
         };
-        let mut transport = HttpTransport::builder();
-        if origin.as_ref().is_some_and(Origin::is_loopback) {
-            transport = transport.allow_loopback();
-        }
-        let transport = transport.build().map_err(|error| Failure::because(error.to_string()))?;
-        Ok(Road { client: transport.into(), fixtures, origin, _sandbox: sandbox })
+        Ok(Road { fixtures, origin, _sandbox: sandbox })
     }
 }
 
 impl Road {
+    /// A client, without connections yet: in one that was kept while a person was typing, nobody would have noticed that
+    /// the other side closed it.
+    pub(crate) fn client(&self) -> Result<Client, Failure> {
+        let mut transport = HttpTransport::builder();
+        if self.origin.as_ref().is_some_and(Origin::is_loopback) {
+            transport = transport.allow_loopback();
+        }
+        let transport = transport.build().map_err(|error| Failure::because(error.to_string()))?;
+        Ok(transport.into())
+    }
+
     /// The credential, bound to where it goes.
     pub(crate) fn bind(&self, credential: Credential) -> Credential {
         match &self.origin {

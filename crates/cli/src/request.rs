@@ -51,8 +51,9 @@ pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit,
         .map_err(|error| Failure::Because(format!("nothing was sent: {error}")))?;
     *request.headers_mut() = headers;
     let keys = road.keys_to_try(method).filter(|_| road.knows_not(&credential, &request));
+    let client = road.client()?;
     let spinner = Spinner::start(format!("Asking {} …", entry.descriptor().name()));
-    let answer = road.client.send(&credential, request).await;
+    let answer = client.send(&credential, request).await;
     drop(spinner);
     match answer {
         Ok(answer) => {

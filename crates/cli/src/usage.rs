@@ -10,6 +10,8 @@ use owo_colors::OwoColorize as _;
 
 use crate::{exit::Exit, output};
 
+const NOT_REPEATED: &str = "what was typed is not repeated here";
+
 const KEYS: &str = "\
 Keys are never taken from the command line, where others can see them: type them when asked, or give
 them with --values FILE, or with --values - on stdin.";
@@ -52,7 +54,10 @@ fn text(error: &Error) -> String {
         ErrorKind::MissingRequiredArgument => {
             let text = error.render().ansi().to_string();
             let method = is_of_request(error) && usage(error).contains("--method");
-            return if method { format!("{}\n\n{METHOD}", text.trim_end()) } else { text };
+            return match text.rsplit_once("\n\n").filter(|_| method) {
+                Some((head, help)) => format!("{head}\n\n{METHOD}\n\n{help}"),
+                None => text,
+            };
         }
         // A value that is not there cannot be quoted.
         ErrorKind::InvalidValue if get(error, ContextKind::InvalidValue).is_empty() => {
@@ -63,29 +68,29 @@ fn text(error: &Error) -> String {
                 Some(ContextValue::Strings(known)) => known.join(", "),
                 _ => String::new(),
             };
-            (format!("what stands for '{named}' is not one of: {known}"), None)
+            (format!("the value of '{named}' is not one of {known}"), None)
         }
         ErrorKind::ValueValidation => {
             // A text of `args`, which quotes nothing; a test holds all arguments against that.
             let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
-            (format!("what stands for '{named}' cannot be used{why}"), None)
+            (format!("the value of '{named}' cannot be used{why}"), None)
         }
-        ErrorKind::TooManyValues => (format!("'{named}' takes no value"), Some(KEYS)),
-        ErrorKind::InvalidSubcommand => ("there is no such command".to_owned(), Some(KEYS)),
+        ErrorKind::TooManyValues => (format!("'{named}' takes no value; {NOT_REPEATED}"), Some(KEYS)),
+        ErrorKind::InvalidSubcommand => (format!("there is no such command; {NOT_REPEATED}"), Some(KEYS)),
         ErrorKind::UnknownArgument if named.starts_with('-') => {
             let name = named.to_ascii_lowercase();
             let about_keys = OF_KEYS.iter().any(|word| name.contains(word));
             let hint = if is_of_request(error) && !about_keys { VERB } else { KEYS };
-            ("there is a flag that is not known here".to_owned(), Some(hint))
+            (format!("there is no such flag; {NOT_REPEATED}"), Some(hint))
         }
-        ErrorKind::UnknownArgument => ("there is an argument too many".to_owned(), Some(KEYS)),
-        _ => ("the command line cannot be understood".to_owned(), Some(KEYS)),
+        ErrorKind::UnknownArgument => (format!("there is an argument too many; {NOT_REPEATED}"), Some(KEYS)),
+        _ => (format!("the command line cannot be understood; {NOT_REPEATED}"), Some(KEYS)),
     };
     let suggestion = suggestion(error);
     // Whoever mistyped a word did not mean to give a key.
     let hint = hint.map(str::to_owned).filter(|_| suggestion.is_none());
     let parts = [
-        Some(format!("{} {what}; it is not repeated here", "error:".red().bold())),
+        Some(format!("{} {what}", "error:".red().bold())),
         suggestion.map(|word| format!("Did you mean '{}'?", word.green())),
         hint,
         Some(usage(error)).filter(|usage| !usage.is_empty()),

@@ -151,7 +151,7 @@ impl Registry {
         let mut folders = match fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
             Ok(folders) => folders,
             Err(error) => {
-                let message = format!("the directory cannot be read: {}", error.kind());
+                let message = format!("the directory cannot be read: {}", because(&error));
                 return Err(LoadError::new(vec![Problem::of_file(&shown, message, None)]));
             }
         };
@@ -237,6 +237,16 @@ impl Provider for Described {
     }
 }
 
+/// Why the system does not let something be read, in words for a person.
+fn because(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is nothing of this name",
+        io::ErrorKind::PermissionDenied => "permission denied",
+        io::ErrorKind::NotADirectory => "it is not a directory",
+        _ => "the system refuses it",
+    }
+}
+
 /// A file's text, of at most [`MAX_BYTES`]; `Err` says why there is none.
 fn read_file(path: &Path) -> Result<String, String> {
     let read = || {
@@ -251,7 +261,7 @@ fn read_file(path: &Path) -> Result<String, String> {
         }
         Ok(String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned()))
     };
-    read().unwrap_or_else(|error: io::Error| Err(format!("the file cannot be read: {}", error.kind())))
+    read().unwrap_or_else(|error: io::Error| Err(format!("the file cannot be read: {}", because(&error))))
 }
 
 #[derive(Default)]

@@ -30,7 +30,7 @@ pub(crate) enum Raw {
 
 impl fmt::Debug for Submission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Submission").field("values", &self.values.len()).finish()
+        f.debug_struct("Submission").field("values", &self.values.len()).finish_non_exhaustive()
     }
 }
 

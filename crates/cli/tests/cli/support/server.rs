@@ -17,13 +17,22 @@ pub(crate) struct Server {
 impl Server {
     /// Serves an answer; an empty one closes the connection without a word.
     pub(crate) fn giving(answer: impl Into<Vec<u8>>) -> Self {
-        let answer = answer.into();
+        Self::start(answer.into(), Vec::new())
+    }
+
+    /// Says something before it is asked, as an HTTP server never does.
+    pub(crate) fn speaking_first(greeting: impl Into<Vec<u8>>) -> Self {
+        Self::start(Vec::new(), greeting.into())
+    }
+
+    fn start(answer: Vec<u8>, greeting: Vec<u8>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&arrived);
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
+                let _ = stream.write_all(&greeting);
                 let request = read_request(&mut stream);
                 keep.lock().unwrap().push(request);
                 let _ = stream.write_all(&answer);
