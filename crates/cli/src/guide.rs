@@ -24,6 +24,12 @@ pub(crate) fn whole(descriptor: &Descriptor, method: &Method) -> String {
         out += &prose::item(step, &format!("{:>3}. ", index + 1));
     }
     out += &warnings;
+    let others = descriptor.methods().iter().filter(|other| other.id() != method.id());
+    let others: Vec<String> =
+        others.map(|other| format!("{} (--method {})", other.label(), other.id())).collect();
+    if !others.is_empty() {
+        out += &format!("\nOther ways: {}\n", others.join(", "));
+    }
     if let Some(docs) = &descriptor.links().docs {
         out += &format!("\nMore: {}\n", docs.underline());
     }
@@ -43,6 +49,26 @@ mod tests {
     use keyway::Registry;
 
     use super::*;
+
+    #[test]
+    fn other_ways_are_named() {
+        let method = |id: &str, label: &str| {
+            format!(
+                "  {id}:\n    label: {label}\n    guide: [Copy it.]\n    fields: {{ key: {{ label: Key }} }}\n    \
+                 authorize: {{ headers: {{ x-key: '{{key}}' }} }}\n    check: {{ request: GET /, valid: {{ body: {{ /id: \
+                 1 }} }}, account: {{ id: /id, label: ['{{/id}}'] }} }}\n"
+            )
+        };
+        let text = format!(
+            "version: 1\nid: acme\nname: Acme\nsummary: Rockets.\nlinks: {{ docs: 'https://a.example/' }}\nseen_live: \
+             never\napi: {{ origin: 'https://a.example' }}\nmethods:\n{}{}",
+            method("api_key", "API key"),
+            method("token", "Token")
+        );
+        let descriptor = Descriptor::parse("acme.yaml", &text).unwrap();
+        let guide = whole(&descriptor, &descriptor.methods()[0]);
+        assert!(guide.contains("\nOther ways: Token (--method token)\n"), "{guide:?}");
+    }
 
     #[test]
     fn the_guide_of_each_provider() {

@@ -281,7 +281,7 @@ fn contains(bytes: &[u8], value: &str) -> bool {
     bytes.windows(value.len().max(1)).any(|window| window == value.as_bytes())
 }
 
-/// Other hosts, ports, schemes, look-alikes: nothing is placed.
+/// Other hosts, ports, schemes, and names that look alike: nothing is placed.
 pub fn foreign_origins_are_refused(subject: &Subject) {
     let credential = subject.credential(subject.good());
     for uri in foreign(&credential) {
