@@ -179,11 +179,15 @@ fn is_placeholder(field: &Field, value: &str) -> bool {
     let shown = rest.trim_start_matches(['*', '.', '…', 'x', 'X']);
     let hidden = rest.chars().count() - shown.chars().count();
     let lower = rest.to_ascii_lowercase();
-    let named = ["key", "token", "secret", "password"].iter().any(|word| lower.ends_with(word));
+    let mut words = lower.split(['_', '-', ' ', '.']);
+    let named = words.next() == Some("your")
+        && words
+            .next_back()
+            .is_some_and(|last| ["key", "token", "secret", "password", "here"].contains(&last));
     rest.starts_with('…')
         || (rest.starts_with(['*', '.']) && hidden >= 3 && shown.len() <= 4)
         || (shown.is_empty() && hidden >= 3)
-        || (lower.starts_with("your") && named)
+        || named
 }
 
 fn is_command(value: &str) -> bool {
