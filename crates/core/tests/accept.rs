@@ -285,8 +285,6 @@ fn n9_a_mask_is_not_a_value() {
         "rootly_****1Gf3",
         "rootly_...",
         "rootly_…",
-        "rootly_xxxxxxxx",
-        "XXXXXXXX",
         "YOUR_API_KEY",
         "<your-api-key>",
     ] {

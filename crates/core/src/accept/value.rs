@@ -172,11 +172,11 @@ fn is_mask(value: &str) -> bool {
         || (value.len() - shown.len() >= 4 && shown.chars().count() <= 4)
 }
 
-/// Tells whether a value is an example's, behind the usual prefix or without it: `rootly_...`, `xxxx`, `YOUR_API_KEY`.
+/// Tells whether a value is an example's, behind the usual prefix or without it: `rootly_...`, `YOUR_API_KEY`.
 fn is_placeholder(field: &Field, value: &str) -> bool {
     let prefix = field.shape().map_or("", |shape| shape.prefix());
     let rest = value.strip_prefix(prefix).unwrap_or(value);
-    let shown = rest.trim_start_matches(['*', '.', '…', 'x', 'X']);
+    let shown = rest.trim_start_matches(['*', '.', '…']);
     let hidden = rest.chars().count() - shown.chars().count();
     let lower = rest.to_ascii_lowercase();
     let mut words = lower.split(['_', '-', ' ', '.']);
@@ -184,10 +184,7 @@ fn is_placeholder(field: &Field, value: &str) -> bool {
         && words
             .next_back()
             .is_some_and(|last| ["key", "token", "secret", "password", "here"].contains(&last));
-    rest.starts_with('…')
-        || (rest.starts_with(['*', '.']) && hidden >= 3 && shown.len() <= 4)
-        || (shown.is_empty() && hidden >= 3)
-        || named
+    rest.starts_with('…') || (hidden >= 3 && shown.len() <= 4) || named
 }
 
 fn is_command(value: &str) -> bool {
