@@ -41,6 +41,20 @@ fn the_guide_for_contributors_shows_rally_as_it_is() {
     );
 }
 
+#[test]
+fn the_architecture_names_every_file_of_core() {
+    let architecture = read("ARCHITECTURE.md");
+    for entry in std::fs::read_dir(crate::root().join("crates/core/src")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if std::path::Path::new(&name).extension().is_some_and(|ending| ending == "rs") && name != "lib.rs" {
+            assert!(
+                architecture.contains(&format!("`{name}`")),
+                "ARCHITECTURE.md names crates/core/src/{name}"
+            );
+        }
+    }
+}
+
 /// Every word of the language that core knows is explained.
 #[test]
 fn the_guide_for_contributors_explains_every_word() {

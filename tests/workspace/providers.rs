@@ -22,6 +22,11 @@ fn the_three_lists_are_one() {
                 crates/keyway/src/lib.rs, and a feature, also in `default`, in crates/keyway/Cargo.toml";
     assert_eq!(listed, on_disk, "{help}");
     assert_eq!(by_linker, on_disk, "what inventory found, and the folders under providers/");
+    let facade = read("crates/keyway/Cargo.toml");
+    for id in packages("providers") {
+        let feature = format!("\n{id} = [\"dep:keyway-{}\"]\n", id.replace('_', "-"));
+        assert!(facade.contains(&feature), "crates/keyway/Cargo.toml has the feature{feature}");
+    }
     let from_list = Registry::from_registrations(keyway::PROVIDERS).unwrap();
     let ids = |registry: &Registry| -> Vec<String> {
         registry.entries().iter().map(|entry| entry.descriptor().id().to_string()).collect()

@@ -1,6 +1,5 @@
 //! One authorised request, to show a newcomer what a good key is for.
 
-use bytes::Bytes;
 use keyway::Credential;
 use keyway_testkit::MethodFixtures;
 use owo_colors::OwoColorize as _;
@@ -10,21 +9,27 @@ use crate::{exit::Failure, output, place::Road};
 /// The most lines of an answer that are shown.
 const MAX_LINES: usize = 40;
 
-/// Makes the fixtures' first call, and shows it with its answer. Nothing where the fixtures have none.
+/// Makes the fixtures' first call, and shows it with its answer. Nothing where the fixtures have none. When it fails, that
+/// is said: the key is good all the same.
 pub(crate) async fn show(
     fixtures: &MethodFixtures,
     road: &Road,
     credential: &Credential,
 ) -> Result<(), Failure> {
     let Some(call) = fixtures.calls().first() else { return Ok(()) };
-    let failed =
-        |error: &dyn std::fmt::Display| Failure::because(format!("the example request failed: {error}"));
-    let request = credential
-        .request(call.method().clone(), call.path(), Bytes::new())
-        .map_err(|error| failed(&error))?;
     // What goes out, and not what was asked for: that is what there is to see.
-    let sent = credential.authorize_request(request.clone()).map_err(|error| failed(&error))?;
-    let answer = road.client()?.send(credential, request).await.map_err(|error| failed(&error))?;
+    let request = call.request(credential);
+    let sent = request.and_then(|request| Ok((credential.authorize_request(request.clone())?, request)));
+    let answer = match &sent {
+        Ok((_, request)) => {
+            road.client()?.send(credential, request.clone()).await.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    let (Ok((sent, _)), Ok(answer)) = (&sent, &answer) else {
+        output::note(&format!("\nThe example request failed: {}", answer.err().unwrap_or_default()));
+        return Ok(());
+    };
     let mask = credential.mask();
     let line = format!("{} {}", sent.method(), sent.uri().path_and_query().map_or("/", |path| path.as_str()));
     let body = mask.bytes(answer.body());

@@ -217,11 +217,11 @@ pub(crate) fn accept(
     if !provider.descriptor().methods().iter().any(|own| Arc::ptr_eq(own, method)) {
         findings.refuse(UNNAMED, Code::UnknownField, "this method belongs to another provider");
     }
-    if submission.overflows {
+    if submission.overflows || submission.values.len() > MAX_VALUES {
         findings.refuse(UNNAMED, Code::TooMany, format!("these are more than {MAX_VALUES} values"));
     }
     let mut given: Vec<Option<&Raw>> = vec![None; method.fields().len()];
-    for (name, raw) in &submission.values {
+    for (name, raw) in submission.values.iter().take(MAX_VALUES) {
         match method.fields().iter().position(|field| field.is_called(name)) {
             None if findings.problems.len() < MAX_UNKNOWN => unknown(method, name, &mut findings),
             None => {}

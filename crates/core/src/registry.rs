@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use crate::{
     Accepted, Descriptor, Id, LoadError, Method, Provider, Refused, Registration, Submission,
     accept::{self, Foreign},
-    id::{meant, shown},
+    id::meant,
     problem::{Problem, suggest},
     yaml::MAX_BYTES,
 };
@@ -70,7 +70,7 @@ impl Entry {
 pub struct NotFound(String);
 
 impl NotFound {
-    /// `missing` says what there is not: `there is no provider`.
+    /// `missing` says what there is not. What was typed is not repeated: it may be a key in the place of a name.
     fn new<'k>(missing: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
         let mut known: Vec<&str> = known.into_iter().collect();
         known.sort_unstable();
@@ -78,8 +78,7 @@ impl NotFound {
         if help.starts_with("did") {
             help = format!("{help} Known here: {}", known.join(", "));
         }
-        let name = shown(name).map_or_else(|| "of this name".to_owned(), |name| format!("`{name}`"));
-        Self(format!("{missing} {name}; {help}"))
+        Self(format!("{missing}; {help}"))
     }
 }
 
@@ -182,7 +181,7 @@ impl Registry {
             .or_else(|| self.entries.iter().find(|entry| entry.descriptor().formerly().iter().any(is)))
             .ok_or_else(|| {
                 let known = self.entries.iter().map(|entry| entry.descriptor().id().as_str());
-                NotFound::new("there is no provider", id, known)
+                NotFound::new("there is no such provider", id, known)
             })
     }
 
@@ -199,7 +198,11 @@ impl Registry {
         };
         let known = descriptor.methods().iter().map(|method| method.id().as_str());
         found.map(|found| (entry, found)).ok_or_else(|| {
-            NotFound::new(&format!("{} has no method", descriptor.id()), method.unwrap_or_default(), known)
+            NotFound::new(
+                &format!("{} has no such method", descriptor.id()),
+                method.unwrap_or_default(),
+                known,
+            )
         })
     }
 

@@ -1,4 +1,4 @@
-//! Acceptance: what is refused, what is mended, and that no value is ever repeated (security.md, N1 to N9, N15).
+//! Acceptance: what is refused, what is mended, and that no value is ever repeated (SECURITY.md, N1 to N9, N15).
 
 use std::sync::LazyLock;
 
@@ -254,6 +254,8 @@ fn n8_what_is_no_text_of_a_known_field_is_refused() {
     let (entry, method) = REGISTRY.method("rootly", None).expect("it is known");
     let refused = entry.accept(method, &flood).expect_err("too many");
     assert_eq!(refused.problems[0].code, Code::TooMany);
+    let by_hand = (0..300).fold(Submission::new(), |all, index| all.with(format!("f{index}"), "CANARY"));
+    assert_eq!(entry.accept(method, &by_hand).expect_err("too many").problems[0].code, Code::TooMany);
     assert!(refused.problems.len() < 40, "they are not all told");
     assert!(!format!("{refused} {refused:?}").contains("CANARY"));
 }

@@ -1,4 +1,4 @@
-//! Authorising: exactly what goes out, where it may go, and that an error changes nothing (security.md, I1, I3, I4,
+//! Authorising: exactly what goes out, where it may go, and that an error changes nothing (SECURITY.md, I1, I3, I4,
 //! N15 to N17).
 
 use std::sync::{LazyLock, OnceLock};

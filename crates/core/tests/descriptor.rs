@@ -1,5 +1,5 @@
 //! Descriptors: every fault is told with file, line, column, the text at fault and what to write instead, and all of
-//! them at once (security.md, N10 to N14, N18). Each snapshot shows what was written and what is said of it.
+//! them at once (SECURITY.md, N10 to N14, N18). Each snapshot shows what was written and what is said of it.
 
 use std::{fmt::Write as _, time::Instant};
 

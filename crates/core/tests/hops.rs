@@ -1,4 +1,4 @@
-//! Redirects: each hop is authorised anew, inside the credential's origins only (security.md, N25 to N31).
+//! Redirects: each hop is authorised anew, inside the credential's origins only (SECURITY.md, N25 to N31).
 
 use std::time::SystemTime;
 

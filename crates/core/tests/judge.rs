@@ -1,4 +1,4 @@
-//! Judging: what an answer says of a credential, and never more than it says (security.md, N37 to N40).
+//! Judging: what an answer says of a credential, and never more than it says (SECURITY.md, N37 to N40).
 
 use std::{
     collections::VecDeque,

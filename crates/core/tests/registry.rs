@@ -1,4 +1,4 @@
-//! Registries: every doubt is an error that names all sides, and never a panic (security.md, N13).
+//! Registries: every doubt is an error that names all sides, and never a panic (SECURITY.md, N13).
 
 use std::{
     fs,
@@ -76,13 +76,14 @@ fn what_is_not_known_lists_what_is() {
     let registry =
         Registry::from_descriptors([("onprem.yaml", ONPREM), ("acme.yaml", ACME)]).expect("both are sound");
     for (name, expected) in [
-        ("acne", "there is no provider `acne`; did you mean `acme`? Known here: acme, onprem"),
-        ("jira", "there is no provider `jira`; known here: acme, onprem"),
-        ("", "there is no provider of this name; known here: acme, onprem"),
-        ("ACNE", "there is no provider of this name; did you mean `acme`? Known here: acme, onprem"),
-        ("../jira", "there is no provider of this name; known here: acme, onprem"),
-        ("sk_canary_51hx0az_typed", "there is no provider of this name; known here: acme, onprem"),
-        ("rootly_CANARY/\u{1b}[31m", "there is no provider of this name; known here: acme, onprem"),
+        ("acne", "there is no such provider; did you mean `acme`? Known here: acme, onprem"),
+        ("jira", "there is no such provider; known here: acme, onprem"),
+        ("", "there is no such provider; known here: acme, onprem"),
+        ("ACNE", "there is no such provider; did you mean `acme`? Known here: acme, onprem"),
+        ("../jira", "there is no such provider; known here: acme, onprem"),
+        ("sk_live_abc", "there is no such provider; known here: acme, onprem"),
+        ("sk_canary_51hx0az_typed", "there is no such provider; known here: acme, onprem"),
+        ("rootly_CANARY/\u{1b}[31m", "there is no such provider; known here: acme, onprem"),
     ] {
         assert_eq!(registry.get(name).expect_err(name).to_string(), expected);
     }
@@ -90,11 +91,11 @@ fn what_is_not_known_lists_what_is() {
     let error = registry.method("acme", Some("tokens")).expect_err("there is none");
     assert_eq!(
         error.to_string(),
-        "acme has no method `tokens`; did you mean `token`? Known here: basic, cookie, query, token"
+        "acme has no such method; did you mean `token`? Known here: basic, cookie, query, token"
     );
     assert_eq!(
         empty().get("acme").expect_err("nothing").to_string(),
-        "there is no provider `acme`; nothing may stand here"
+        "there is no such provider; nothing may stand here"
     );
 }
 

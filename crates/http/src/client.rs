@@ -65,9 +65,10 @@ impl Client {
                 Verdict::Unavailable { reason, .. } => reason.code() == ReasonCode::ServerError,
                 _ => false,
             };
-            if !passes || !pause(&mut budget, verdict.retry_after()).await {
-                return verdict;
-            }
+            let wait = if passes { budget.wait(verdict.retry_after()) } else { None };
+            // No wait is begun that nothing can come after.
+            let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else { return verdict };
+            tokio::time::sleep(wait).await;
             last = Some(verdict);
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How often a request is repeated when the provider is busy (429, 5xx), and how long that may take in all.
 ///
 /// Where the provider says how long to wait, that is the wait, and a random part of 250 ms on top: whoever was told the
-/// same does not come back at the same instant. Elsewhere it is a random part of 250 ms, doubled at each turn. A wait that does not fit into what is left is not begun: the caller learns at once, and decides.
+/// same does not come back at the same instant. Elsewhere it is a random part of 250 ms, doubled at each turn. A wait that
+/// does not fit into what is left is not begun: the caller learns at once, and decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Retry {
@@ -70,7 +71,11 @@ impl Budget {
         // Full jitter: clients that failed together do not come back together.
         let jitter = |most: Duration| most.mul_f64(fastrand::f64());
         let wait = match asked {
-            Some(asked) => asked + jitter(self.retry.first.min(self.left.checked_sub(asked)?)),
+            // Not less than without a word of the provider: a time that has passed asks for no wait at all.
+            Some(asked) => {
+                let asked = asked.max(jitter(longest.min(self.left)));
+                asked + jitter(self.retry.first.min(self.left.checked_sub(asked)?))
+            }
             None => jitter(longest.min(self.left)),
         };
         self.left = self.left.checked_sub(wait)?;

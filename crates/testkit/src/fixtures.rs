@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, request::Parts};
-use keyway_core::{Answer, Submission, VerdictKind};
+use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
+use keyway_core::{Answer, Credential, Error, Submission, VerdictKind};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
@@ -310,6 +310,17 @@ impl Call {
     /// What the call does, for a person: `list the open defects`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What a caller sends with a credential: method, path, headers and body, without the credential.
+    ///
+    /// # Errors
+    /// When the path is none that can be requested.
+    pub fn request(&self, credential: &Credential) -> Result<Request<Bytes>, Error> {
+        let body = Bytes::from(self.send.body.clone());
+        let mut request = credential.request(self.send.method.clone(), &self.send.target, body)?;
+        *request.headers_mut() = self.send.header_map();
+        Ok(request)
     }
 
     /// The method that the caller asks for.

@@ -207,10 +207,7 @@ pub fn calls_arrive_as_the_fixtures_say(subject: &Subject) {
     let good = subject.good();
     let credential = subject.credential(good);
     for call in subject.fixtures().calls() {
-        let body = Bytes::from(call.send.body.clone());
-        let mut request =
-            credential.request(call.send.method.clone(), &call.send.target, body).expect("a path");
-        *request.headers_mut() = call.send.header_map();
+        let request = call.request(&credential).expect("a path");
         let arrived = credential.authorize_request(request).expect("the request is authorised");
         let expected = call.arrives.fill(good.values());
         assert_eq!(Message::from(&arrived).text(), expected.text(), "the call `{}`", call.name());

@@ -95,8 +95,7 @@ fn an_argument_that_may_be_a_key_is_not_repeated() {
 fn an_unknown_provider_lists_the_known_ones() {
     let run = keyway(&["connect", "ralley", "--values", "-"]);
     let known = linked().join(", ");
-    let expected =
-        format!("error: there is no provider `ralley`; did you mean `rally`? Known here: {known}\n");
+    let expected = format!("error: there is no such provider; did you mean `rally`? Known here: {known}\n");
     assert_eq!(run.stderr, expected);
 }
 

@@ -114,15 +114,15 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     if value.len() > MAX_BYTES {
         return Some((Code::TooLong, format!("{label} is larger than {} KiB", MAX_BYTES / 1024)));
     }
-    if field.is_secret() && is_placeholder(field, value) {
-        let message = format!("this stands in the place of {label}; paste the value itself");
-        return Some((Code::Masked, message));
-    }
     if field.is_secret() && is_mask(value) {
         return Some((
             Code::Masked,
             format!("this is the mask that hides {label}, not its value; paste the value itself"),
         ));
+    }
+    if field.is_secret() && is_placeholder(field, value) {
+        let message = format!("this stands in the place of {label}; paste the value itself");
+        return Some((Code::Masked, message));
     }
     if field.is_secret() && is_command(value) {
         return Some((Code::Command, format!("this is a whole command; paste {label} alone")));
@@ -225,7 +225,10 @@ fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
             let any_case = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value));
             // From a browser's address bar: what follows the host is not asked for.
             let host = value.split('/').next().unwrap_or_default();
-            let of_a_page = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(host));
+            let of_a_page = || {
+                let mut hosts = choices.iter().filter(|choice| origin::is_host_name(choice.value()));
+                hosts.find(|choice| choice.value().eq_ignore_ascii_case(host))
+            };
             match exactly.or_else(any_case).or_else(of_a_page) {
                 Some(choice) => Ok(choice.value().to_owned()),
                 None => Err((Code::Choice, not_a_choice(field, choices))),
