@@ -7,6 +7,7 @@ mod common;
 mod arrives;
 mod bounds;
 mod refuses;
+mod tls;
 
 use std::time::Duration;
 
