@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
+use http::{HeaderMap, Request, StatusCode, request::Parts};
 use keyway_core::{Answer, Credential, Error, Submission, VerdictKind};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
@@ -321,16 +321,6 @@ impl Call {
         let mut request = credential.request(self.send.method.clone(), &self.send.target, body)?;
         *request.headers_mut() = self.send.header_map();
         Ok(request)
-    }
-
-    /// The method that the caller asks for.
-    pub fn method(&self) -> &Method {
-        &self.send.method
-    }
-
-    /// The path, with its query, that the caller asks for.
-    pub fn path(&self) -> &str {
-        &self.send.target
     }
 
     /// The answer, received now.
