@@ -1,6 +1,6 @@
 //! One authorised request, to show a newcomer what a good key is for.
 
-use keyway::Credential;
+use keyway::{Credential, http::Error};
 use keyway_testkit::MethodFixtures;
 use owo_colors::OwoColorize as _;
 
@@ -17,18 +17,19 @@ pub(crate) async fn show(
     credential: &Credential,
 ) -> Result<(), Failure> {
     let Some(call) = fixtures.calls().first() else { return Ok(()) };
-    // What goes out, and not what was asked for: that is what there is to see.
-    let request = call.request(credential);
-    let sent = request.and_then(|request| Ok((credential.authorize_request(request.clone())?, request)));
-    let answer = match &sent {
-        Ok((_, request)) => {
-            road.client()?.send(credential, request.clone()).await.map_err(|error| error.to_string())
-        }
-        Err(error) => Err(error.to_string()),
+    let client = road.client()?;
+    let made = async {
+        let request = call.request(credential)?;
+        // What goes out, and not what was asked for: that is what there is to see.
+        let sent = credential.authorize_request(request.clone())?;
+        Ok::<_, Error>((sent, client.send(credential, request).await?))
     };
-    let (Ok((sent, _)), Ok(answer)) = (&sent, &answer) else {
-        output::note(&format!("\nThe example request failed: {}", answer.err().unwrap_or_default()));
-        return Ok(());
+    let (sent, answer) = match made.await {
+        Ok(made) => made,
+        Err(error) => {
+            output::note(&format!("\nThe example request failed: {error}"));
+            return Ok(());
+        }
     };
     let mask = credential.mask();
     let line = format!("{} {}", sent.method(), sent.uri().path_and_query().map_or("/", |path| path.as_str()));

@@ -41,6 +41,7 @@ mod answer;
 mod transport;
 mod verdict;
 
+mod loader;
 mod provider;
 mod registration;
 mod registry;

@@ -1,28 +1,14 @@
 //! Acceptance: what is refused, what is mended, and that no value is ever repeated (SECURITY.md, N1 to N9, N15).
 
-use std::sync::LazyLock;
+mod common;
 
-use keyway_core::{AcceptError, Code, Registry, Submission};
-
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
-    Registry::from_descriptors([
-        ("rootly.yaml", include_str!("../../../providers/rootly/provider.yaml")),
-        ("rally.yaml", include_str!("../../../providers/rally/provider.yaml")),
-        ("acme.yaml", include_str!("providers/acme.yaml")),
-        ("onprem.yaml", include_str!("providers/onprem.yaml")),
-        ("anywhere.yaml", include_str!("providers/anywhere.yaml")),
-    ])
-    .expect("the descriptors are sound")
-});
+use common::{REGISTRY, submission};
+use keyway_core::{AcceptError, Code, Submission};
 
 const ROOTLY_KEY: &str = "rootly_00000000000000000000000000000000000000000000000000000000cafecafe";
 const RALLY_KEY: &str = "_made0up0key0for0tests0made0up0key0for0tests";
 
 type Values<'v> = &'v [(&'v str, &'v str)];
-
-fn submission(values: Values<'_>) -> Submission {
-    values.iter().fold(Submission::new(), |all, (field, value)| all.with(*field, *value))
-}
 
 /// Nothing of a submission that could be a value may show.
 #[track_caller]

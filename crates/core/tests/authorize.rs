@@ -1,28 +1,21 @@
 //! Authorising: exactly what goes out, where it may go, and that an error changes nothing (SECURITY.md, I1, I3, I4,
 //! N15 to N17).
 
-use std::sync::{LazyLock, OnceLock};
+mod common;
+
+use std::sync::OnceLock;
 
 use bytes::Bytes;
+use common::{REGISTRY, submission};
 use http::{HeaderName, Method, Request, request::Parts};
 use keyway_core::{
     BodyAccess, Credential, Descriptor, Draft, Error, Origin, Provider, Registration, Registry, Secret,
     Submission,
 };
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
-    Registry::from_descriptors([
-        ("rootly.yaml", include_str!("../../../providers/rootly/provider.yaml")),
-        ("rally.yaml", include_str!("../../../providers/rally/provider.yaml")),
-        ("acme.yaml", include_str!("providers/acme.yaml")),
-    ])
-    .expect("the descriptors are sound")
-});
-
 fn credential(target: &str, values: &[(&str, &str)]) -> Credential {
     let (provider, method) = target.split_once('/').expect("provider/method");
-    let submission = values.iter().fold(Submission::new(), |all, (field, value)| all.with(*field, *value));
-    REGISTRY.accept(provider, Some(method), &submission).expect("it is accepted").credential
+    REGISTRY.accept(provider, Some(method), &submission(values)).expect("it is accepted").credential
 }
 
 fn rootly() -> Credential {

@@ -1,29 +1,23 @@
 //! Judging: what an answer says of a credential, and never more than it says (SECURITY.md, N37 to N40).
 
+mod common;
+
 use std::{
     collections::VecDeque,
     pin::pin,
-    sync::{LazyLock, Mutex},
+    sync::Mutex,
     task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use common::{REGISTRY, submission};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use keyway_core::{
-    Answer, Credential, MAX_HOPS, ReasonCode, Registry, Submission, Transport, TransportError,
-    TransportErrorKind, Verdict, VerdictKind,
+    Answer, Credential, MAX_HOPS, ReasonCode, Transport, TransportError, TransportErrorKind, Verdict,
+    VerdictKind,
 };
-
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
-    Registry::from_descriptors([
-        ("rootly.yaml", include_str!("../../../providers/rootly/provider.yaml")),
-        ("rally.yaml", include_str!("../../../providers/rally/provider.yaml")),
-        ("acme.yaml", include_str!("providers/acme.yaml")),
-    ])
-    .expect("the descriptors are sound")
-});
 
 const NOW: u64 = 1_700_000_000;
 const JSON: &str = "content-type: application/json";
@@ -318,8 +312,7 @@ fn validate(
 }
 
 fn rootly(key: &str) -> Credential {
-    let submission = Submission::new().with("api_key", key);
-    REGISTRY.accept("rootly", None, &submission).expect("it is accepted").credential
+    REGISTRY.accept("rootly", None, &submission(&[("api_key", key)])).expect("it is accepted").credential
 }
 
 #[test]
