@@ -40,7 +40,12 @@ fn a_descriptor_is_short() {
         let descriptor = read(format!("providers/{id}/provider.yaml"));
         let lines = lines_of_a_descriptor(&descriptor);
         assert!(lines <= 60, "providers/{id}/provider.yaml has {lines} lines");
-        assert!(lines > 20, "providers/{id}/provider.yaml has {lines} lines: are they counted right?");
+        // Of these two it is known; another one may be as small as it likes.
+        let known = ["rally", "rootly"].contains(&id.as_str());
+        assert!(
+            !known || lines > 20,
+            "providers/{id}/provider.yaml has {lines} lines: are they counted right?"
+        );
     }
 }
 
