@@ -25,6 +25,7 @@ fn imports(manifest: &str) -> Vec<String> {
 fn no_arrow_runs_upwards() {
     let floor: BTreeMap<&str, u8> = BTreeMap::from([
         ("keyway-core", 1),
+        ("keyway-form", 2),
         ("keyway-http", 2),
         ("keyway-testkit", 2),
         ("keyway-sandbox", 3),

@@ -1,12 +1,11 @@
 //! Printing an answer: on stdout what came, masked; on stderr what a person should know of it.
 
 use http::{StatusCode, Uri, header};
-use keyway::{Answer, Credential};
+use keyway::{Answer, Credential, form::terminal::paragraph};
 
 use crate::{
     exit::{Exit, Failure},
     output,
-    prose::paragraph,
 };
 
 /// Prints an answer, with its status and headers where `include` says so: to a terminal with nothing in it that would

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{
-    Args as Group, Parser, Subcommand,
+    Args as Group, Parser, Subcommand, ValueEnum,
     builder::{OsStringValueParser, TypedValueParser as _},
 };
 use clap_complete::Shell;
@@ -70,6 +70,17 @@ warnings [], errors [{field, code, message}], retry_after_s. Values that do not 
 The exit status is 0 valid, 2 refused before anything was sent, 3 invalid, 4 forbidden,
 5 rate limited, 6 unavailable, 7 unknown, 1 anything else.")]
     Connect(Connect),
+    /// Shows the form of a provider: for a person, or to put into a page
+    #[command(after_help = "\
+Examples:
+  keyway form rally
+  keyway form rootly --as html > form.html
+  keyway form rally --as json-schema                for react-jsonschema-form and its like
+  echo '{\"host\": \"rally9\"}' | keyway form rally --values - --as html
+
+With --values the form is shown as it comes back: what is wrong or odd stands beside its input.
+Nothing is sent, and nothing secret is shown again.")]
+    Form(FormOf),
     /// Makes one request with a key, and prints the answer's body
     #[command(after_help = "\
 Examples:
@@ -117,6 +128,38 @@ pub(crate) struct Connect {
     /// Prints one JSON object to stdout, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct FormOf {
+    /// The provider's id; `keyway providers` lists them
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// The way to authenticate, where a provider has several; the first one if it is left out
+    #[arg(long, value_name = "ID")]
+    pub(crate) method: Option<String>,
+    /// How the form is drawn
+    #[arg(long = "as", value_name = "RENDERING", value_enum, default_value_t)]
+    pub(crate) rendering: Rendering,
+    /// What came back: a JSON object in a file, or `-` for stdin
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) values: Option<PathBuf>,
+}
+
+/// How a form is drawn.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Rendering {
+    /// For a terminal
+    #[default]
+    Text,
+    /// As JSON, for a form of your own
+    Model,
+    /// As JSON Schema 2020-12
+    JsonSchema,
+    /// How to draw the JSON Schema, in the words of react-jsonschema-form
+    UiSchema,
+    /// As one HTML element
+    Html,
 }
 
 #[derive(Debug, Group)]

@@ -9,8 +9,7 @@ use crate::{
     ask::{self, Answers},
     example,
     exit::{Exit, Failure},
-    guide,
-    messages::{self, Topic},
+    messages::Topic,
     outcome::Outcome,
     output::{self, Spinner},
     place::{Place, Road},
@@ -54,7 +53,7 @@ impl Connecting<'_> {
 
     /// Asks until the key works, or the person has had enough.
     async fn with_a_person(&self) -> Result<Exit, Failure> {
-        output::note(&guide::whole(self.entry.descriptor(), self.method));
+        output::note(&self.topic().guide());
         if let Some(keys) = self.road.keys_to_try(self.method) {
             output::note(&format!("\n{keys}"));
         }
@@ -102,7 +101,7 @@ impl Connecting<'_> {
     async fn check(&self, accepted: Accepted) -> Result<(Credential, Outcome), Failure> {
         let Accepted { credential, warnings } = accepted;
         if !warnings.is_empty() {
-            output::note(&messages::warnings(self.method, &warnings));
+            output::note(&self.topic().warnings(&warnings));
         }
         let credential = self.road.bind(credential);
         let client = self.road.client()?;

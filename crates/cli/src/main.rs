@@ -10,12 +10,10 @@ mod exit;
 mod outcome;
 mod output;
 mod process;
-mod prose;
 mod system;
 mod usage;
 
 mod ask;
-mod guide;
 mod keys;
 mod messages;
 mod place;
@@ -26,6 +24,7 @@ mod answer;
 mod completions;
 mod connect;
 mod example;
+mod form;
 mod providers;
 mod request;
 mod sandbox;
@@ -66,6 +65,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         runtime.map_err(|_| Failure::because("keyway cannot start; too many files are open, perhaps"))?;
     match args.command {
         Command::Providers { json } => providers::list(&registry, json),
+        Command::Form(args) => form::form(&registry, &args),
         Command::Connect(args) => runtime.block_on(connect::connect(&registry, &args)),
         Command::Request(args) => runtime.block_on(request::request(&registry, &args)),
         Command::Sandbox(args) => runtime.block_on(sandbox::sandbox(&registry, &args)),

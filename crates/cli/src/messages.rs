@@ -5,15 +5,14 @@ use std::time::Duration;
 use keyway::{
     Account, Descriptor, FieldProblem, Method, Reason, ReasonCode, Refused, TransportError,
     TransportErrorKind, Verdict,
+    form::{
+        Form,
+        terminal::{self, paragraph, sentence},
+    },
 };
 use owo_colors::OwoColorize as _;
 
-use crate::{
-    exit::Failure,
-    guide,
-    place::Place,
-    prose::{paragraph, sentence},
-};
+use crate::{exit::Failure, place::Place};
 
 /// Why a check ended in `rate_limited`.
 pub(crate) const TOO_MANY: &str =
@@ -35,39 +34,41 @@ pub(crate) fn failure(failure: &Failure) -> String {
     }
 }
 
-/// Values look odd, and may be right.
-pub(crate) fn warnings(method: &Method, warnings: &[FieldProblem]) -> String {
-    grouped(warnings).iter().fold(String::new(), |mut out, group| {
-        let label = label(method, &group[0].field);
-        out += &format!("{} {}\n", "!".yellow().bold(), label.bold());
-        for warning in group {
-            out += &paragraph(&sentence(&warning.message), "  ");
+impl Topic<'_> {
+    /// The method as a form.
+    pub(crate) fn form(&self) -> Form<'_> {
+        Form::new(self.descriptor, self.method)
+    }
+
+    /// The guide, and the other ways that there are.
+    pub(crate) fn guide(&self) -> String {
+        let mut out = terminal::guide(&self.form());
+        let others = self.descriptor.methods().iter().filter(|other| other.id() != self.method.id());
+        let others: Vec<String> =
+            others.map(|other| format!("{} (--method {})", other.label(), other.id())).collect();
+        if !others.is_empty() {
+            out += &format!("\nOther ways: {}\n", others.join(", "));
         }
         out
-    })
-}
+    }
 
-impl Topic<'_> {
+    /// Values look odd, and may be right.
+    pub(crate) fn warnings(&self, warnings: &[FieldProblem]) -> String {
+        terminal::warnings(&self.form().with_warnings(warnings))
+    }
+
     /// Values were refused, and nothing was sent.
     pub(crate) fn refused(&self, refused: &Refused) -> String {
-        let mut out = bad("Nothing was sent: this must change first.");
-        let mut about_a_secret = false;
-        for group in grouped(&refused.problems) {
-            let field = self.method.field(&group[0].field);
-            out += &format!("\n  {}\n", label(self.method, &group[0].field).bold());
-            for problem in &group {
-                out += &paragraph(&sentence(&problem.message), "    ");
-            }
-            out += &field.and_then(|field| guide::step_of(self.method, field, "    ")).unwrap_or_default();
-            about_a_secret |= field.is_some_and(keyway::Field::is_secret);
-        }
-        if about_a_secret {
+        let form = self.form().with_errors(&refused.problems).with_warnings(&refused.warnings);
+        let mut out = bad("Nothing was sent: this must change first.") + &terminal::errors(&form);
+        if form.inputs().iter().any(|input| input.field().is_secret() && !input.errors().is_empty()) {
             out += "\n";
             out += &self.keys_link();
         }
-        if !refused.warnings.is_empty() {
+        let warnings = terminal::warnings(&form);
+        if !warnings.is_empty() {
             out += "\n";
-            out += &warnings(self.method, &refused.warnings);
+            out += &warnings;
         }
         out
     }
@@ -212,7 +213,7 @@ impl Topic<'_> {
     /// Where somebody makes the secrets: the guide's steps in which they are seen.
     fn steps(&self) -> String {
         let steps = self.method.fields().iter().filter(|field| field.is_secret());
-        steps.filter_map(|field| guide::step_of(self.method, field, "  ")).collect()
+        steps.filter_map(|field| terminal::step(self.method, field, "  ")).collect()
     }
 
     fn keys_link(&self) -> String {
@@ -272,23 +273,6 @@ fn pending(text: &str) -> String {
 
 fn lines(texts: &[&str]) -> String {
     texts.iter().filter(|text| !text.is_empty()).map(|text| paragraph(text, "  ")).collect()
-}
-
-/// What a person calls a field.
-fn label<'t>(method: &'t Method, id: &'t str) -> &'t str {
-    method.field(id).map_or(id, keyway::Field::label)
-}
-
-/// The problems of each field together, in the order in which fields first occur.
-fn grouped(problems: &[FieldProblem]) -> Vec<Vec<&FieldProblem>> {
-    let mut groups: Vec<Vec<&FieldProblem>> = Vec::new();
-    for problem in problems {
-        match groups.iter_mut().find(|group| group[0].field == problem.field) {
-            Some(group) => group.push(problem),
-            None => groups.push(vec![problem]),
-        }
-    }
-    groups
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
     args::Request,
     ask::Answers,
     exit::{Exit, Failure},
-    messages::{self, Topic},
+    messages::Topic,
     output::{self, Spinner},
     place::{Place, Road},
     values,
@@ -43,7 +43,7 @@ pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit,
     };
     let body = args.data.as_deref().map(values::data).transpose()?.map(Bytes::from).unwrap_or_default();
     if !accepted.warnings.is_empty() {
-        output::note(&messages::warnings(method, &accepted.warnings));
+        output::note(&topic.warnings(&accepted.warnings));
     }
     let credential = road.bind(accepted.credential);
     let mut request = credential

@@ -1,9 +1,8 @@
 //! One thing that a method asks for.
 
 use crate::{
-    Id, Markup, Shape,
+    Id, Markup, Mistake, Shape,
     accept::place::Place,
-    mistake::Mistake,
     pattern::Pattern,
     yaml::{At, MapView, Node, Words},
 };
@@ -72,6 +71,18 @@ pub enum Kind {
     Url,
     /// A host's full name.
     Host,
+}
+
+/// The characters of a value, once it is trimmed. Control characters and invisible ones are in none of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Characters {
+    /// Any.
+    Any,
+    /// Visible ASCII: the value goes raw into a header, the query or a cookie.
+    Ascii,
+    /// One part of a host's name: ASCII letters, digits and hyphens, neither first nor last; at most 63.
+    HostLabel,
 }
 
 /// One of a list.
@@ -149,6 +160,57 @@ impl Field {
         self.shape.as_ref()
     }
 
+    /// What to tell somebody whose value does not have its [`shape`](Self::shape).
+    pub fn unlike(&self) -> Option<String> {
+        let shape = self.shape.as_ref()?;
+        let usual = match (shape.prefix(), shape.length()) {
+            ("", None) => String::new(),
+            ("", Some(length)) => format!(": it usually has {length} characters"),
+            (prefix, None) => format!(": it usually begins with `{prefix}`"),
+            (prefix, Some(length)) => {
+                format!(": it usually begins with `{prefix}` and has {length} characters")
+            }
+        };
+        let say = shape.say().unwrap_or("check that you copied all of it");
+        Some(format!("this does not look like {}{usual}; {say}", self.label))
+    }
+
+    /// What is removed from the front of a value, in this order, once each, in any case of its letters.
+    pub fn strip(&self) -> &[String] {
+        &self.strip
+    }
+
+    /// What people paste by mistake.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    /// What to tell somebody whose value is not among the choices.
+    pub fn otherwise(&self) -> Option<&str> {
+        self.otherwise.as_deref()
+    }
+
+    /// The characters that the value may hold.
+    pub fn characters(&self) -> Characters {
+        if self.place.label {
+            Characters::HostLabel
+        } else if self.place.raw {
+            Characters::Ascii
+        } else {
+            Characters::Any
+        }
+    }
+
+    /// Tells whether white space may stand inside the value.
+    pub fn allows_spaces(&self) -> bool {
+        self.spaces || self.multiline || !(self.secret || self.place.raw)
+    }
+
+    /// Tells whether a colon may stand in the value.
+    pub fn allows_colon(&self) -> bool {
+        !self.place.basic_user
+    }
+
     /// The guide's step, counted from 1, in which a person sees this value.
     pub fn step(&self) -> Option<usize> {
         self.step
@@ -171,11 +233,8 @@ impl Field {
         }
     }
 
-    pub(crate) fn otherwise(&self) -> Option<&str> {
-        self.otherwise.as_deref()
-    }
-
-    pub(crate) fn allows_spaces(&self) -> bool {
+    /// Tells whether the descriptor says so itself: `spaces: allowed`.
+    pub(crate) fn says_spaces(&self) -> bool {
         self.spaces
     }
 
@@ -183,19 +242,11 @@ impl Field {
         self.pattern.as_ref()
     }
 
-    pub(crate) fn strip(&self) -> &[String] {
-        &self.strip
-    }
-
     /// Strips this too, where the descriptor does not say so itself.
     pub(crate) fn also_strip(&mut self, prefix: String) {
         if !self.strip.iter().any(|known| known.trim().eq_ignore_ascii_case(prefix.trim())) {
             self.strip.push(prefix);
         }
-    }
-
-    pub(crate) fn mistakes(&self) -> &[Mistake] {
-        &self.mistakes
     }
 
     pub(crate) fn read(at: &At<'_>, name: &str, node: &Node) -> Option<Self> {

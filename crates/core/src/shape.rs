@@ -21,16 +21,34 @@ pub struct Shape {
     say: Option<String>,
 }
 
+/// The characters behind a [`Shape`]'s prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Charset {
+#[non_exhaustive]
+pub enum Charset {
+    /// Digits, and letters from `a` to `f`, in lower case.
     Hex,
+    /// Digits.
     Digits,
+    /// ASCII letters and digits.
     Base62,
+    /// ASCII letters, digits, `-` and `_`.
     Base64Url,
+    /// ASCII letters, digits, `+`, `/` and `=`.
     Base64,
 }
 
 impl Charset {
+    /// What stands between the brackets of a regular expression: `0-9a-f`.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Hex => "0-9a-f",
+            Self::Digits => "0-9",
+            Self::Base62 => "A-Za-z0-9",
+            Self::Base64Url => "A-Za-z0-9_-",
+            Self::Base64 => "A-Za-z0-9+/=",
+        }
+    }
+
     fn holds(self, byte: u8) -> bool {
         match self {
             Self::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
@@ -51,6 +69,11 @@ impl Shape {
     /// The whole length in characters, when it is known.
     pub fn length(&self) -> Option<usize> {
         self.length
+    }
+
+    /// The characters behind the prefix, when they are known.
+    pub fn charset(&self) -> Option<Charset> {
+        self.charset
     }
 
     /// What to tell somebody whose value differs.

@@ -4,12 +4,14 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::Secret;
+use crate::{Field, Method, Secret};
 
 /// The most values of one submission.
 pub(crate) const MAX_VALUES: usize = 256;
 /// The largest JSON of a submission, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
+/// The length from which a part of a secret gives something away, in bytes.
+const PART: usize = 8;
 
 /// Raw values as they came from a form or a call, by field id. Nothing of it is trusted, and `Debug` shows neither
 /// values nor names: a key may have been pasted in the place of a name.
@@ -65,6 +67,37 @@ impl Submission {
     pub fn with(mut self, field: impl Into<String>, value: impl Into<String>) -> Self {
         self.values.push((field.into(), Raw::Text(Secret::new(value))));
         self
+    }
+
+    /// What a form may show again of the value for a field: the value as it came, when the field is not secret, it was
+    /// given once, and it is not what was given for a secret field too.
+    ///
+    /// # Security
+    /// A person may paste a key into the wrong input. Whoever shows a value again also leaves out what was refused.
+    pub fn shown(&self, method: &Method, field: &Field) -> Option<&str> {
+        if field.is_secret() {
+            return None;
+        }
+        let mut given = self.values.iter().filter(|(name, _)| field.is_called(name));
+        match (given.next(), given.next()) {
+            (Some((_, Raw::Text(text))), None) => {
+                let text = text.expose();
+                (!self.holds_secret(method, text)).then_some(text)
+            }
+            _ => None,
+        }
+    }
+
+    /// Tells whether a text holds what was given for a secret field, or a good part of it.
+    fn holds_secret(&self, method: &Method, text: &str) -> bool {
+        let text = text.trim();
+        self.values.iter().any(|(name, raw)| match raw {
+            Raw::Text(value) if method.field(name).is_some_and(Field::is_secret) => {
+                let value = value.expose().trim();
+                !value.is_empty() && (text.contains(value) || (text.len() >= PART && value.contains(text)))
+            }
+            _ => false,
+        })
     }
 
     /// Reads a JSON object of texts. Values of another type, names that stand twice, and too many values are kept as

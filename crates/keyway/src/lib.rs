@@ -6,6 +6,9 @@
 #[doc(inline)]
 pub use keyway_core::*;
 
+#[cfg(feature = "form")]
+#[doc(inline)]
+pub use keyway_form as form;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use keyway_http as http;

@@ -51,11 +51,11 @@ pub(super) fn check(
         }
     };
     for mistake in field.mistakes().iter().filter(|mistake| mistake.matches(&value)) {
-        if mistake.refuse {
-            findings.refuse(id, Code::Mistake, mistake.say.as_str());
+        if mistake.is_refused() {
+            findings.refuse(id, Code::Mistake, mistake.say());
             return None;
         }
-        findings.warn(id, Code::Mistake, mistake.say.as_str());
+        findings.warn(id, Code::Mistake, mistake.say());
     }
     if let Some(pattern) = field.compiled_pattern()
         && !pattern.matches(&value)
@@ -72,7 +72,7 @@ pub(super) fn check(
 
 /// Says what the value looks like. `None` when it is another provider's beyond doubt.
 fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findings) -> Option<()> {
-    let (id, label) = (field.id().as_str(), field.label());
+    let id = field.id().as_str();
     let own = field.shape();
     if own.is_some_and(|shape| shape.fits(value)) {
         return Some(());
@@ -92,17 +92,8 @@ fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findi
             format!("this begins like a key of {0}; if it is one, paste it into the form of {0}", other.name);
         findings.warn(id, Code::OtherProvider, message);
     }
-    if let Some(shape) = own {
-        let usual = match (shape.prefix(), shape.length()) {
-            ("", None) => String::new(),
-            ("", Some(length)) => format!(": it usually has {length} characters"),
-            (prefix, None) => format!(": it usually begins with `{prefix}`"),
-            (prefix, Some(length)) => {
-                format!(": it usually begins with `{prefix}` and has {length} characters")
-            }
-        };
-        let say = shape.say().map_or_else(|| "check that you copied all of it".to_owned(), str::to_owned);
-        findings.warn(id, Code::Shape, format!("this does not look like {label}{usual}; {say}"));
+    if let Some(message) = field.unlike() {
+        findings.warn(id, Code::Shape, message);
     }
     Some(())
 }
@@ -127,7 +118,7 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     if field.is_secret() && is_command(value) {
         return Some((Code::Command, format!("this is a whole command; paste {label} alone")));
     }
-    if field.is_secret() && !field.allows_spaces() && is_header_line(value) {
+    if field.is_secret() && !field.says_spaces() && is_header_line(value) {
         return Some((Code::Command, format!("this is a whole header line; paste {label} alone")));
     }
     if let Some(at) = position(&|c| c.is_control() && !(c == '\n' && field.is_multiline())) {
@@ -142,7 +133,7 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
             format!("character {at} is invisible; copy {label} again from where it is shown"),
         ));
     }
-    let spaces = field.allows_spaces() || field.is_multiline() || !(field.is_secret() || field.place.raw);
+    let spaces = field.allows_spaces();
     if !spaces && let Some(at) = position(&char::is_whitespace) {
         return Some((
             Code::WhiteSpace,

@@ -1,22 +1,23 @@
-//! Texts for a terminal: wrapped, and styled where a descriptor's markup says so.
+//! Texts: wrapped, and styled where a descriptor's markup says so.
 
-use keyway::{Block, Inline, Markup};
+use keyway_core::{Block, Inline, Markup};
 use owo_colors::OwoColorize as _;
 
 /// The longest line, in characters.
 const WIDTH: usize = 80;
 
-/// A plain text, wrapped; every line begins with `indent`.
-pub(crate) fn paragraph(text: &str, indent: &str) -> String {
+/// A plain text, wrapped: the first line begins with `first`, all others with as many spaces.
+pub fn paragraph(text: &str, first: &str) -> String {
     let words = words(&[Inline::Text(text.to_owned())]);
-    let lines = wrap(&words, WIDTH - indent.len());
-    put_together(lines.iter().map(|line| shown(line)), indent, indent)
+    let rest = " ".repeat(first.chars().count());
+    let lines = wrap(&words, WIDTH.saturating_sub(rest.len()));
+    put_together(lines.iter().map(|line| shown(line)), first, &rest)
 }
 
 /// A markup, wrapped: the first line begins with `first`, all others with as many spaces.
-pub(crate) fn item(markup: &Markup, first: &str) -> String {
+pub fn item(markup: &Markup, first: &str) -> String {
     let rest = " ".repeat(first.chars().count());
-    let width = WIDTH - rest.len();
+    let width = WIDTH.saturating_sub(rest.len());
     let lines = markup.blocks().iter().flat_map(|block| match block {
         Block::Paragraph(inlines) => wrap(&words(inlines), width).iter().map(|line| shown(line)).collect(),
         Block::Table { head, rows } => table(head, rows, width),
@@ -26,7 +27,7 @@ pub(crate) fn item(markup: &Markup, first: &str) -> String {
 }
 
 /// A message of core's as a sentence: it begins with a capital letter and ends with a full stop.
-pub(crate) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };

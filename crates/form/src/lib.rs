@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod form;
+mod input;
+
+mod html;
+mod json_schema;
+pub mod terminal;
+mod ui_schema;
+
+pub use form::{Form, Guide, Text};
+pub use html::{FORM_JS, Html};
+pub use input::{Input, Notice};
