@@ -159,11 +159,7 @@ struct Way<'a> {
 
 impl<'a> From<&'a Links> for Targets<'a> {
     fn from(links: &'a Links) -> Self {
-        Self {
-            docs: links.docs.as_deref(),
-            keys: links.keys.as_deref(),
-            support: links.support.as_deref(),
-        }
+        Self { docs: links.docs.as_deref(), keys: links.keys.as_deref(), support: links.support.as_deref() }
     }
 }
 

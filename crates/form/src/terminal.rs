@@ -37,7 +37,8 @@ impl Form<'_> {
 /// What was wrong, input by input: with the step of the guide in which a person sees the right value.
 pub fn errors(form: &Form<'_>) -> String {
     let mut out = String::new();
-    let of_none = form.errors().iter().map(|notice| (notice.field.as_str(), std::slice::from_ref(notice), None));
+    let of_none =
+        form.errors().iter().map(|notice| (notice.field.as_str(), std::slice::from_ref(notice), None));
     let of_inputs = form.inputs().iter().map(|input| (input.field().label(), input.errors(), Some(input)));
     for (label, errors, input) in of_none.chain(of_inputs).filter(|(_, errors, _)| !errors.is_empty()) {
         out += &format!("\n  {}\n", label.bold());
