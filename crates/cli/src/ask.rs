@@ -1,7 +1,10 @@
 //! Asking a person for each field.
 
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text, error::InquireResult};
-use keyway::{Choice, Field, Id, Kind, Method, Secret, Submission};
+use keyway::{
+    Choice, Field, Id, Kind, Secret, Submission,
+    form::{Form, Input},
+};
 
 use crate::exit::Failure;
 
@@ -12,14 +15,19 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Asks for fields of a method, in order; an answer replaces an earlier one to the same question.
+    /// Asks for inputs of a form, in order; an answer replaces an earlier one to the same question.
     ///
     /// # Errors
     /// [`Failure::Cancelled`] when the person wants no more of it.
-    pub(crate) fn ask(&mut self, method: &Method, wanted: impl Fn(&Field) -> bool) -> Result<(), Failure> {
-        for field in method.fields().iter().filter(|field| wanted(field)) {
+    pub(crate) fn ask(
+        &mut self,
+        form: &Form<'_>,
+        wanted: impl Fn(&Input<'_>) -> bool,
+    ) -> Result<(), Failure> {
+        for input in form.inputs().iter().filter(|input| wanted(input)) {
+            let field = input.field();
             let earlier = self.take(field);
-            let answer = answered(question(field, earlier.as_ref()))?;
+            let answer = answered(question(input, earlier.as_ref()))?;
             // Nothing, where something may be left out, is the same as no answer.
             if !(answer.is_empty() && field.is_optional()) {
                 self.given.push((field.id().clone(), Secret::new(answer)));
@@ -45,7 +53,8 @@ pub(crate) fn confirm(text: &str) -> Result<bool, Failure> {
     answered(Confirm::new(text).with_default(true).prompt())
 }
 
-fn question(field: &Field, earlier: Option<&Secret>) -> InquireResult<String> {
+fn question(input: &Input<'_>, earlier: Option<&Secret>) -> InquireResult<String> {
+    let field = input.field();
     let title = if field.is_optional() {
         format!("{} (may be left out):", field.label())
     } else {
@@ -53,7 +62,7 @@ fn question(field: &Field, earlier: Option<&Secret>) -> InquireResult<String> {
     };
     let help = field.help().map(ToString::to_string);
     let help = help.as_deref();
-    let start = earlier.filter(|_| !field.is_secret()).map(Secret::expose).or(field.default_value());
+    let start = earlier.filter(|_| !field.is_secret()).map(Secret::expose).or(input.value());
     match field.kind() {
         _ if field.is_secret() => secret(&title, help),
         Kind::Choice(choices) => choice(&title, help, choices, start, field.is_optional()),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use keyway::{Accepted, Credential, Entry, Field, Method, Registry, Verdict};
+use keyway::{Accepted, Credential, Entry, Method, Registry, Verdict};
 
 use crate::{
     args::Connect,
@@ -77,19 +77,19 @@ impl Connecting<'_> {
         }
     }
 
-    /// Asks for every field, and again for those that were refused.
+    /// Asks for everything, and again for what was refused.
     fn ask(&self, answers: &mut Answers) -> Result<Accepted, Failure> {
-        answers.ask(self.method, |_| true)?;
+        answers.ask(&self.topic().form(), |_| true)?;
         loop {
             let refused = match self.entry.accept(self.method, &answers.submission()) {
                 Ok(accepted) => return Ok(accepted),
                 Err(refused) => refused,
             };
             output::note(&format!("\n{}", self.topic().refused(&refused)));
-            let wrong = |field: &Field| refused.problems.iter().any(|problem| *field.id() == *problem.field);
-            // A problem may belong to no field: then all of them are in question.
-            let known = self.method.fields().iter().any(wrong);
-            answers.ask(self.method, |field| wrong(field) || !known)?;
+            let form = self.topic().form().with_errors(&refused.problems);
+            // A problem may belong to no input: then all of them are in question.
+            let known = form.inputs().iter().any(|input| !input.errors().is_empty());
+            answers.ask(&form, |input| !input.errors().is_empty() || !known)?;
         }
     }
 

@@ -34,9 +34,9 @@ pub(crate) fn failure(failure: &Failure) -> String {
     }
 }
 
-impl Topic<'_> {
+impl<'t> Topic<'t> {
     /// The method as a form.
-    pub(crate) fn form(&self) -> Form<'_> {
+    pub(crate) fn form(&self) -> Form<'t> {
         Form::new(self.descriptor, self.method)
     }
 
@@ -278,6 +278,27 @@ fn lines(texts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_ways_are_named() {
+        let method = |id: &str, label: &str| {
+            format!(
+                "  {id}:\n    label: {label}\n    guide: [Copy it.]\n    fields: {{ key: {{ label: Key }} }}\n    \
+                 authorize: {{ headers: {{ x-key: '{{key}}' }} }}\n    check: {{ request: GET /, valid: {{ body: {{ /id: \
+                 1 }} }}, account: {{ id: /id, label: ['{{/id}}'] }} }}\n"
+            )
+        };
+        let text = format!(
+            "version: 1\nid: acme\nname: Acme\nsummary: Rockets.\nlinks: {{ docs: 'https://a.example/' }}\nseen_live: \
+             never\napi: {{ origin: 'https://a.example' }}\nmethods:\n{}{}",
+            method("api_key", "API key"),
+            method("token", "Token")
+        );
+        let descriptor = Descriptor::parse("acme.yaml", &text).unwrap();
+        let topic =
+            Topic { descriptor: &descriptor, method: &descriptor.methods()[0], place: &Place::Provider };
+        assert!(topic.guide().ends_with("\nOther ways: Token (--method token)\n"), "{:?}", topic.guide());
+    }
 
     #[test]
     fn a_wait_is_rounded_up_and_told_in_fitting_units() {

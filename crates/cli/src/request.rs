@@ -102,7 +102,7 @@ fn accept(
                 output::note(&format!("{keys}\n"));
             }
             let mut answers = Answers::default();
-            answers.ask(method, |_| true)?;
+            answers.ask(&topic.form(), |_| true)?;
             answers.submission()
         }
         None => {

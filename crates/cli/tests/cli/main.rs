@@ -5,6 +5,7 @@ mod support;
 
 mod arrives;
 mod connect;
+mod form;
 mod interactive;
 mod messages;
 mod providers;

@@ -21,6 +21,8 @@ fn usage_errors_end_with_one() {
         &["sandbox", "--port", "99999"],
         &["sandbox", "--json"],
         &["completions", "tcsh"],
+        &["form", "nothing"],
+        &["form", "rally", "--as", "pdf"],
         &["providers", "--providers", "no such folder"],
     ] {
         let run = keyway(args);
@@ -41,6 +43,7 @@ fn help_and_version_end_with_zero() {
         &["sandbox", "--help"],
         &["providers", "--help"],
         &["completions", "--help"],
+        &["form", "--help"],
     ] {
         let run = keyway(args);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
@@ -51,7 +54,7 @@ fn help_and_version_end_with_zero() {
 
 #[test]
 fn help_is_what_it_was() {
-    for name in ["connect", "request", "sandbox", "providers", "completions"] {
+    for name in ["connect", "form", "request", "sandbox", "providers", "completions"] {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_suffix(name);
         settings.bind(|| insta::assert_snapshot!("help", keyway(&[name, "--help"]).stdout));
