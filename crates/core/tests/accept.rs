@@ -416,3 +416,31 @@ fn a_method_of_another_provider_is_refused() {
     let refused = rally.accept(method, &submission(&[("api_key", ROOTLY_KEY)])).expect_err("it is refused");
     assert!(refused.to_string().contains("another provider"), "{refused}");
 }
+
+#[test]
+fn what_a_form_may_show_again() {
+    let (_, method) = REGISTRY.method("acme", Some("token")).expect("it is there");
+    let secret = "acme_made0up0canary";
+    for (note, shown) in [
+        ("eu-west", Some("eu-west")),
+        (" eu-west ", Some(" eu-west ")),
+        // The secret pasted here too: alone, with more, and a good part of it.
+        (secret, None),
+        ("  acme_made0up0canary\n", None),
+        ("token=acme_made0up0canary", None),
+        ("made0up0", None),
+        // Too short to give anything away.
+        ("acme", Some("acme")),
+    ] {
+        let given = submission(&[("note", note), ("token", secret)]);
+        let field = method.field("note").expect("it is there");
+        assert_eq!(given.shown(method, field), shown, "{note:?}");
+        let field = method.field("token").expect("it is there");
+        assert_eq!(given.shown(method, field), None, "a secret");
+    }
+    let site = method.field("site").expect("it is there");
+    assert_eq!(submission(&[("subdomain", "eu")]).shown(method, site), Some("eu"), "under its earlier name");
+    assert_eq!(submission(&[("site", "a"), ("site", "b")]).shown(method, site), None, "twice");
+    assert_eq!(submission(&[("subdomain", "a"), ("site", "b")]).shown(method, site), None, "under both names");
+    assert_eq!(submission(&[]).shown(method, site), None);
+}
