@@ -1,9 +1,8 @@
 //! A method as a form: the model that every rendering draws.
 
-use keyway_core::{Descriptor, Field, FieldProblem, Links, Markup, Method, Refused, Submission};
-use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+use keyway_core::{Descriptor, Field, FieldProblem, Method, Refused, Submission};
 
-use crate::{Input, Notice, html};
+use crate::{Input, Notice};
 
 /// A method as a form: what a person reads and fills in, and what was wrong with the last try.
 ///
@@ -102,84 +101,5 @@ impl<'a> Form<'a> {
     /// Tells whether anything was wrong.
     pub fn is_refused(&self) -> bool {
         !self.errors.is_empty() || self.inputs.iter().any(|input| !input.errors.is_empty())
-    }
-}
-
-/// How a person gets a key, as data.
-#[derive(Debug, Clone, Copy)]
-pub struct Guide<'a>(pub(crate) &'a keyway_core::Guide);
-
-impl Serialize for Guide<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Guide", 3)?;
-        out.serialize_field("needs", &texts(self.0.needs()))?;
-        out.serialize_field("steps", &texts(self.0.steps()))?;
-        out.serialize_field("warnings", &texts(self.0.warnings()))?;
-        out.end()
-    }
-}
-
-fn texts(list: &[Markup]) -> Vec<Text<'_>> {
-    list.iter().map(Text).collect()
-}
-
-/// A text with markup, as data: `text` is plain, `html` is escaped and inert.
-#[derive(Debug, Clone, Copy)]
-pub struct Text<'a>(pub(crate) &'a Markup);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Text", 2)?;
-        out.serialize_field("text", &self.0.to_string())?;
-        out.serialize_field("html", &html::markup(self.0).into_string())?;
-        out.end()
-    }
-}
-
-#[derive(Serialize)]
-struct Provider<'a> {
-    id: &'a str,
-    name: &'a str,
-    summary: &'a str,
-    links: Targets<'a>,
-}
-
-#[derive(Serialize)]
-struct Targets<'a> {
-    docs: Option<&'a str>,
-    keys: Option<&'a str>,
-    support: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Way<'a> {
-    id: &'a str,
-    label: &'a str,
-}
-
-impl<'a> From<&'a Links> for Targets<'a> {
-    fn from(links: &'a Links) -> Self {
-        Self { docs: links.docs.as_deref(), keys: links.keys.as_deref(), support: links.support.as_deref() }
-    }
-}
-
-impl Serialize for Form<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let descriptor = self.descriptor;
-        let provider = Provider {
-            id: descriptor.id().as_str(),
-            name: descriptor.name(),
-            summary: descriptor.summary(),
-            links: descriptor.links().into(),
-        };
-        let way = Way { id: self.method.id().as_str(), label: self.method.label() };
-        let mut out = serializer.serialize_struct("Form", 6)?;
-        out.serialize_field("provider", &provider)?;
-        out.serialize_field("method", &way)?;
-        out.serialize_field("guide", &Guide(self.method.guide()))?;
-        out.serialize_field("inputs", &self.inputs)?;
-        out.serialize_field("errors", &self.errors)?;
-        out.serialize_field("warnings", &self.warnings)?;
-        out.end()
     }
 }

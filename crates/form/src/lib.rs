@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod data;
 mod form;
 mod input;
 
@@ -8,6 +9,6 @@ mod json_schema;
 pub mod terminal;
 mod ui_schema;
 
-pub use form::{Form, Guide, Text};
+pub use form::Form;
 pub use html::{FORM_JS, Html};
 pub use input::{Input, Notice};
