@@ -6,7 +6,7 @@ use crate::{
     header::{FIXED_VALUE, HEADER, HEADERS_SET, fixed_value, header_name, placeable_header},
     host::ORIGIN,
     rate::{RATE, RateHeaders},
-    yaml::{At, Holds, Key, Like, MapView, Node, Part, Words, words_of},
+    yaml::{At, Holds, Key, Like, MapView, Node, Part, Together, Words, words_of},
 };
 
 pub(crate) static API: Words = Words {
@@ -30,7 +30,12 @@ pub(crate) static API: Words = Words {
             "`Accept`, when the caller has none or `*/*`, and the `Content-Type` of every body whatever the caller says",
             &["application/vnd.api+json"],
         ),
-        Key::may("accept", Holds::Like(&MEDIA_TYPE), "the first half of that alone", &["application/json"]),
+        Key::may(
+            "accept",
+            Holds::Like(&MEDIA_TYPE),
+            "`Accept`, when the caller has none or `*/*`",
+            &["application/json"],
+        ),
         Key::may(
             "content_type",
             Holds::Like(&MEDIA_TYPE),
@@ -62,7 +67,7 @@ pub(crate) static API: Words = Words {
             &["{ limit: x-ratelimit-limit, remaining: x-ratelimit-remaining }"],
         ),
     ],
-    any_of: &[],
+    together: &[Together::Apart("media_type", "accept"), Together::Apart("media_type", "content_type")],
 };
 static STRIP: Words = Words {
     noun: "what to strip",
@@ -75,7 +80,7 @@ static STRIP: Words = Words {
         ),
         Key::may("query", Holds::List(&Holds::Line, 0), "the names of query parameters", &["[debug]"]),
     ],
-    any_of: &[],
+    together: &[],
 };
 
 const COOKIES: [(&str, bool); 2] = [("never", false), ("keep", true)];

@@ -13,7 +13,7 @@ use crate::{
     target,
     template::Template,
     text,
-    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Part, Words, words_of},
+    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Part, Together, Words, words_of},
 };
 
 pub(crate) static CHECK: Words = Words {
@@ -46,7 +46,7 @@ pub(crate) static CHECK: Words = Words {
             ],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 static VALID: Words = Words {
     noun: "the proof of a valid key",
@@ -69,7 +69,7 @@ static VALID: Words = Words {
             &["{ /data/type: users, /data/id: { exists: true }, /errors: [] }"],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 static ACCOUNT: Words = Words {
     noun: "an account",
@@ -82,7 +82,7 @@ static ACCOUNT: Words = Words {
             &["[\"{/data/name} ({/data/email})\", \"{/data/email}\"]"],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 static VERDICT: Words = Words {
     noun: "a verdict",
@@ -113,13 +113,15 @@ static VERDICT: Words = Words {
             &["the key is good, and lacks the permission for this"],
         ),
     ],
-    any_of: &["status", "content_type", "body"],
+    together: &[Together::AnyOf(&["status", "content_type", "body"])],
 };
 
 static REQUEST: Like = Like { noun: "`GET /path`", pattern: r"^GET /([^{}\n]|\{[a-z][a-z0-9_]*\})*$" };
 static ID_POINTER: Like = Like { noun: "a JSON pointer (`/a/b`)", pattern: "^(/([^~/]|~[012])*)+$" };
-static LABEL: Like =
-    Like { noun: "text with `{/json/pointer}` in it", pattern: r"^([^{}\n]|\{/([^~{}\n]|~[012])*\})+$" };
+static LABEL: Like = Like {
+    noun: "text with `{/json/pointer}` in it",
+    pattern: r"^ *([^{}\s]|\{/([^~{}\n]|~[012])*\})([^{}\n]|\{/([^~{}\n]|~[012])*\})*$",
+};
 
 const KINDS: [(&str, VerdictKind); 5] = [
     ("invalid", VerdictKind::Invalid),

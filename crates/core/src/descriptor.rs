@@ -63,7 +63,7 @@ api_key:
 "#],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 static LINKS: Words = Words {
     noun: "links",
@@ -77,7 +77,7 @@ static LINKS: Words = Words {
         ),
         Key::may("support", Holds::Like(&LINK), "where to ask for help", &["https://acme.example/support"]),
     ],
-    any_of: &[],
+    together: &[],
 };
 
 /// What stands under `formerly`: of a provider, a method and a field.

@@ -7,7 +7,7 @@ use crate::{
     mistake::{MISTAKE, Mistake},
     pattern::Pattern,
     shape::SHAPE,
-    yaml::{At, Holds, Key, MapView, Node, Words, words_of},
+    yaml::{At, Holds, Key, MapView, Node, Together, Words, words_of},
 };
 
 pub(crate) static FIELD: Words = Words {
@@ -27,7 +27,7 @@ pub(crate) static FIELD: Words = Words {
             "the guide's step, counted from 1, in which a person sees this value: error messages point there",
             &["2"],
         ),
-        Key::may("secret", Holds::Flag, "`false` for what is not. Everything else is", &["false"]),
+        Key::may("secret", Holds::Flag, "`false` for what is no secret. Everything else is one", &["false"]),
         Key::may(
             "reason",
             Holds::Line,
@@ -56,7 +56,7 @@ pub(crate) static FIELD: Words = Words {
         Key::may(
             "otherwise",
             Holds::Line,
-            "what to tell somebody whose value is not among them",
+            "what to tell somebody whose value is not among the `choices`",
             &["Sandbox servers do not take API keys"],
         ),
         Key::may("multiline", Holds::Flag, "`true` for a value of several lines", &["true"]),
@@ -92,7 +92,13 @@ pub(crate) static FIELD: Words = Words {
         ),
         Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[subdomain]"]),
     ],
-    any_of: &[],
+    together: &[
+        Together::Beside("choices", "secret"),
+        Together::Beside("default", "secret"),
+        Together::Beside("reason", "secret"),
+        Together::Beside("otherwise", "choices"),
+        Together::Apart("default", "optional"),
+    ],
 };
 static CHOICE: Words = Words {
     noun: "a choice",
@@ -100,7 +106,7 @@ static CHOICE: Words = Words {
         Key::need("value", Holds::Line, "the value", &["eu"]),
         Key::may("label", Holds::Line, "what a person reads instead", &["Europe"]),
     ],
-    any_of: &[],
+    together: &[],
 };
 
 const SPACES: [(&str, ()); 1] = [("allowed", ())];

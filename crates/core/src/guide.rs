@@ -22,7 +22,7 @@ pub(crate) static GUIDE: Words = Words {
         ),
         Key::may("warnings", Holds::List(&Holds::Text, 0), "what to mind", &["[The key is shown once.]"]),
     ],
-    any_of: &[],
+    together: &[],
 };
 
 const NO_STEPS: &str = "a guide has at least one step";

@@ -54,7 +54,7 @@ account: { id: /id, label: ["{/name}"] }
         ),
         Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[password]"]),
     ],
-    any_of: &[],
+    together: &[],
 };
 /// The most fields of one method.
 const MAX_FIELDS: usize = 32;

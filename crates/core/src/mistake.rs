@@ -1,6 +1,6 @@
 //! What people paste by mistake.
 
-use crate::yaml::{At, Holds, Key, MapView, Node, Words, words_of};
+use crate::yaml::{At, Holds, Key, MapView, Node, Together, Words, words_of};
 
 pub(crate) static MISTAKE: Words = Words {
     noun: "a mistake",
@@ -16,7 +16,7 @@ pub(crate) static MISTAKE: Words = Words {
             &["this is a token of the old API; make an API key"],
         ),
     ],
-    any_of: &["prefix", "suffix", "contains"],
+    together: &[Together::AnyOf(&["prefix", "suffix", "contains"])],
 };
 
 /// Whether it is refused.

@@ -9,7 +9,7 @@ use crate::{
     draft::is_cookie,
     header::{HEADERS_SET, placeable_header, sensitive},
     template::{Part, Template},
-    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Words},
+    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Together, Words},
 };
 
 pub(crate) static AUTHORIZE: Words = Words {
@@ -40,7 +40,7 @@ pub(crate) static AUTHORIZE: Words = Words {
             &["{ user: \"{email}/token\", password: \"{api_key}\" }"],
         ),
     ],
-    any_of: &["headers", "query", "cookies", "basic"],
+    together: &[Together::AnyOf(&["headers", "query", "cookies", "basic"])],
 };
 static BASIC: Words = Words {
     noun: "HTTP Basic",
@@ -49,19 +49,22 @@ static BASIC: Words = Words {
             "user",
             Holds::Like(&Like {
                 noun: "a template without a colon",
-                pattern: r"^([^{}:\n]|\{[a-z][a-z0-9_]*\})+$",
+                pattern: r"^ *([^{}:\s]|\{[a-z][a-z0-9_]*\})([^{}:\n]|\{[a-z][a-z0-9_]*\})*$",
             }),
             "a template without a colon",
-            &["{email}/token"],
+            &["\"{email}/token\""],
         ),
         Key::need(
             "password",
-            Holds::Like(&Like { noun: "a template", pattern: r"^([^{}\n]|\{[a-z][a-z0-9_]*\})*$" }),
+            Holds::Like(&Like {
+                noun: "a template",
+                pattern: r"^( *([^{}\s]|\{[a-z][a-z0-9_]*\})([^{}\n]|\{[a-z][a-z0-9_]*\})*)?$",
+            }),
             "a template; it may be empty",
-            &["{api_key}", "\"\""],
+            &["\"{api_key}\"", "\"\""],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 
 static PLACED: Like = Like {

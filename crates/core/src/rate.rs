@@ -32,7 +32,7 @@ pub(crate) static RATE: Words = Words {
             &["{ header: x-ratelimit-reset, as: epoch_seconds }"],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 static RESET: Words = Words {
     noun: "a reset time",
@@ -45,7 +45,7 @@ static RESET: Words = Words {
             &["epoch_seconds"],
         ),
     ],
-    any_of: &[],
+    together: &[],
 };
 
 /// The longest wait that is believed: a year. A caller may add it to any time.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     Answer,
     pointer::Pointer,
-    yaml::{At, Holds, Key, Like, MapView, Node, Part, Words, words_of},
+    yaml::{At, Holds, Key, Like, MapView, Node, Part, Together, Words, words_of},
 };
 
 static CONDITION: Words = Words {
@@ -20,7 +20,7 @@ static CONDITION: Words = Words {
             &["Invalid key"],
         ),
     ],
-    any_of: &["exists", "one_of", "contains"],
+    together: &[Together::One],
 };
 
 /// What stands under `status` and `content_type` of a rule, and under each pointer of its `body`.

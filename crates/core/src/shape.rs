@@ -1,6 +1,6 @@
 //! What a key usually looks like: a hint, never a rule.
 
-use crate::yaml::{At, Holds, Key, MapView, Node, Words, words_of};
+use crate::yaml::{At, Holds, Key, MapView, Node, Together, Words, words_of};
 
 pub(crate) static SHAPE: Words = Words {
     noun: "a shape",
@@ -25,7 +25,7 @@ pub(crate) static SHAPE: Words = Words {
             &["copy the underscore too"],
         ),
     ],
-    any_of: &["prefix", "charset", "length", "say"],
+    together: &[Together::AnyOf(&["prefix", "charset", "length", "say"])],
 };
 
 const CHARSETS: [(&str, Charset); 5] = [

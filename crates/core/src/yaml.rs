@@ -10,7 +10,7 @@ mod schema;
 mod words;
 
 pub(crate) use read::{At, Faults, MAX_ENTRIES, MapView, Part};
-pub(crate) use words::{Holds, Key, Like, Names, Words, words_of};
+pub(crate) use words::{Holds, Key, Like, Names, Together, Words, words_of};
 
 use crate::problem::Problem;
 use mark::Mark;

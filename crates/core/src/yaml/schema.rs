@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     At, Faults, Node,
-    words::{Holds, Key, Names, Words},
+    words::{Holds, Key, Names, Together, Words},
 };
 
 impl Words {
@@ -17,9 +17,22 @@ impl Words {
         if !needed.is_empty() {
             schema["required"] = json!(needed);
         }
-        if !self.any_of.is_empty() {
-            let each = self.any_of.iter().map(|name| json!({ "required": [name] }));
-            schema["anyOf"] = each.collect();
+        let mut apart = Vec::new();
+        for together in self.together {
+            match together {
+                Together::AnyOf(names) => {
+                    schema["anyOf"] = names.iter().map(|name| json!({ "required": [name] })).collect();
+                }
+                Together::One => {
+                    schema["minProperties"] = json!(1);
+                    schema["maxProperties"] = json!(1);
+                }
+                Together::Beside(name, other) => schema["dependencies"][name] = json!([other]),
+                Together::Apart(name, other) => apart.push(json!({ "not": { "required": [name, other] } })),
+            }
+        }
+        if !apart.is_empty() {
+            schema["allOf"] = json!(apart);
         }
         schema
     }
@@ -58,16 +71,20 @@ impl Holds {
             Self::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::Any => json!({}),
             Self::AnyButMap => json!({ "type": ["string", "number", "boolean", "null", "array"] }),
+            Self::List(of, 0) => json!({ "type": "array", "items": of.schema() }),
             Self::List(of, least) => json!({ "type": "array", "items": of.schema(), "minItems": least }),
             Self::Map(names, of) => {
                 let (least, most) = names.count;
-                json!({
+                let mut schema = json!({
                     "type": "object",
                     "propertyNames": names.schema(),
                     "additionalProperties": of.schema(),
-                    "minProperties": least,
                     "maxProperties": most,
-                })
+                });
+                if least > 0 {
+                    schema["minProperties"] = json!(least);
+                }
+                schema
             }
             Self::Words(words) => words.schema(),
             Self::Either(forms) => {

@@ -10,8 +10,8 @@ pub(crate) struct Words {
     pub(crate) noun: &'static str,
     /// Its keys, in the order in which a person wants to read of them.
     pub(crate) keys: &'static [Key],
-    /// Where one key of several is enough: those of which at least one stands there.
-    pub(crate) any_of: &'static [&'static str],
+    /// Which of them need each other, as far as a schema can tell.
+    pub(crate) together: &'static [Together],
 }
 
 /// A key of the language.
@@ -55,6 +55,19 @@ pub(crate) enum Holds {
     Words(&'static Words),
     /// One of several forms.
     Either(&'static [Holds]),
+}
+
+/// What keys of one map have to do with each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Together {
+    /// At least one of these stands there.
+    AnyOf(&'static [&'static str]),
+    /// Exactly one key stands there.
+    One,
+    /// The first one stands beside the second alone.
+    Beside(&'static str, &'static str),
+    /// Never both.
+    Apart(&'static str, &'static str),
 }
 
 /// A form of text.
