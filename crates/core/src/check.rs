@@ -78,7 +78,7 @@ static ACCOUNT: Words = Words {
         Key::need(
             "label",
             Holds::List(&Holds::Like(&LABEL), 0),
-            "a list of templates over pointers; the first whose pointers all exist",
+            "a list of templates over pointers; the first whose pointers all exist wins",
             &["[\"{/data/name} ({/data/email})\", \"{/data/email}\"]"],
         ),
     ],

@@ -51,12 +51,23 @@ pub(crate) fn all(schema: &Value) -> Vec<(String, &Value)> {
     found
 }
 
-/// The schemas of every key.
-pub(crate) fn keys(schema: &Value) -> Vec<(String, &Value)> {
+/// A key that a schema knows.
+pub(crate) struct Key<'s> {
+    /// Its place: `methods.*.label`.
+    pub(crate) name: String,
+    /// Whether it has to be there.
+    pub(crate) needed: bool,
+    pub(crate) schema: &'s Value,
+}
+
+/// Every key that a schema knows.
+pub(crate) fn keys(schema: &Value) -> Vec<Key<'_>> {
     let mut found = Vec::new();
-    for (name, schema) in all(schema) {
-        for (key, schema) in schema["properties"].as_object().into_iter().flatten() {
-            found.push((below(&name, key), schema));
+    for (name, map) in all(schema) {
+        for (key, schema) in map["properties"].as_object().into_iter().flatten() {
+            let needed =
+                map["required"].as_array().is_some_and(|needed| needed.iter().any(|name| name == key));
+            found.push(Key { name: below(&name, key), needed, schema });
         }
     }
     found
