@@ -29,7 +29,7 @@ pub(crate) const STATUS: Holds =
 const ONE_STATUS: Holds = Holds::Either(&[Holds::Number(100, 599), Holds::Like(&CLASS)]);
 pub(crate) const CONTENT_TYPE: Holds = Holds::Word(&words_of(&CONTENT_TYPES));
 pub(crate) const CONTENT_TYPE_SAYS: &str = "`json`: the answer must call itself JSON";
-pub(crate) const VALUE: Holds = Holds::Either(&[Holds::AnyButMap, Holds::Words(&CONDITION)]);
+pub(crate) const VALUE: Holds = Holds::AnyOrWords(&CONDITION);
 
 static CLASS: Like = Like { noun: "a status or a class of them (`5xx`)", pattern: "^[1-5]xx$" };
 const CONTENT_TYPES: [(&str, ()); 1] = [("json", ())];

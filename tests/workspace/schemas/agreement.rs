@@ -38,7 +38,10 @@ const OF_DESCRIPTORS: &[(&str, &str)] = &[
     ("this is not a day", "a schema has no calendar"),
     ("`authorization` is no companion", "one list of forbidden headers is enough to read"),
 ];
-const OF_FIXTURES: &[(&str, &str)] = &[];
+const OF_FIXTURES: &[(&str, &str)] = &[
+    ("a header's name is not one", "headers have free names"),
+    ("a header's value is not one", "the list of characters that it may not hold is long"),
+];
 
 /// What a reader says of a text: nothing, or every problem.
 type Reader = fn(&str) -> Vec<String>;
@@ -141,17 +144,16 @@ fn both_refuse_the_same() {
     }
 }
 
-/// The sample, spoilt in one place: where, how, and what it is then. Each part of the schema is `done` once.
+/// The sample, spoilt in one place: where, how, and what it is then. Keys are taken away and added everywhere; other values
+/// stand once for each part of the schema, in which it is `done` then.
 fn spoilt(schema: &Value, sample: &Value, done: &mut Vec<*const Value>) -> Vec<(String, String, Value)> {
     let mut all = Vec::new();
     let mut pointers = BTreeSet::new();
     for spot in walk::spots(schema, sample) {
         // What stands at the same place is another form of it.
-        let part = std::ptr::from_ref(spot.schema);
-        if done.contains(&part) || !pointers.insert(spot.pointer.clone()) {
+        if !pointers.insert(spot.pointer.clone()) {
             continue;
         }
-        done.push(part);
         let mut spoil = |how: String, change: &dyn Fn(&mut Value)| {
             let mut spoilt = sample.clone();
             change(spoilt.pointer_mut(&spot.pointer).unwrap());
@@ -162,8 +164,12 @@ fn spoilt(schema: &Value, sample: &Value, done: &mut Vec<*const Value>) -> Vec<(
             let types = &spot.schema["type"];
             types.is_null() || types == type_of(other)
         });
-        for other in one_of_each_type().into_iter().chain(of_its_type).chain(examples) {
-            spoil(format!("{other} stands there"), &|value| *value = other.clone());
+        let part = std::ptr::from_ref(spot.schema);
+        if !done.contains(&part) {
+            done.push(part);
+            for other in one_of_each_type().into_iter().chain(of_its_type).chain(examples) {
+                spoil(format!("{other} stands there"), &|value| *value = other.clone());
+            }
         }
         let Some(members) = sample.pointer(&spot.pointer).and_then(Value::as_object) else { continue };
         spoil("a key that is not known".to_owned(), &|value| value["no key!"] = json!("x"));

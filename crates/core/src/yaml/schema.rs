@@ -10,10 +10,16 @@ use super::{
 impl Words {
     /// The schema of such a map: draft 07, the newest that editors of YAML read.
     pub(crate) fn schema(&self) -> Value {
+        let mut schema = self.keys_schema();
+        schema["type"] = json!("object");
+        schema
+    }
+
+    fn keys_schema(&self) -> Value {
         let properties: Map<String, Value> =
             self.keys.iter().map(|key| (key.name.to_owned(), key.schema())).collect();
         let needed: Vec<&str> = self.keys.iter().filter(|key| key.needed).map(|key| key.name).collect();
-        let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+        let mut schema = json!({ "properties": properties, "additionalProperties": false });
         if !needed.is_empty() {
             schema["required"] = json!(needed);
         }
@@ -70,7 +76,8 @@ impl Holds {
             Self::Number(least, i64::MAX) => json!({ "type": "integer", "minimum": least }),
             Self::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::Any => json!({}),
-            Self::AnyButMap => json!({ "type": ["string", "number", "boolean", "null", "array"] }),
+            // What is said of a map's keys holds for maps alone.
+            Self::AnyOrWords(words) => words.keys_schema(),
             Self::List(of, 0) => json!({ "type": "array", "items": of.schema() }),
             Self::List(of, least) => json!({ "type": "array", "items": of.schema(), "minItems": least }),
             Self::Map(names, of) => {

@@ -45,8 +45,8 @@ pub(crate) enum Holds {
     Number(i64, i64),
     /// Anything.
     Any,
-    /// Anything but a map.
-    AnyButMap,
+    /// Anything; when it is a map, its keys are words.
+    AnyOrWords(&'static Words),
     /// A list of at least so many.
     List(&'static Holds, usize),
     /// A map whose keys are free.
