@@ -98,7 +98,7 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
-    /// Prints the JSON Schema of a provider's files, with which editors complete and explain them
+    /// Prints the JSON Schema with which editors explain a provider's files
     #[command(after_help = "\
 Examples:
   keyway schema descriptor > my-providers/provider.schema.json

@@ -144,6 +144,37 @@ fn both_refuse_the_same() {
     }
 }
 
+#[test]
+fn both_count_alike() {
+    let [descriptor, _] = languages();
+    let grown = |change: &dyn Fn(&mut Value)| {
+        let mut grown = descriptor.samples[0].clone();
+        change(&mut grown);
+        descriptor.ask(&grown)
+    };
+    let id = |length: usize| grown(&|all| all["id"] = json!("a".repeat(length)));
+    let fill = |pointer: &str, name: &str, with: &Value, count: usize| {
+        grown(&|all| {
+            let map = all.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap();
+            for more in map.len()..count {
+                map.insert(format!("{name}{more}"), with.clone());
+            }
+        })
+    };
+    let method = &descriptor.samples[0]["methods"]["other"];
+    let methods = |count| fill("/methods", "other_", method, count);
+    let field = json!({ "label": "Field", "optional": true });
+    let fields = |count| fill("/methods/other/fields", "field_", &field, count);
+    let headers = |count| fill("/api/headers", "x-acme-", &json!("1"), count);
+    let asks: [(&str, &dyn Fn(usize) -> (bool, Vec<String>), usize); 4] =
+        [("id", &id, 48), ("methods", &methods, 16), ("fields", &fields, 32), ("headers", &headers, 500)];
+    for (what, ask, most) in asks {
+        assert_eq!(ask(most), (true, Vec::new()), "{most} {what}");
+        let (fits, problems) = ask(most + 1);
+        assert!(!fits && !problems.is_empty(), "{} {what}", most + 1);
+    }
+}
+
 /// The sample, spoilt in one place: where, how, and what it is then. Keys are taken away and added everywhere; other values
 /// stand once for each part of the schema, in which it is `done` then.
 fn spoilt(schema: &Value, sample: &Value, done: &mut Vec<*const Value>) -> Vec<(String, String, Value)> {
