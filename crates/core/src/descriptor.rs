@@ -135,8 +135,7 @@ impl Descriptor {
     }
 
     /// The language of descriptors as a JSON Schema (draft 07), with a description and examples for every key: editors
-    /// complete and explain with it. It accepts whatever [`Descriptor::parse`] accepts; what a schema cannot say, only
-    /// the latter knows.
+    /// complete and explain with it. What a schema cannot say, only [`Descriptor::parse`] knows.
     pub fn json_schema() -> Value {
         let mut schema = DESCRIPTOR.schema();
         schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");

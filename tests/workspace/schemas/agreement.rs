@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jsonschema::{Validator, draft7};
-use keyway_core::Descriptor;
+use keyway_core::{Descriptor, LoadError};
 use keyway_testkit::Fixtures;
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ fn languages() -> [Language; 2] {
             Descriptor::json_schema(),
             |text| {
                 let problems = Descriptor::parse("sample", text).err();
-                let problems = problems.iter().flat_map(|error| error.problems());
+                let problems = problems.iter().flat_map(LoadError::problems);
                 problems.map(|problem| problem.message().to_owned()).collect()
             },
             vec![descriptor, with_media_type],
@@ -166,12 +166,15 @@ fn both_count_alike() {
     let field = json!({ "label": "Field", "optional": true });
     let fields = |count| fill("/methods/other/fields", "field_", &field, count);
     let headers = |count| fill("/api/headers", "x-acme-", &json!("1"), count);
-    let asks: [(&str, &dyn Fn(usize) -> (bool, Vec<String>), usize); 4] =
-        [("id", &id, 48), ("methods", &methods, 16), ("fields", &fields, 32), ("headers", &headers, 500)];
-    for (what, ask, most) in asks {
-        assert_eq!(ask(most), (true, Vec::new()), "{most} {what}");
-        let (fits, problems) = ask(most + 1);
-        assert!(!fits && !problems.is_empty(), "{} {what}", most + 1);
+    for (what, at_most, above) in [
+        ("characters of an id", id(48), id(49)),
+        ("methods", methods(16), methods(17)),
+        ("fields", fields(32), fields(33)),
+        ("headers", headers(500), headers(501)),
+    ] {
+        assert_eq!(at_most, (true, Vec::new()), "{what}");
+        let (fits, problems) = above;
+        assert!(!fits && !problems.is_empty(), "{what}");
     }
 }
 
