@@ -1,11 +1,13 @@
 //! What the documents show is true.
 
-use keyway_core::{Registry, Submission};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::read;
+use keyway_core::{Descriptor, Registry, Submission};
+
+use crate::{read, schemas::walk};
 
 /// The text of a document's code block that begins with a line.
-fn block<'t>(text: &'t str, first: &str) -> &'t str {
+pub(crate) fn block<'t>(text: &'t str, first: &str) -> &'t str {
     let start = text.find(first).unwrap_or_else(|| panic!("no block begins with `{first}`"));
     let end = text[start..].find("\n```").unwrap();
     &text[start..=start + end]
@@ -55,25 +57,45 @@ fn the_architecture_names_every_file_of_core() {
     }
 }
 
-/// Every word of the language that core knows is explained.
+/// What editors say of a key and what the guide says are one text.
 #[test]
-fn the_guide_for_contributors_explains_every_word() {
+fn the_guide_for_contributors_has_every_key_and_says_what_the_schema_says() {
     let contributing = read("CONTRIBUTING.md");
-    let mut words: Vec<String> = Vec::new();
-    let mut sources = Vec::new();
-    crate::files(&crate::root().join("crates/core/src"), "rs", &mut sources);
-    for path in sources {
-        let text = std::fs::read_to_string(path).unwrap();
-        for table in
-            text.split("Words").skip(1).filter_map(|rest| rest.split("keys: &[").nth(1)?.split(']').next())
-        {
-            words.extend(table.split('"').skip(1).step_by(2).map(str::to_owned));
-        }
+    let schema = Descriptor::json_schema();
+    // The first heading whose place a key's name begins with is the key's own.
+    let places = [
+        ("A condition", "methods.*.check.valid.body.*."),
+        ("A condition", "methods.*.check.verdicts.*.body.*."),
+        ("A check", "methods.*.check."),
+        ("A field", "methods.*.fields.*."),
+        ("A method", "methods.*."),
+        ("Under `api`", "api."),
+        ("At the top", ""),
+    ];
+    let mut rows: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for key in walk::keys(&schema) {
+        let (heading, place) = places.iter().find(|(_, place)| key.name.starts_with(place)).unwrap();
+        let name = key.name[place.len()..].replace(".*", "");
+        let name = if key.needed { format!("**`{name}`**") } else { format!("`{name}`") };
+        let said = key.schema["description"].as_str().unwrap().replace('|', "\\|");
+        rows.entry(heading).or_default().insert(format!("| {name} | {said} |"));
     }
-    words.sort();
-    words.dedup();
-    assert!(words.len() > 40, "only {} words were found: {words:?}", words.len());
-    for word in words {
-        assert!(contributing.contains(&format!("`{word}`")), "CONTRIBUTING.md explains `{word}`");
+    for (heading, rows) in rows {
+        let section = contributing.split(&format!("\n### {heading}\n")).nth(1).unwrap_or_default();
+        let section = section.split("\n#").next().unwrap();
+        let written: BTreeSet<String> = section
+            .lines()
+            .filter(|line| line.starts_with("| ") && *line != "| key | says |")
+            .map(str::to_owned)
+            .collect();
+        let differ =
+            |one: &BTreeSet<String>, other| -> Vec<String> { one.difference(other).cloned().collect() };
+        let (missing, surplus) = (differ(&rows, &written), differ(&written, &rows));
+        assert!(
+            missing.is_empty() && surplus.is_empty(),
+            "CONTRIBUTING.md, `{heading}`\nlacks:\n{}\nhas instead:\n{}",
+            missing.join("\n"),
+            surplus.join("\n")
+        );
     }
 }

@@ -4,6 +4,7 @@
 mod documents;
 mod house;
 mod providers;
+mod schemas;
 mod secrets;
 
 use std::{

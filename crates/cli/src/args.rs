@@ -109,6 +109,19 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
+    /// Prints the JSON Schema with which editors explain a provider's files
+    #[command(after_help = "\
+Examples:
+  keyway schema descriptor > my-providers/provider.schema.json
+  keyway schema fixtures > my-providers/fixtures.schema.json
+
+An editor with yaml-language-server uses them when the first line of a file says so:
+
+  # yaml-language-server: $schema=../provider.schema.json")]
+    Schema {
+        /// The file
+        file: File,
+    },
     /// Prints a script that completes the command in a shell
     #[command(after_help = "\
 Examples:
@@ -119,6 +132,15 @@ Examples:
         /// The shell
         shell: Shell,
     },
+}
+
+/// A file that a provider consists of.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum File {
+    /// provider.yaml
+    Descriptor,
+    /// fixtures.yaml
+    Fixtures,
 }
 
 #[derive(Debug, Group)]

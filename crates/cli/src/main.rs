@@ -28,6 +28,7 @@ mod form;
 mod providers;
 mod request;
 mod sandbox;
+mod schema;
 
 use std::process::ExitCode;
 
@@ -53,8 +54,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<Exit, Failure> {
-    if let Command::Completions { shell } = args.command {
-        return completions::print(shell);
+    // What needs no provider works beside a broken one: the schemas help to mend it.
+    match args.command {
+        Command::Completions { shell } => return completions::print(shell),
+        Command::Schema { file } => return schema::print(file),
+        _ => {}
     }
     let mut registry = Registry::linked()?;
     if let Some(folder) = args.folder.filter(|folder| !folder.as_os_str().is_empty()) {
@@ -70,5 +74,6 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Request(args) => runtime.block_on(request::request(&registry, &args)),
         Command::Sandbox(args) => runtime.block_on(sandbox::sandbox(&registry, &args)),
         Command::Completions { shell } => completions::print(shell),
+        Command::Schema { file } => schema::print(file),
     }
 }

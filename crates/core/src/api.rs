@@ -3,26 +3,91 @@
 use http::{HeaderName, HeaderValue, header};
 
 use crate::{
-    header::{fixed_value, header_name, placeable_header},
-    rate::RateHeaders,
-    yaml::{At, MapView, Node, Part, Words},
+    header::{FIXED_VALUE, HEADER, HEADERS_SET, fixed_value, header_name, placeable_header},
+    host::ORIGIN,
+    rate::{RATE, RateHeaders},
+    yaml::{At, Holds, Key, Like, MapView, Node, Part, Together, Words, words_of},
 };
 
-static API: Words = Words {
+pub(crate) static API: Words = Words {
     noun: "an api",
     keys: &[
-        "origin",
-        "also",
-        "media_type",
-        "accept",
-        "content_type",
-        "headers",
-        "cookies",
-        "strip",
-        "rate_limit",
+        Key::need(
+            "origin",
+            Holds::Like(&ORIGIN),
+            "`https://host`, perhaps with a port. A `{field}` may stand for the whole host (a `host` field, or choices that are hosts), for a part between dots (a text: one DNS label), or for everything (a `url` field)",
+            &["https://api.acme.example", "https://{site}.acme.example"],
+        ),
+        Key::may(
+            "also",
+            Holds::List(&Holds::Like(&ORIGIN), 0),
+            "more origins that may receive the key",
+            &["[https://files.acme.example]"],
+        ),
+        Key::may(
+            "media_type",
+            Holds::Like(&MEDIA_TYPE),
+            "`Accept`, when the caller has none or `*/*`, and the `Content-Type` of every body whatever the caller says",
+            &["application/vnd.api+json"],
+        ),
+        Key::may(
+            "accept",
+            Holds::Like(&MEDIA_TYPE),
+            "`Accept`, when the caller has none or `*/*`",
+            &["application/json"],
+        ),
+        Key::may(
+            "content_type",
+            Holds::Like(&MEDIA_TYPE),
+            "the `Content-Type` of a body when the caller says none",
+            &["application/json"],
+        ),
+        Key::may(
+            "headers",
+            Holds::Map(&HEADERS_SET, &Holds::Like(&FIXED_VALUE)),
+            "companion headers, set when the caller has none of the name",
+            &["{ x-acme-client: Keyway }"],
+        ),
+        Key::may(
+            "cookies",
+            Holds::Word(&words_of(&COOKIES)),
+            "`never` (as it is when you say nothing) or `keep`: whether cookies pass, in either direction",
+            &["keep"],
+        ),
+        Key::may(
+            "strip",
+            Holds::Words(&STRIP),
+            "what to remove from every request. `Authorization`, `Proxy-Authorization` and whatever the method sets are removed without being named",
+            &["{ headers: [x-acme-debug], query: [debug] }"],
+        ),
+        Key::may(
+            "rate_limit",
+            Holds::Words(&RATE),
+            "the headers that tell the limits. `Retry-After` is obeyed without being named",
+            &["{ limit: x-ratelimit-limit, remaining: x-ratelimit-remaining }"],
+        ),
     ],
+    together: &[Together::Apart("media_type", "accept"), Together::Apart("media_type", "content_type")],
 };
-static STRIP: Words = Words { noun: "what to strip", keys: &["headers", "query"] };
+static STRIP: Words = Words {
+    noun: "what to strip",
+    keys: &[
+        Key::may(
+            "headers",
+            Holds::List(&Holds::Like(&HEADER), 0),
+            "the names of headers, in lower case",
+            &["[x-acme-debug]"],
+        ),
+        Key::may("query", Holds::List(&Holds::Line, 0), "the names of query parameters", &["[debug]"]),
+    ],
+    together: &[],
+};
+
+const COOKIES: [(&str, bool); 2] = [("never", false), ("keep", true)];
+static MEDIA_TYPE: Like = Like {
+    noun: "a media type (`type/subtype`, without parameters)",
+    pattern: "^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+$",
+};
 
 /// What holds for every request to a provider.
 #[derive(Debug, Default)]
@@ -82,9 +147,7 @@ impl Api {
                 }
                 Some((name?, fixed_value(at, at.line(node)?)?))
             }),
-            keep_cookies: map
-                .read("cookies", |at, node| at.word(node, &[("never", false), ("keep", true)]))
-                .unwrap_or(false),
+            keep_cookies: map.read("cookies", |at, node| at.word(node, &COOKIES)).unwrap_or(false),
             strip_headers: strip.as_ref().map_or_else(Vec::new, |map| {
                 map.list("headers", |at, node| header_name(at, Part::Value, at.line(node)?))
             }),

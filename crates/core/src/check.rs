@@ -9,19 +9,121 @@ use crate::{
     Account, Answer, Field, Id, Reason, ReasonCode, Verdict, VerdictKind,
     pointer::Pointer,
     rate::RateHeaders,
-    rule::{Reading, Rule, read_pointer},
+    rule::{CONTENT_TYPE, CONTENT_TYPE_SAYS, Reading, Rule, STATUS, VALUE, read_pointer},
     target,
     template::Template,
     text,
-    yaml::{At, MapView, Node, Part, Words},
+    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Part, Together, Words, words_of},
 };
 
-static CHECK: Words = Words { noun: "a check", keys: &["request", "valid", "account", "verdicts"] };
-static VALID: Words = Words { noun: "the proof of a valid key", keys: &["status", "content_type", "body"] };
-static ACCOUNT: Words = Words { noun: "an account", keys: &["id", "label"] };
-static VERDICT: Words = Words { noun: "a verdict", keys: &["status", "content_type", "body", "is", "say"] };
+pub(crate) static CHECK: Words = Words {
+    noun: "a check",
+    keys: &[
+        Key::need(
+            "request",
+            Holds::Like(&REQUEST),
+            "`GET /path?query`: the cheapest one that says whose key it is, and needs no permission",
+            &["GET /v1/users/me"],
+        ),
+        Key::need(
+            "valid",
+            Holds::Words(&VALID),
+            "the proof that a key is good",
+            &["{ status: 200, body: { /data/id: { exists: true } } }"],
+        ),
+        Key::need(
+            "account",
+            Holds::Words(&ACCOUNT),
+            "whose key it is",
+            &["{ id: /data/id, label: [\"{/data/name} ({/data/email})\", \"{/data/email}\"] }"],
+        ),
+        Key::may(
+            "verdicts",
+            Holds::List(&Holds::Words(&VERDICT), 0),
+            "a list of rules tried before `valid`, from top to bottom",
+            &[
+                "[{ status: 400, body: { /error: { contains: expired } }, is: invalid, say: the key has expired }]",
+            ],
+        ),
+    ],
+    together: &[],
+};
+static VALID: Words = Words {
+    noun: "the proof of a valid key",
+    keys: &[
+        Key::may(
+            "status",
+            Holds::Either(&[
+                Holds::Number(200, 299),
+                Holds::Word(&["2xx"]),
+                Holds::List(&Holds::Either(&[Holds::Number(200, 299), Holds::Word(&["2xx"])]), 0),
+            ]),
+            "a number from 200 to 299, the class `2xx`, or a list of such",
+            &["200"],
+        ),
+        Key::may("content_type", CONTENT_TYPE, CONTENT_TYPE_SAYS, &["json"]),
+        Key::need(
+            "body",
+            Holds::Map(&Names { like: &Pointer::LIKE, never: &[], count: (1, MAX_ENTRIES) }, &VALUE),
+            "what only a good key's answer holds: a value or a condition by JSON pointer",
+            &["{ /data/type: users, /data/id: { exists: true }, /errors: [] }"],
+        ),
+    ],
+    together: &[],
+};
+static ACCOUNT: Words = Words {
+    noun: "an account",
+    keys: &[
+        Key::need("id", Holds::Like(&ID_POINTER), "a JSON pointer to what never changes", &["/data/id"]),
+        Key::need(
+            "label",
+            Holds::List(&Holds::Like(&LABEL), 0),
+            "a list of templates over pointers; the first whose pointers all exist wins",
+            &["[\"{/data/name} ({/data/email})\", \"{/data/email}\"]"],
+        ),
+    ],
+    together: &[],
+};
+static VERDICT: Words = Words {
+    noun: "a verdict",
+    keys: &[
+        Key::may(
+            "status",
+            STATUS,
+            "a number, a class (`5xx`), or a list of such",
+            &["401", "5xx", "[400, 410]"],
+        ),
+        Key::may("content_type", CONTENT_TYPE, CONTENT_TYPE_SAYS, &["json"]),
+        Key::may(
+            "body",
+            Holds::Map(&Names { like: &Pointer::LIKE, never: &[], count: (0, MAX_ENTRIES) }, &VALUE),
+            "what the answer holds: a value or a condition by JSON pointer",
+            &["{ \"/*/errors\": { contains: Invalid key } }"],
+        ),
+        Key::need(
+            "is",
+            Holds::Word(&words_of(&KINDS)),
+            "`invalid`, `forbidden`, `rate_limited`, `unavailable` or `unknown`",
+            &["invalid"],
+        ),
+        Key::may(
+            "say",
+            Holds::Line,
+            "what to tell whoever gave the key",
+            &["the key is good, and lacks the permission for this"],
+        ),
+    ],
+    together: &[Together::AnyOf(&["status", "content_type", "body"])],
+};
 
-const KINDS: &[(&str, VerdictKind)] = &[
+static REQUEST: Like = Like { noun: "`GET /path`", pattern: r"^GET /([^{}\n]|\{[a-z][a-z0-9_]*\})*$" };
+static ID_POINTER: Like = Like { noun: "a JSON pointer (`/a/b`)", pattern: "^(/([^~/]|~[012])*)+$" };
+static LABEL: Like = Like {
+    noun: "text with `{/json/pointer}` in it",
+    pattern: r"^ *([^{}\s]|\{/([^~{}\n]|~[012])*\})([^{}\n]|\{/([^~{}\n]|~[012])*\})*$",
+};
+
+const KINDS: [(&str, VerdictKind); 5] = [
     ("invalid", VerdictKind::Invalid),
     ("forbidden", VerdictKind::Forbidden),
     ("rate_limited", VerdictKind::RateLimited),
@@ -86,7 +188,7 @@ impl Check {
             if rule.is_empty() {
                 at.key_fault("a verdict needs a condition", "`status`, `content_type` or `body`".to_owned());
             }
-            let kind = map.need("is", |at, node| at.word(node, KINDS));
+            let kind = map.need("is", |at, node| at.word(node, &KINDS));
             Some((rule, kind?, map.text("say")))
         });
         let (id, label) = account?;

@@ -2,18 +2,93 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::{
     Id, LoadError, Method,
-    api::Api,
-    markup,
-    yaml::{self, At, Faults, MapView, Node, Words},
+    api::{API, Api},
+    markup::{self, LINK},
+    method::METHOD,
+    yaml::{self, At, Faults, Holds, Key, Like, MapView, Names, Node, Words},
 };
 
 static DESCRIPTOR: Words = Words {
     noun: "a descriptor",
-    keys: &["version", "id", "name", "summary", "links", "seen_live", "formerly", "api", "methods"],
+    keys: &[
+        Key::need("version", Holds::Number(VERSION, VERSION), "the language's version: `1`", &["1"]),
+        Key::need("id", Holds::Like(&Id::LIKE), "the id: names folder and package", &["rally"]),
+        Key::need("name", Holds::Line, "what a person calls the service", &["Rally"]),
+        Key::need(
+            "summary",
+            Holds::Line,
+            "one sentence about it",
+            &["Agile project management by Broadcom, formerly CA Agile Central."],
+        ),
+        Key::need(
+            "links",
+            Holds::Words(&LINKS),
+            "where a person reads more; all `https`",
+            &["{ docs: https://docs.acme.example, keys: https://acme.example/settings/keys }"],
+        ),
+        Key::need(
+            "seen_live",
+            Holds::Like(&DAY),
+            "the day on which it was last seen to work against the live service (`2026-11-21`), or `never`. Be honest",
+            &["never", "2026-11-21"],
+        ),
+        Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[acme_classic]"]),
+        Key::need(
+            "api",
+            Holds::Words(&API),
+            "what holds for every request",
+            &["{ origin: https://api.acme.example, media_type: application/json }"],
+        ),
+        Key::need(
+            "methods",
+            Holds::Map(
+                &Names { like: &Id::LIKE, never: &[], count: (1, MAX_METHODS) },
+                &Holds::Words(&METHOD),
+            ),
+            "the ways to authenticate, by id; the first is the usual one",
+            &[r#"
+api_key:
+  label: API key
+  guide: [Open **Settings**., Copy the key.]
+  fields: { api_key: { label: API key, step: 2 } }
+  authorize: { headers: { x-api-key: "{api_key}" } }
+  check:
+    request: GET /me
+    valid: { status: 200, body: { /id: { exists: true } } }
+    account: { id: /id, label: ["{/name}"] }
+"#],
+        ),
+    ],
+    together: &[],
 };
-static LINKS: Words = Words { noun: "links", keys: &["docs", "keys", "support"] };
+static LINKS: Words = Words {
+    noun: "links",
+    keys: &[
+        Key::need("docs", Holds::Like(&LINK), "the API's documentation", &["https://docs.acme.example/api"]),
+        Key::may(
+            "keys",
+            Holds::Like(&LINK),
+            "where keys are made and revoked",
+            &["https://acme.example/settings/keys"],
+        ),
+        Key::may("support", Holds::Like(&LINK), "where to ask for help", &["https://acme.example/support"]),
+    ],
+    together: &[],
+};
+
+/// What stands under `formerly`: of a provider, a method and a field.
+pub(crate) const FORMERLY: Holds = Holds::List(&Holds::Like(&Id::LIKE), 0);
+pub(crate) const FORMERLY_SAYS: &str =
+    "earlier ids, as a list: what is stored under an old id is still found";
+
+static DAY: Like = Like {
+    noun: "`never`, or a day like 2026-11-21,",
+    pattern: "^(never|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))$",
+};
 
 /// The version of the language that this core reads.
 const VERSION: i64 = 1;
@@ -57,6 +132,18 @@ impl Descriptor {
             Some(descriptor) if faults.is_empty() => Ok(descriptor),
             _ => Err(LoadError::new(document.locate(file, faults))),
         }
+    }
+
+    /// The language of descriptors as a JSON Schema (draft 07), with a description and examples for every key: editors
+    /// complete and explain with it. What a schema cannot say, only [`Descriptor::parse`] knows.
+    pub fn json_schema() -> Value {
+        let mut schema = DESCRIPTOR.schema();
+        schema["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+        schema["title"] = json!("A provider of Keyway");
+        schema["description"] = json!("All of a provider that data can say: `provider.yaml`");
+        // Another crate of a program may switch on serde_json's insertion order.
+        schema.sort_all_objects();
+        schema
     }
 
     fn read(at: &At<'_>, node: &Node) -> Option<Self> {

@@ -3,34 +3,119 @@
 use crate::{
     Id, Markup, Mistake, Shape,
     accept::place::Place,
+    descriptor::{FORMERLY, FORMERLY_SAYS},
+    mistake::MISTAKE,
     pattern::Pattern,
-    yaml::{At, MapView, Node, Words},
+    shape::SHAPE,
+    yaml::{At, Holds, Key, MapView, Node, Together, Words, words_of},
 };
 
-static FIELD: Words = Words {
+pub(crate) static FIELD: Words = Words {
     noun: "a field",
     keys: &[
-        "label",
-        "help",
-        "placeholder",
-        "secret",
-        "reason",
-        "optional",
-        "default",
-        "kind",
-        "choices",
-        "otherwise",
-        "multiline",
-        "spaces",
-        "pattern",
-        "shape",
-        "strip",
-        "mistakes",
-        "step",
-        "formerly",
+        Key::need("label", Holds::Line, "what a person reads beside the input", &["API key"]),
+        Key::may(
+            "help",
+            Holds::Text,
+            "an explanation, in the guide's markup",
+            &["Begins with an underscore (`_`)."],
+        ),
+        Key::may("placeholder", Holds::Line, "what an empty input shows", &["acme_…"]),
+        Key::may(
+            "step",
+            Holds::Number(1, i64::MAX),
+            "the guide's step, counted from 1, in which a person sees this value: error messages point there",
+            &["2"],
+        ),
+        Key::may("secret", Holds::Flag, "`false` for what is no secret. Everything else is one", &["false"]),
+        Key::may(
+            "reason",
+            Holds::Line,
+            "why a field that is called `token`, `key`, `password` or the like is not secret",
+            &["the id of a key is public"],
+        ),
+        Key::may(
+            "optional",
+            Holds::Flag,
+            "`true` for what may be left out. What is placed in requests cannot be",
+            &["true"],
+        ),
+        Key::may("default", Holds::Line, "the value when none is given; never for a secret", &["eu"]),
+        Key::may(
+            "kind",
+            Holds::Word(&words_of(&KINDS)),
+            "`text` (as it is when you say nothing), `url` (an https origin), `host` (a host's full name), `choice`",
+            &["host"],
+        ),
+        Key::may(
+            "choices",
+            Holds::List(&Holds::Either(&[Holds::Line, Holds::Words(&CHOICE)]), 1),
+            "a list of values, or of maps with `value` and `label`",
+            &["[eu, us]", "[{ value: eu, label: Europe }, { value: us, label: United States }]"],
+        ),
+        Key::may(
+            "otherwise",
+            Holds::Line,
+            "what to tell somebody whose value is not among the `choices`",
+            &["Sandbox servers do not take API keys"],
+        ),
+        Key::may("multiline", Holds::Flag, "`true` for a value of several lines", &["true"]),
+        Key::may(
+            "spaces",
+            Holds::Word(&words_of(&SPACES)),
+            "`allowed`, for a secret with spaces in it",
+            &["allowed"],
+        ),
+        Key::may(
+            "shape",
+            Holds::Words(&SHAPE),
+            "what a value usually looks like. It warns, and never refuses: providers change their keys",
+            &["{ prefix: acme_, charset: base62, length: 25 }"],
+        ),
+        Key::may(
+            "pattern",
+            Holds::Line,
+            "a regular expression that the whole value must match. It refuses, so leave it out unless you are sure",
+            &["\"[A-Z0-9]{8}\""],
+        ),
+        Key::may(
+            "strip",
+            Holds::List(&Holds::Line, 0),
+            "prefixes that people paste along: each is removed once, in any case. What stands before the value in a header's template (`Bearer `) is removed without being named",
+            &["[\"ACME_API_KEY=\", \"Authorization:\"]"],
+        ),
+        Key::may(
+            "mistakes",
+            Holds::List(&Holds::Words(&MISTAKE), 0),
+            "what people paste instead, as a list",
+            &["[{ prefix: old_, is: refuse, say: this is a token of the old API }]"],
+        ),
+        Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[subdomain]"]),
+    ],
+    together: &[
+        Together::Beside("choices", "secret"),
+        Together::Beside("default", "secret"),
+        Together::Beside("reason", "secret"),
+        Together::Beside("otherwise", "choices"),
+        Together::Apart("default", "optional"),
     ],
 };
-static CHOICE: Words = Words { noun: "a choice", keys: &["value", "label"] };
+static CHOICE: Words = Words {
+    noun: "a choice",
+    keys: &[
+        Key::need("value", Holds::Line, "the value", &["eu"]),
+        Key::may("label", Holds::Line, "what a person reads instead", &["Europe"]),
+    ],
+    together: &[],
+};
+
+const SPACES: [(&str, ()); 1] = [("allowed", ())];
+const KINDS: [(&str, KindWord); 4] = [
+    ("text", KindWord::Text),
+    ("url", KindWord::Url),
+    ("host", KindWord::Host),
+    ("choice", KindWord::Choice),
+];
 
 /// Parts of an id that say "this is a secret".
 const SECRET_WORDS: [&str; 7] = ["token", "password", "passwd", "secret", "key", "credential", "passphrase"];
@@ -262,7 +347,7 @@ impl Field {
             kind: read_kind(&map),
             otherwise: map.text("otherwise"),
             multiline: map.flag("multiline").unwrap_or(false),
-            spaces: map.read("spaces", |at, node| at.word(node, &[("allowed", ())])).is_some(),
+            spaces: map.read("spaces", |at, node| at.word(node, &SPACES)).is_some(),
             pattern: map.read("pattern", Pattern::read),
             shape: map.read("shape", Shape::read),
             strip: map.list("strip", |at, node| at.line(node).map(str::to_owned)),
@@ -315,13 +400,7 @@ impl Field {
 }
 
 fn read_kind(map: &MapView<'_, '_>) -> Kind {
-    let words = [
-        ("text", KindWord::Text),
-        ("choice", KindWord::Choice),
-        ("url", KindWord::Url),
-        ("host", KindWord::Host),
-    ];
-    let word = map.read("kind", |at, node| at.word(node, &words));
+    let word = map.read("kind", |at, node| at.word(node, &KINDS));
     if map.get("choices").is_some() {
         if word.is_some_and(|word| word != KindWord::Choice) {
             map.at().key("kind").fault("a field with `choices` is a choice", "remove `kind`".to_owned());

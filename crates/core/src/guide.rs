@@ -2,10 +2,28 @@
 
 use crate::{
     Markup,
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, Holds, Key, MapView, Node, Words},
 };
 
-static GUIDE: Words = Words { noun: "a guide", keys: &["needs", "steps", "warnings"] };
+pub(crate) static GUIDE: Words = Words {
+    noun: "a guide",
+    keys: &[
+        Key::may(
+            "needs",
+            Holds::List(&Holds::Text, 0),
+            "what somebody must have before the first step",
+            &["[An account on Acme's own servers.]"],
+        ),
+        Key::need(
+            "steps",
+            Holds::List(&Holds::Text, 1),
+            "the steps, in order",
+            &["[Open **Settings**., Copy the key.]"],
+        ),
+        Key::may("warnings", Holds::List(&Holds::Text, 0), "what to mind", &["[The key is shown once.]"]),
+    ],
+    together: &[],
+};
 
 const NO_STEPS: &str = "a guide has at least one step";
 

@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::{
     Secret,
-    yaml::{At, Part},
+    yaml::{At, Like, MAX_ENTRIES, Names, Part},
 };
 
 /// Headers that belong to the connection or to core: neither a descriptor nor an adapter may set them.
@@ -30,6 +30,15 @@ const FORBIDDEN: [&str; 20] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// The form of a header's name, for the schema.
+pub(crate) static HEADER: Like =
+    Like { noun: "a header's name in lower case", pattern: "^[!#$%&'*+.^_`|~0-9a-z-]+$" };
+/// The headers that a descriptor may set, for the schema.
+pub(crate) static HEADERS_SET: Names = Names { like: &HEADER, never: &FORBIDDEN, count: (0, MAX_ENTRIES) };
+/// The form of a header's value that is written out, for the schema.
+pub(crate) static FIXED_VALUE: Like =
+    Like { noun: "a header's value (visible ASCII)", pattern: "^[!-~]([ -~]*[!-~])?$" };
 
 /// A header's name in a descriptor: in lower case, as HTTP/2 has it.
 pub(crate) fn header_name(at: &At<'_>, part: Part, text: &str) -> Option<HeaderName> {

@@ -2,11 +2,16 @@
 
 use crate::{
     Field, Id, Kind, Origin,
+    api::API,
     template::{Part, Template},
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, Like, MapView, Node},
 };
 
-static API: Words = Words { noun: "an api", keys: &["origin", "also"] };
+/// The form of an origin, for the schema.
+pub(crate) static ORIGIN: Like = Like {
+    noun: "an origin (`https://host` or `https://host:port`, perhaps with a `{field}`)",
+    pattern: r"^(https://([A-Za-z0-9._-]|\{[a-z][a-z0-9_]*\})+(:[0-9]+)?/?|\{[a-z][a-z0-9_]*\})$",
+};
 
 /// Reads the provider's own origin, and those under `also`, for a method's fields.
 pub(crate) fn read_origins(at: &At<'_>, node: &Node, ids: &[Id], fields: &[Field]) -> Vec<Template> {

@@ -2,6 +2,8 @@
 
 use std::{borrow::Borrow, fmt};
 
+use crate::yaml::Like;
+
 /// An id of a provider, a method or a field: a lower-case letter, then lower-case letters, digits and `_`; at most
 /// [`Id::MAX`] characters.
 ///
@@ -12,6 +14,12 @@ pub struct Id(Box<str>);
 impl Id {
     /// The longest id, in characters.
     pub const MAX: usize = 48;
+
+    /// The form of an id, for the schema.
+    pub(crate) const LIKE: Like = Like {
+        noun: "an id (a lower-case letter, then lower-case letters, digits and _)",
+        pattern: "^[a-z][a-z0-9_]{0,47}$",
+    };
 
     /// Parses an id; `None` when `text` is not one.
     pub fn parse(text: &str) -> Option<Self> {

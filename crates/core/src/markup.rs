@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::yaml::{At, Node};
+use crate::yaml::{At, Like, Node};
 
 /// A text with a little markup, parsed when the descriptor loads. It can hold no HTML and no link but `https`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub enum Inline {
         url: String,
     },
 }
+
+/// The form of a link's target, for the schema.
+pub(crate) static LINK: Like = Like { noun: "a whole https URL", pattern: r"^https://[^\s/?#@]+([/?#].*)?$" };
 
 impl Markup {
     /// The blocks, in order.

@@ -7,15 +7,55 @@ use http::HeaderName;
 use crate::{
     Answer, Field, Guide, Id, Kind, Verdict, accept,
     api::Api,
-    check::Check,
+    check::{CHECK, Check},
+    descriptor::{FORMERLY, FORMERLY_SAYS},
+    field::FIELD,
+    guide::GUIDE,
     host,
-    placement::Placements,
+    placement::{AUTHORIZE, Placements},
     template::Template,
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, Holds, Key, MapView, Names, Node, Words},
 };
 
-static METHOD: Words =
-    Words { noun: "a method", keys: &["label", "guide", "fields", "authorize", "check", "formerly"] };
+pub(crate) static METHOD: Words = Words {
+    noun: "a method",
+    keys: &[
+        Key::need("label", Holds::Line, "what a person reads when there are several", &["API key"]),
+        Key::need(
+            "guide",
+            Holds::Either(&[Holds::List(&Holds::Text, 1), Holds::Words(&GUIDE)]),
+            "how to get a key: a list of steps, or a map of `needs`, `steps`, and `warnings`. A step with a comma stands on a line of its own, not in `[…]`. The markup is `**bold**`, `` `code` ``, `[text](https://…)`, and tables of `| cells |`",
+            &[
+                "[Open **Settings**., Copy the key.]",
+                "{ needs: [An administrator.], steps: [Open **Keys**.] }",
+            ],
+        ),
+        Key::need(
+            "fields",
+            Holds::Map(&Names { like: &Id::LIKE, never: &[], count: (1, MAX_FIELDS) }, &Holds::Words(&FIELD)),
+            "what it asks for, by id",
+            &["{ api_key: { label: API key, step: 2 } }"],
+        ),
+        Key::need(
+            "authorize",
+            Holds::Words(&AUTHORIZE),
+            "where it goes, in templates: text with `{field}` in it",
+            &["{ headers: { authorization: \"Bearer {api_key}\" } }"],
+        ),
+        Key::need(
+            "check",
+            Holds::Words(&CHECK),
+            "how a key is checked",
+            &[r#"
+request: GET /me
+valid: { status: 200, body: { /id: { exists: true } } }
+account: { id: /id, label: ["{/name}"] }
+"#],
+        ),
+        Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[password]"]),
+    ],
+    together: &[],
+};
 /// The most fields of one method.
 const MAX_FIELDS: usize = 32;
 

@@ -1,8 +1,26 @@
 //! What people paste by mistake.
 
-use crate::yaml::{At, MapView, Node, Words};
+use crate::yaml::{At, Holds, Key, MapView, Node, Together, Words, words_of};
 
-static MISTAKE: Words = Words { noun: "a mistake", keys: &["prefix", "suffix", "contains", "is", "say"] };
+pub(crate) static MISTAKE: Words = Words {
+    noun: "a mistake",
+    keys: &[
+        Key::may("prefix", Holds::Line, "what it begins with", &["old_"]),
+        Key::may("suffix", Holds::Line, "what it ends with", &["\"==\""]),
+        Key::may("contains", Holds::Line, "what is in it", &["\"=\""]),
+        Key::need("is", Holds::Word(&words_of(&WORDS)), "`refuse` or `warn`", &["refuse", "warn"]),
+        Key::need(
+            "say",
+            Holds::Line,
+            "what to tell whoever pasted it",
+            &["this is a token of the old API; make an API key"],
+        ),
+    ],
+    together: &[Together::AnyOf(&["prefix", "suffix", "contains"])],
+};
+
+/// Whether it is refused.
+const WORDS: [(&str, bool); 2] = [("refuse", true), ("warn", false)];
 
 /// Something that people paste by mistake. A value is one when it has all of prefix, suffix and part that there are.
 #[derive(Debug)]
@@ -48,7 +66,7 @@ impl Mistake {
 
     pub(crate) fn read(at: &At<'_>, node: &Node) -> Option<Self> {
         let map = MapView::open(node, at, &MISTAKE);
-        let refuse = map.need("is", |at, node| at.word(node, &[("refuse", true), ("warn", false)]));
+        let refuse = map.need("is", |at, node| at.word(node, &WORDS));
         let say = map.need_text("say");
         let said = ["prefix", "suffix", "contains"].into_iter().any(|key| map.get(key).is_some());
         if !said {

@@ -7,13 +7,72 @@ use crate::{
     accept::place::Place,
     api::Api,
     draft::is_cookie,
-    header::{placeable_header, sensitive},
+    header::{HEADERS_SET, placeable_header, sensitive},
     template::{Part, Template},
-    yaml::{At, MapView, Node, Words},
+    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Together, Words},
 };
 
-static AUTHORIZE: Words = Words { noun: "how to authorize", keys: &["headers", "query", "cookies", "basic"] };
-static BASIC: Words = Words { noun: "HTTP Basic", keys: &["user", "password"] };
+pub(crate) static AUTHORIZE: Words = Words {
+    noun: "how to authorize",
+    keys: &[
+        Key::may(
+            "headers",
+            Holds::Map(&HEADERS_SET, &Holds::Like(&PLACED)),
+            "templates by the name of a header, in lower case",
+            &["{ authorization: \"Bearer {api_key}\" }"],
+        ),
+        Key::may(
+            "query",
+            Holds::Map(&Names { like: &QUERY, never: &[], count: (0, MAX_ENTRIES) }, &Holds::Like(&PLACED)),
+            "templates by the name of a query parameter",
+            &["{ key: \"{api_key}\" }"],
+        ),
+        Key::may(
+            "cookies",
+            Holds::Map(&Names { like: &COOKIE, never: &[], count: (0, MAX_ENTRIES) }, &Holds::Like(&PLACED)),
+            "templates by the name of a cookie",
+            &["{ session: \"{session}\" }"],
+        ),
+        Key::may(
+            "basic",
+            Holds::Words(&BASIC),
+            "user and password of HTTP Basic",
+            &["{ user: \"{email}/token\", password: \"{api_key}\" }"],
+        ),
+    ],
+    together: &[Together::AnyOf(&["headers", "query", "cookies", "basic"])],
+};
+static BASIC: Words = Words {
+    noun: "HTTP Basic",
+    keys: &[
+        Key::need(
+            "user",
+            Holds::Like(&Like {
+                noun: "a template without a colon",
+                pattern: r"^ *([^{}:\s]|\{[a-z][a-z0-9_]*\})([^{}:\n]|\{[a-z][a-z0-9_]*\})*$",
+            }),
+            "a template without a colon",
+            &["\"{email}/token\""],
+        ),
+        Key::need(
+            "password",
+            Holds::Like(&Like {
+                noun: "a template",
+                pattern: r"^( *([^{}\s]|\{[a-z][a-z0-9_]*\})([^{}\n]|\{[a-z][a-z0-9_]*\})*)?$",
+            }),
+            "a template; it may be empty",
+            &["\"{api_key}\"", "\"\""],
+        ),
+    ],
+    together: &[],
+};
+
+static PLACED: Like = Like {
+    noun: "a template with at least one `{field}`",
+    pattern: r"^[^{}\n]*(\{[a-z][a-z0-9_]*\}[^{}\n]*)+$",
+};
+static QUERY: Like = Like { noun: "a query parameter's name", pattern: r"^[A-Za-z0-9_.\[\]-]+$" };
+static COOKIE: Like = Like { noun: "a cookie's name", pattern: r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$" };
 
 /// Where a method's values go.
 #[derive(Debug, Default)]

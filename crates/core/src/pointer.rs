@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::yaml::Like;
+
 /// A compiled pointer. `~0` is `~`, `~1` is `/`, and `~2` is a literal `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pointer {
@@ -15,6 +17,9 @@ enum Step {
 }
 
 impl Pointer {
+    /// The form of a pointer, for the schema.
+    pub(crate) const LIKE: Like = Like { noun: "a JSON pointer (`/a/b`)", pattern: "^(/([^~/]|~[012])*)*$" };
+
     /// Compiles a pointer; `Err` says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.is_empty() {

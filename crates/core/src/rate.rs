@@ -6,16 +6,52 @@ use http::{HeaderName, StatusCode};
 
 use crate::{
     Answer,
-    yaml::{At, MapView, Node, Part, Words},
+    header::HEADER,
+    yaml::{At, Holds, Key, MapView, Node, Part, Words, words_of},
 };
 
-static RATE: Words = Words { noun: "a rate limit", keys: &["limit", "remaining", "reset"] };
-static RESET: Words = Words { noun: "a reset time", keys: &["header", "as"] };
+pub(crate) static RATE: Words = Words {
+    noun: "a rate limit",
+    keys: &[
+        Key::may(
+            "limit",
+            Holds::Like(&HEADER),
+            "the header with the requests allowed in a window",
+            &["x-ratelimit-limit"],
+        ),
+        Key::may(
+            "remaining",
+            Holds::Like(&HEADER),
+            "the header with the requests left in it",
+            &["x-ratelimit-remaining"],
+        ),
+        Key::may(
+            "reset",
+            Holds::Words(&RESET),
+            "when the window ends",
+            &["{ header: x-ratelimit-reset, as: epoch_seconds }"],
+        ),
+    ],
+    together: &[],
+};
+static RESET: Words = Words {
+    noun: "a reset time",
+    keys: &[
+        Key::need("header", Holds::Like(&HEADER), "the header with the time", &["x-ratelimit-reset"]),
+        Key::need(
+            "as",
+            Holds::Word(&words_of(&UNITS)),
+            "how it is written: `epoch_seconds`, `epoch_milliseconds`, or `seconds` from now",
+            &["epoch_seconds"],
+        ),
+    ],
+    together: &[],
+};
 
 /// The longest wait that is believed: a year. A caller may add it to any time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-const UNITS: &[(&str, Unit)] = &[
+const UNITS: [(&str, Unit); 3] = [
     ("epoch_seconds", Unit::EpochSeconds),
     ("epoch_milliseconds", Unit::EpochMilliseconds),
     ("seconds", Unit::Seconds),
@@ -58,7 +94,7 @@ impl RateHeaders {
             reset: map.read("reset", |at, node| {
                 let map = MapView::open(node, at, &RESET);
                 let header = map.need("header", name);
-                let unit = map.need("as", |at, node| at.word(node, UNITS));
+                let unit = map.need("as", |at, node| at.word(node, &UNITS));
                 Some((header?, unit?))
             }),
         }

@@ -5,10 +5,34 @@ use serde_json::Value;
 use crate::{
     Answer,
     pointer::Pointer,
-    yaml::{At, MapView, Node, Part, Words},
+    yaml::{At, Holds, Key, Like, MapView, Node, Part, Together, Words, words_of},
 };
 
-static CONDITION: Words = Words { noun: "a condition", keys: &["exists", "one_of", "contains"] };
+static CONDITION: Words = Words {
+    noun: "a condition",
+    keys: &[
+        Key::may("exists", Holds::Flag, "whether there is a value at all", &["true"]),
+        Key::may("one_of", Holds::List(&Holds::Any, 0), "the values that it may have", &["[quota, 17]"]),
+        Key::may(
+            "contains",
+            Holds::Text,
+            "what is a part of it, when it is text, or of a text in it, when it is a list",
+            &["Invalid key"],
+        ),
+    ],
+    together: &[Together::One],
+};
+
+/// What stands under `status` and `content_type` of a rule, and under each pointer of its `body`.
+pub(crate) const STATUS: Holds =
+    Holds::Either(&[Holds::Number(100, 599), Holds::Like(&CLASS), Holds::List(&ONE_STATUS, 0)]);
+const ONE_STATUS: Holds = Holds::Either(&[Holds::Number(100, 599), Holds::Like(&CLASS)]);
+pub(crate) const CONTENT_TYPE: Holds = Holds::Word(&words_of(&CONTENT_TYPES));
+pub(crate) const CONTENT_TYPE_SAYS: &str = "`json`: the answer must call itself JSON";
+pub(crate) const VALUE: Holds = Holds::AnyOrWords(&CONDITION);
+
+static CLASS: Like = Like { noun: "a status or a class of them (`5xx`)", pattern: "^[1-5]xx$" };
+const CONTENT_TYPES: [(&str, ()); 1] = [("json", ())];
 
 /// Conditions that an answer meets or does not.
 #[derive(Debug)]
@@ -59,7 +83,7 @@ impl Rule {
     pub(crate) fn read(map: &MapView<'_, '_>) -> Self {
         Self {
             status: map.read("status", read_status).unwrap_or_default(),
-            content_type_json: map.read("content_type", |at, node| at.word(node, &[("json", ())])).is_some(),
+            content_type_json: map.read("content_type", |at, node| at.word(node, &CONTENT_TYPES)).is_some(),
             body: map.map("body", |at, name, node| {
                 let pointer = read_pointer(at, Part::Key, name);
                 let condition = read_condition(at, node);
@@ -154,7 +178,7 @@ pub(crate) fn read_pointer(at: &At<'_>, part: Part, text: &str) -> Option<Pointe
 }
 
 fn read_condition(at: &At<'_>, node: &Node) -> Option<Condition> {
-    let Node::Map(entries) = node else { return Some(Condition::Equal(json(at, node))) };
+    let Node::Map(entries) = node else { return Some(Condition::Equal(at.json(node))) };
     let map = MapView::open(node, at, &CONDITION);
     if entries.len() != 1 {
         at.fault("a condition says one thing", "`exists`, `one_of` or `contains`".to_owned());
@@ -165,32 +189,11 @@ fn read_condition(at: &At<'_>, node: &Node) -> Option<Condition> {
         .or_else(|| {
             map.read("one_of", |at, node| {
                 Some(Condition::OneOf(
-                    at.list(node)
-                        .iter()
-                        .enumerate()
-                        .map(|(index, item)| json(&at.item(index), item))
-                        .collect(),
+                    at.list(node).iter().enumerate().map(|(index, item)| at.item(index).json(item)).collect(),
                 ))
             })
         })
         .or_else(|| {
             map.read("contains", |at, node| at.text(node).map(|text| Condition::Contains(text.into())))
         })
-}
-
-fn json(at: &At<'_>, node: &Node) -> Value {
-    match node {
-        Node::Null => Value::Null,
-        Node::Bool(value) => Value::Bool(*value),
-        Node::Int(value) => Value::from(*value),
-        Node::Float(value) => Value::from(*value),
-        Node::Text(value) => Value::String(value.clone()),
-        Node::List(items) => {
-            Value::Array(items.iter().enumerate().map(|(index, item)| json(&at.item(index), item)).collect())
-        }
-        Node::Map(_) => {
-            let entries = at.entries(node).iter();
-            Value::Object(entries.map(|(key, value)| (key.clone(), json(&at.key(key), value))).collect())
-        }
-    }
 }

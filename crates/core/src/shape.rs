@@ -1,10 +1,34 @@
 //! What a key usually looks like: a hint, never a rule.
 
-use crate::yaml::{At, MapView, Node, Words};
+use crate::yaml::{At, Holds, Key, MapView, Node, Together, Words, words_of};
 
-static SHAPE: Words = Words { noun: "a shape", keys: &["prefix", "charset", "length", "say"] };
+pub(crate) static SHAPE: Words = Words {
+    noun: "a shape",
+    keys: &[
+        Key::may("prefix", Holds::Line, "what it begins with", &["acme_"]),
+        Key::may(
+            "charset",
+            Holds::Word(&words_of(&CHARSETS)),
+            "the characters after the prefix: `hex` (in lower case), `digits`, `base62`, `base64`, `base64url`",
+            &["base62"],
+        ),
+        Key::may(
+            "length",
+            Holds::Number(1, i64::MAX),
+            "the number of all characters, with those of the prefix",
+            &["25"],
+        ),
+        Key::may(
+            "say",
+            Holds::Line,
+            "what to tell somebody whose value differs",
+            &["copy the underscore too"],
+        ),
+    ],
+    together: &[Together::AnyOf(&["prefix", "charset", "length", "say"])],
+};
 
-const CHARSETS: &[(&str, Charset)] = &[
+const CHARSETS: [(&str, Charset); 5] = [
     ("hex", Charset::Hex),
     ("digits", Charset::Digits),
     ("base62", Charset::Base62),
@@ -100,7 +124,7 @@ impl Shape {
         let map = MapView::open(node, at, &SHAPE);
         let shape = Self {
             prefix: map.text("prefix").unwrap_or_default(),
-            charset: map.read("charset", |at, node| at.word(node, CHARSETS)),
+            charset: map.read("charset", |at, node| at.word(node, &CHARSETS)),
             length: map.number("length"),
             say: map.text("say"),
         };

@@ -2,11 +2,15 @@
 //!
 //! One reader makes a tree that knows where everything stands ([`mark`]); it refuses anchors, aliases, tags, second
 //! documents and wells while it reads. Out of the tree come plain [`Node`]s, which [`read`] turns into what they mean.
+//! Which keys there are stands in tables ([`words`]), of which the reader and the schema for editors ([`schema`]) are made.
 
 mod mark;
 mod read;
+mod schema;
+mod words;
 
-pub(crate) use read::{At, Faults, MapView, Part, Words};
+pub(crate) use read::{At, Faults, MAX_ENTRIES, MapView, Part};
+pub(crate) use words::{Holds, Key, Like, Names, Together, Words, words_of};
 
 use crate::problem::Problem;
 use mark::Mark;

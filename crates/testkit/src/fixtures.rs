@@ -1,5 +1,7 @@
 //! The model of `fixtures.yaml`.
 
+mod yaml;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
@@ -9,7 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, request::Parts};
 use keyway_core::{Answer, Credential, Error, Submission, VerdictKind};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::message::Message;
 
@@ -63,7 +67,7 @@ struct Given {
 }
 
 /// Where an answer is known from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Source {
     /// The provider's published API description.
@@ -95,7 +99,7 @@ impl Fixtures {
     /// When it is not YAML of this form; says where.
     pub fn parse(file: &str, text: &str) -> Result<Self, FixturesError> {
         let error = |message: String| FixturesError { file: file.to_owned(), message };
-        let raw: RawFixtures = serde_yaml::from_str(text).map_err(|problem| {
+        let raw: yaml::File = serde_yaml::from_str(text).map_err(|problem| {
             let at =
                 problem.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
             let message = problem.to_string();
@@ -117,6 +121,12 @@ impl Fixtures {
         Ok(Self { methods })
     }
 
+    /// The form of a `fixtures.yaml` as a JSON Schema (draft 07), with a description and examples for every key: editors
+    /// complete and explain with it.
+    pub fn json_schema() -> Value {
+        yaml::schema()
+    }
+
     /// Those of each method.
     pub fn methods(&self) -> &[MethodFixtures] {
         &self.methods
@@ -129,13 +139,13 @@ impl Fixtures {
 }
 
 impl MethodFixtures {
-    fn read(method: String, raw: RawMethod) -> Result<Self, String> {
+    fn read(method: String, raw: yaml::Method) -> Result<Self, String> {
         let request = Message::parse(&raw.request).map_err(|message| format!("request: {message}"))?;
-        let read_check = |raw: RawCheck| {
+        let read_check = |raw: yaml::Check| {
             let name = raw.name.clone();
             Check::read(raw, &request).map_err(|message| format!("the check `{name}`: {message}"))
         };
-        let read_call = |raw: RawCall| {
+        let read_call = |raw: yaml::Call| {
             let name = raw.name.clone();
             Call::read(raw).map_err(|message| format!("the call `{name}`: {message}"))
         };
@@ -205,7 +215,7 @@ impl MethodFixtures {
 }
 
 impl Check {
-    fn read(raw: RawCheck, request: &Message) -> Result<Self, String> {
+    fn read(raw: yaml::Check, request: &Message) -> Result<Self, String> {
         let verdict = VerdictKind::parse(&raw.verdict).ok_or_else(|| {
             format!(
                 "`{}` is not a verdict; {}",
@@ -301,7 +311,7 @@ impl Check {
 }
 
 impl Call {
-    fn read(raw: RawCall) -> Result<Self, String> {
+    fn read(raw: yaml::Call) -> Result<Self, String> {
         let send = Message::parse(&raw.send).map_err(|message| format!("send: {message}"))?;
         let arrives = Message::parse(&raw.arrives).map_err(|message| format!("arrives: {message}"))?;
         Ok(Self { name: raw.name, send, arrives, answer: Given::read(raw.answer)?, source: raw.source })
@@ -334,7 +344,7 @@ impl Call {
 }
 
 impl Given {
-    fn read(raw: RawAnswer) -> Result<Self, String> {
+    fn read(raw: yaml::Answer) -> Result<Self, String> {
         let status = StatusCode::from_u16(raw.status).map_err(|_| "`status` is not an HTTP status")?;
         let mut headers = HeaderMap::new();
         for (name, value) in raw.headers {
@@ -343,7 +353,7 @@ impl Given {
         }
         let body = match raw.body {
             None => Bytes::new(),
-            Some(serde_json::Value::String(text)) => Bytes::from(text),
+            Some(Value::String(text)) => Bytes::from(text),
             Some(json) => Bytes::from(json.to_string()),
         };
         Ok(Self { status, headers, body })
@@ -370,59 +380,4 @@ fn path_of(target: &str) -> &str {
 
 fn query_of(target: &str) -> &str {
     target_of(target).split_once('?').map_or("", |(_, query)| query)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFixtures {
-    version: u32,
-    methods: BTreeMap<String, RawMethod>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMethod {
-    secrets: BTreeMap<String, Vec<String>>,
-    request: String,
-    checks: Vec<RawCheck>,
-    #[serde(default)]
-    calls: Vec<RawCall>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCheck {
-    name: String,
-    values: BTreeMap<String, String>,
-    answer: Option<RawAnswer>,
-    verdict: String,
-    account: Option<RawAccount>,
-    retry_after: Option<u64>,
-    source: Source,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAccount {
-    id: String,
-    label: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCall {
-    name: String,
-    send: String,
-    arrives: String,
-    answer: RawAnswer,
-    source: Source,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAnswer {
-    status: u16,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    body: Option<serde_json::Value>,
 }

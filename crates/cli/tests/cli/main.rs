@@ -11,6 +11,7 @@ mod messages;
 mod providers;
 mod request;
 mod sandbox;
+mod schema;
 mod usage;
 mod values;
 mod verdicts;

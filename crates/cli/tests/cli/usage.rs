@@ -23,6 +23,8 @@ fn usage_errors_end_with_one() {
         &["completions", "tcsh"],
         &["form", "nothing"],
         &["form", "rally", "--as", "pdf"],
+        &["schema"],
+        &["schema", "form"],
         &["providers", "--providers", "no such folder"],
     ] {
         let run = keyway(args);
@@ -42,6 +44,7 @@ fn help_and_version_end_with_zero() {
         &["request", "--help"],
         &["sandbox", "--help"],
         &["providers", "--help"],
+        &["schema", "--help"],
         &["completions", "--help"],
         &["form", "--help"],
     ] {
@@ -54,7 +57,7 @@ fn help_and_version_end_with_zero() {
 
 #[test]
 fn help_is_what_it_was() {
-    for name in ["connect", "form", "request", "sandbox", "providers", "completions"] {
+    for name in ["connect", "form", "request", "sandbox", "providers", "schema", "completions"] {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_suffix(name);
         settings.bind(|| insta::assert_snapshot!("help", keyway(&[name, "--help"]).stdout));
@@ -87,6 +90,7 @@ fn an_argument_that_may_be_a_key_is_not_repeated() {
         &["request", "rally", "GET", "_sk_CANARY_4711", "--values", "-"],
         &["sandbox", "--port", "_sk_CANARY_4711"],
         &["completions", "_sk_CANARY_4711"],
+        &["schema", "_sk_CANARY_4711"],
     ] {
         let run = keyway_with(args, &rally("valid"));
         assert_eq!(run.code, 1, "{args:?}: {run:?}");
@@ -131,9 +135,13 @@ fn origins_are_https_or_loopback() {
 
 #[test]
 fn a_closed_pipe_is_no_panic() {
-    for args in
-        [&["--help"] as &[&str], &["providers", "--json"], &["sandbox", "--list"], &["completions", "zsh"]]
-    {
+    for args in [
+        &["--help"] as &[&str],
+        &["providers", "--json"],
+        &["sandbox", "--list"],
+        &["schema", "fixtures"],
+        &["completions", "zsh"],
+    ] {
         let mut child = command(args).spawn().unwrap();
         drop(child.stdout.take());
         drop(child.stdin.take());
@@ -188,7 +196,7 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = keyway(&["completions", shell]);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{shell}");
-        for word in ["connect", "request", "sandbox", "providers", "--sandbox"] {
+        for word in ["connect", "request", "sandbox", "providers", "schema", "--sandbox"] {
             let word = if shell == "fish" { word.trim_start_matches('-') } else { word };
             assert!(run.stdout.contains(word), "{shell} {word}");
         }

@@ -2,11 +2,13 @@
 
 use std::{cell::RefCell, collections::HashSet};
 
-use super::{MAX_PROBLEMS, Node};
+use serde_json::Value;
+
+use super::{MAX_PROBLEMS, Node, words::Words};
 use crate::{Id, problem::suggest, text};
 
 /// The most entries of one map.
-const MAX_ENTRIES: usize = 500;
+pub(crate) const MAX_ENTRIES: usize = 500;
 
 /// One step of a path to a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,6 +229,24 @@ impl<'a> At<'a> {
         found
     }
 
+    /// The node as JSON. Duplicates are reported.
+    pub(crate) fn json(&self, node: &Node) -> Value {
+        match node {
+            Node::Null => Value::Null,
+            Node::Bool(value) => Value::Bool(*value),
+            Node::Int(value) => Value::from(*value),
+            Node::Float(value) => Value::from(*value),
+            Node::Text(value) => Value::String(value.clone()),
+            Node::List(items) => {
+                items.iter().enumerate().map(|(index, item)| self.item(index).json(item)).collect()
+            }
+            Node::Map(_) => {
+                let entries = self.entries(node).iter();
+                entries.map(|(key, value)| (key.clone(), self.key(key).json(value))).collect()
+            }
+        }
+    }
+
     /// The entries of a map whose keys are free. Duplicates are reported.
     pub(crate) fn entries<'n>(&self, node: &'n Node) -> &'n [(String, Node)] {
         let Node::Map(entries) = node else {
@@ -247,15 +267,6 @@ impl<'a> At<'a> {
     }
 }
 
-/// The words that a map of the language may hold.
-#[derive(Debug)]
-pub(crate) struct Words {
-    /// What the map describes, with its article.
-    pub(crate) noun: &'static str,
-    /// Its keys.
-    pub(crate) keys: &'static [&'static str],
-}
-
 /// A map whose keys are words of the language.
 pub(crate) struct MapView<'n, 'a> {
     /// Whether there is a map at all; where there is none, that has been reported, and nothing is missing in it.
@@ -270,8 +281,8 @@ impl<'n, 'a> MapView<'n, 'a> {
     pub(crate) fn open(node: &'n Node, at: &'a At<'a>, words: &'static Words) -> Self {
         let entries = at.entries(node);
         for (key, _) in entries {
-            if !words.keys.contains(&key.as_str()) {
-                let help = suggest(key, words.keys.iter().copied());
+            if words.key(key).is_none() {
+                let help = suggest(key, words.names());
                 at.key(key).key_fault(format!("this key is not known in {}", words.noun), help);
             }
         }
@@ -290,7 +301,7 @@ impl<'n, 'a> MapView<'n, 'a> {
             && self
                 .entries
                 .iter()
-                .all(|(key, node)| self.words.keys.contains(&key.as_str()) && *node == Node::Map(Vec::new()))
+                .all(|(key, node)| self.words.key(key).is_some() && *node == Node::Map(Vec::new()))
     }
 
     /// Where the map is.
@@ -300,7 +311,7 @@ impl<'n, 'a> MapView<'n, 'a> {
 
     /// The node under a key.
     pub(crate) fn get(&self, key: &'static str) -> Option<&'n Node> {
-        debug_assert!(self.words.keys.contains(&key), "`{key}` is not a word of {}", self.words.noun);
+        debug_assert!(self.words.key(key).is_some(), "`{key}` is not a word of {}", self.words.noun);
         self.entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
@@ -320,6 +331,7 @@ impl<'n, 'a> MapView<'n, 'a> {
         key: &'static str,
         read: impl FnOnce(&At<'_>, &'n Node) -> Option<T>,
     ) -> Option<T> {
+        debug_assert!(self.words.key(key).is_none_or(|key| key.needed), "`{key}` is needed");
         if self.is_map && self.get(key).is_none() {
             self.at.key_fault(format!("`{key}` is missing in {}", self.words.noun), None);
         }
