@@ -35,6 +35,10 @@ purity:
         if echo "$tree" | grep -E '^(tokio|reqwest|hyper) '; then exit 1; fi; \
     done
 
+# Faults, planted one by one in a copy of the tree: a test must notice each. Minutes.
+mutants *names:
+    tests/mutations/run {{names}}
+
 # What a newcomer types, without the typing.
 newcomer:
     echo '{"api_key":"_madeUpGood00000000000000000000000000000000"}' | cargo run -q -- connect rally --sandbox --values -

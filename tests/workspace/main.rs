@@ -3,6 +3,7 @@
 
 mod documents;
 mod house;
+mod mutations;
 mod providers;
 mod schemas;
 mod secrets;

@@ -62,6 +62,13 @@ fn run(args: Args) -> Result<Exit, Failure> {
     }
     let mut registry = Registry::linked()?;
     if let Some(folder) = args.folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        // Its name is not repeated: a key may have been pasted in its place.
+        std::fs::read_dir(&folder).map_err(|error| {
+            let why = system::of_listing(&error);
+            Failure::Because(format!(
+                "--providers (or KEYWAY_PROVIDERS) takes a folder with providers: {why}"
+            ))
+        })?;
         registry = registry.with_directory(folder)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -15,6 +15,17 @@ pub(crate) fn of_reading(error: &Error) -> &'static str {
     }
 }
 
+/// Why a folder cannot be looked into.
+pub(crate) fn of_listing(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such folder",
+        ErrorKind::InvalidFilename | ErrorKind::InvalidInput => "no folder can have this name",
+        ErrorKind::PermissionDenied => "it cannot be read: permission denied",
+        ErrorKind::NotADirectory => "it is a file",
+        _ => "it cannot be read",
+    }
+}
+
 /// Why stdout takes nothing.
 pub(crate) fn of_writing(error: &Error) -> &'static str {
     match error.kind() {
@@ -56,7 +67,7 @@ mod tests {
         ] {
             let error = Error::from(kind);
             let port = of_sandbox(&SandboxError::Port { port: 80, kind });
-            for said in [of_reading(&error), of_writing(&error), &port] {
+            for said in [of_reading(&error), of_listing(&error), of_writing(&error), &port] {
                 for jargon in ["entity", "uncategorized", "error", "directory", "storage", "address"] {
                     assert!(!said.contains(jargon), "{kind:?}: {said}");
                 }

@@ -1,0 +1,121 @@
+//! Random secrets drive the binary through all that can happen to it, and whatever comes out of it is looked through.
+//! Where a secret belongs, at its target, it is seen once. It is seen nowhere else, however it is written.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+mod commands;
+mod drive;
+mod planted;
+mod process;
+mod scanner;
+mod server;
+mod situations;
+mod subject;
+mod terminal;
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    path::Path,
+    process::Command,
+    sync::{Mutex, atomic::AtomicUsize, atomic::Ordering},
+    thread,
+};
+
+use fastrand::Rng;
+use keyway::Registry;
+
+use crate::{
+    drive::{Sink, drive},
+    situations::Situation,
+    subject::{OWN, Subject},
+};
+
+/// The binary.
+fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_keyway"))
+}
+
+/// Everyone whose secrets are made up, and the number from which they were. `KEYWAY_CANARY=number` makes the same ones.
+fn subjects() -> (u64, Vec<Subject>) {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let seed = env::var("KEYWAY_CANARY").map_or_else(|_| fastrand::u64(..), |text| text.parse().unwrap());
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = env::temp_dir().join(format!("keyway-canary-own-{}-{count}", std::process::id()));
+    fs::create_dir_all(folder.join("canary")).unwrap();
+    fs::write(folder.join("canary/provider.yaml"), OWN).unwrap();
+    let registry = Registry::linked().unwrap().with_directory(&folder);
+    fs::remove_dir_all(&folder).unwrap();
+    (seed, Subject::all(&registry.unwrap(), &mut Rng::with_seed(seed)))
+}
+
+#[test]
+fn a_key_is_seen_at_its_target_and_nowhere_else() {
+    let (seed, subjects) = subjects();
+    let canary = Subject::canary(&subjects);
+    let mut work: Vec<(&Subject, Situation)> = Vec::new();
+    for subject in &subjects {
+        let mut all = situations::of(subject, &subjects);
+        // Where a key is mistaken for something else, nobody knows what method it is for.
+        if work.iter().all(|(other, _)| other.provider != subject.provider) {
+            all.extend(commands::misplaced(subject));
+        }
+        all.push(commands::served(subject));
+        if subject.provider != "canary" {
+            // It has no stand-in.
+            all.extend(commands::usual(subject));
+        }
+        work.extend(all.into_iter().map(|situation| (subject, situation)));
+    }
+    let next = AtomicUsize::new(0);
+    let (wrong, yields) = (Mutex::new(Vec::new()), Mutex::new(BTreeSet::new()));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((subject, situation)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(outcome) = drive(binary(), subject, &canary, situation) else { continue };
+                    let caught = outcome.caught.iter().filter(|(_, bytes)| !bytes.is_empty());
+                    yields.lock().unwrap().extend(caught.map(|(sink, _)| *sink));
+                    let Situation { name, .. } = situation;
+                    let mut wrong = wrong.lock().unwrap();
+                    wrong.extend(outcome.sightings.iter().map(|seen| format!("{name}: {seen:?}")));
+                    wrong.extend(outcome.faults.iter().map(|fault| format!("{name}: {fault}")));
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "of {} runs (KEYWAY_CANARY={seed}):\n{}", work.len(), wrong.join("\n"));
+    let mut without = silent(&yields.into_inner().unwrap());
+    if !terminal::is_there() {
+        without.retain(|sink| *sink != Sink::Terminal);
+    }
+    assert!(without.is_empty(), "nothing came out of {without:?}: is it looked at?");
+}
+
+/// The sinks that nothing was caught in.
+fn silent(yields: &BTreeSet<Sink>) -> Vec<Sink> {
+    Sink::ALL.into_iter().filter(|sink| !yields.contains(sink)).collect()
+}
+
+#[test]
+fn a_sink_that_yields_nothing_is_told() {
+    for sink in Sink::ALL {
+        let others = Sink::ALL.into_iter().filter(|other| *other != sink).collect();
+        assert_eq!(silent(&others), [sink]);
+    }
+    assert_eq!(silent(&BTreeSet::new()), Sink::ALL);
+}
+
+/// A command that is added is driven, too.
+#[test]
+fn every_command_is_driven() {
+    let help = Command::new(binary()).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let names = list.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    let told: BTreeSet<&str> =
+        names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
+    let driven: BTreeSet<&str> = commands::COMMANDS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(driven, told, "the canary's commands (left) and those of `keyway --help` (right)");
+}

@@ -1,0 +1,114 @@
+//! Processes: what everybody sees of one, how it is ended, and one that may have no threads.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::Write as _,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use crate::drive::Sink;
+
+/// Tells whether a tool is there and works. Where it is not, that is said, once; in CI it fails.
+pub(crate) fn has(tool: &str, arguments: &[&str]) -> bool {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let output = Command::new(tool).args(arguments).stdin(Stdio::null()).output();
+    let works = output.is_ok_and(|output| output.status.success());
+    if !works {
+        assert!(env::var_os("CI").is_none(), "CI has `{tool}`, of util-linux, and here it does not work");
+        if SAID.lock().unwrap().insert(tool.to_owned()) {
+            // Not `eprintln!`: that is captured, and a skip is to be seen.
+            let _ = writeln!(std::io::stderr(), "SKIPPED: runs of the canary that need `{tool}`");
+        }
+    }
+    works
+}
+
+/// The arguments and the environment of a process and of all that it started, as others see them.
+pub(crate) fn of_process(root: u32) -> Vec<(Sink, Vec<u8>)> {
+    let parent = |id: u32| -> Option<u32> {
+        let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name stands in parentheses, and may hold anything.
+        text.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    let running = fs::read_dir("/proc").unwrap().flatten();
+    let all: Vec<(u32, u32)> = running
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|id| Some((id, parent(id)?)))
+        .collect();
+    let mut family = vec![root];
+    while let Some((id, _)) = all.iter().find(|(id, parent)| family.contains(parent) && !family.contains(id))
+    {
+        family.push(*id);
+    }
+    let mut found = Vec::new();
+    for id in family {
+        for (sink, name) in [(Sink::CommandLine, "cmdline"), (Sink::Environment, "environ")] {
+            // It may be gone.
+            found.extend(fs::read(format!("/proc/{id}/{name}")).ok().map(|bytes| (sink, bytes)));
+        }
+    }
+    found
+}
+
+/// Sends a signal.
+pub(crate) fn kill(signal: &str, process: u32) {
+    let status = Command::new("sh").args(["-c", &format!("kill -{signal} {process}")]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A command that may have one process and no further thread. For the superuser there is no such limit, so that it is
+/// run as somebody who has no other process.
+pub(crate) fn without_threads(program: &Path) -> Option<Command> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    if !has("prlimit", &["--nproc=1000", "true"]) {
+        return None;
+    }
+    let mut words: Vec<String> = ["prlimit", "--nproc=1"].map(str::to_owned).to_vec();
+    if fs::metadata("/proc/self").unwrap().uid() == 0 {
+        if !has("setpriv", &["--reuid=60000", "--regid=60000", "--clear-groups", "true"]) {
+            return None;
+        }
+        // Runs at the same time would count as one user's.
+        let user = 60_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+        let user = [format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()];
+        words = [vec!["setpriv".to_owned()], user.to_vec(), words].concat();
+    }
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg(program);
+    Some(command)
+}
+
+/// Tells whether a process may leave a core dump, in which its memory would stand.
+pub(crate) fn may_dump(process: u32) -> bool {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
+    !line.split_whitespace().take(2).eq(["0", "0"])
+}
+
+/// Copies a program to where everybody may run it. Another process writes it: a file that this one has open for writing
+/// would be open in every process that is started meanwhile, and could not be run.
+pub(crate) fn copy_for_all(program: &Path, to: &Path) {
+    let script = r#"cp -- "$0" "$1" && chmod -R a+rwX -- "$2""#;
+    let folder = to.parent().and_then(Path::parent).unwrap();
+    let status = Command::new("sh").args(["-c", script]).args([program, to, folder]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Writes a script that can be run; by another process, for the same reason.
+pub(crate) fn script(path: &Path, text: &str) {
+    let mut child = Command::new("sh")
+        .args(["-c", r#"cat > "$0" && chmod a+x -- "$0""#])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
