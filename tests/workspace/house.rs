@@ -27,6 +27,7 @@ fn no_arrow_runs_upwards() {
         ("keyway-core", 1),
         ("keyway-http", 2),
         ("keyway-testkit", 2),
+        ("keyway-watch", 2),
         ("keyway-sandbox", 3),
         ("keyway", 4),
         ("keyway-cli", 5),
