@@ -81,6 +81,11 @@ impl Server {
         self.arrived.lock().unwrap().iter().map(|bytes| Arrived::parse(bytes)).collect()
     }
 
+    /// Forgets what arrived.
+    pub(crate) fn forget(&self) {
+        self.arrived.lock().unwrap().clear();
+    }
+
     /// The one request that arrived.
     #[track_caller]
     pub(crate) fn only(&self) -> Arrived {

@@ -172,10 +172,10 @@ async fn names_below_localhost_are_loopback() {
 }
 
 /// Tells a child which server to ask; see [`in_child`].
-const TARGET: &str = "KEYWAY_TEST_TARGET";
+pub(crate) const TARGET: &str = "KEYWAY_TEST_TARGET";
 
 /// Runs one of the tests below in a process with an environment of its own: ours is shared by all tests.
-async fn in_child(test: &'static str, target: String, environment: Vec<(&'static str, String)>) {
+pub(crate) async fn in_child(test: &'static str, target: String, environment: Vec<(&'static str, String)>) {
     let run = move || {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture"])
@@ -189,7 +189,7 @@ async fn in_child(test: &'static str, target: String, environment: Vec<(&'static
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-async fn proxied() -> (Server, Server, Vec<(&'static str, String)>) {
+pub(crate) async fn proxied() -> (Server, Server, Vec<(&'static str, String)>) {
     let target = Server::saying(answer(200, &[], "target")).await;
     let proxy = Server::saying(answer(200, &[], "proxy")).await;
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];

@@ -2,7 +2,7 @@
 
 use TransportErrorKind::{Address, Other, Scheme, Tls};
 use keyway_core::TransportErrorKind;
-use keyway_http::{HttpTransport, harden};
+use keyway_http::HttpTransport;
 
 use crate::{
     common::{Server, answer},
@@ -64,20 +64,4 @@ async fn servers_that_do_not_speak_tls() {
         let origin = format!("https://127.0.0.1:{}", server.port());
         assert_eq!(send(loopback(), &origin).await.unwrap_err(), Tls, "{said:?}");
     }
-}
-
-#[tokio::test]
-async fn hardened_clients_of_others() {
-    let proxy = Server::saying(answer(200, &[], "")).await;
-    let target = Server::saying(answer(200, &[], "")).await;
-    #[expect(clippy::disallowed_methods, reason = "this is what `harden` is for")]
-    let builder = reqwest::Client::builder();
-    let builder = builder.proxy(reqwest::Proxy::all(proxy.origin()).unwrap()).referer(true).https_only(false);
-    let client = harden(builder).build().unwrap();
-    for scheme in ["http", "https"] {
-        client.get(format!("{scheme}://localhost:{}/", target.port())).send().await.unwrap_err();
-    }
-    client.get(format!("http://127.0.0.1:{}/", target.port())).send().await.unwrap_err();
-    assert!(proxy.arrived().is_empty());
-    assert!(target.arrived().is_empty());
 }
