@@ -11,6 +11,7 @@ mod outcome;
 mod output;
 mod process;
 mod prose;
+mod stop;
 mod system;
 mod usage;
 
@@ -29,6 +30,7 @@ mod example;
 mod providers;
 mod request;
 mod sandbox;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -58,14 +60,17 @@ fn run(args: Args) -> Result<Exit, Failure> {
         return completions::print(shell);
     }
     let mut registry = Registry::linked()?;
-    if let Some(folder) = args.folder.filter(|folder| !folder.as_os_str().is_empty()) {
+    let folder = args.folder.filter(|folder| !folder.as_os_str().is_empty());
+    let is_watched = matches!(args.command, Command::Providers { watch: true, .. });
+    if let Some(folder) = folder.as_ref().filter(|_| !is_watched) {
         registry = registry.with_directory(folder)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|_| Failure::because("keyway cannot start; too many files are open, perhaps"))?;
     match args.command {
-        Command::Providers { json } => providers::list(&registry, json),
+        Command::Providers { json, watch: false } => providers::list(&registry, json),
+        Command::Providers { json, watch: true } => runtime.block_on(watch::watch(registry, folder, json)),
         Command::Connect(args) => runtime.block_on(connect::connect(&registry, &args)),
         Command::Request(args) => runtime.block_on(request::request(&registry, &args)),
         Command::Sandbox(args) => runtime.block_on(sandbox::sandbox(&registry, &args)),

@@ -13,3 +13,4 @@ mod sandbox;
 mod usage;
 mod values;
 mod verdicts;
+mod watch;
