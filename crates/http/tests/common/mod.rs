@@ -144,6 +144,13 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u
     format!("{head}\r\n{body}").into_bytes()
 }
 
+/// 64 KiB of gzip that become 10 MiB of zeros: matches of 258 bytes each, eight of them in 13 bytes.
+pub(crate) fn gzip_bomb() -> Vec<u8> {
+    let head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x63\x60";
+    let zeros = b"\x18\x05\xa3\x60\x14\x8c\x82\x51\x30\x0a\x46\xc1\x28";
+    [&head[..], &zeros.repeat(5000)].concat()
+}
+
 /// Reads one HTTP/1.1 request with a length, or whatever comes until the other side stops.
 async fn read_request(mut stream: TcpStream, mut seen: impl FnMut(&[u8])) -> (TcpStream, Vec<u8>) {
     let mut bytes = Vec::new();

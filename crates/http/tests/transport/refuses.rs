@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn loopback_unless_it_is_allowed() {
+async fn n19_n23_loopback_unless_it_is_allowed() {
     let server = Server::saying(answer(200, &[], "")).await;
     let port = server.port();
     for host in
@@ -25,7 +25,7 @@ async fn loopback_unless_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn private_addresses_and_plain_http_always() {
+async fn n20_n21_private_addresses_and_plain_http_always() {
     for (origin, expected) in [
         ("https://10.0.0.1", Address),
         ("https://169.254.169.254", Address),
