@@ -1,6 +1,9 @@
 //! Looking at a directory, turn by turn, and deciding what comes of it. Knows neither threads nor time.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use keyway_core::{Entry, Id, LoadError, Registry};
@@ -49,13 +52,20 @@ impl Watcher {
     /// Looks once, and says what came of it. An edit is judged by the second look that sees it: the first one may have
     /// seen half of it.
     pub(crate) fn look(&mut self) -> Option<Change> {
+        self.look_with(|base, directory| base.with_directory(directory))
+    }
+
+    fn look_with(
+        &mut self,
+        load: impl FnOnce(Registry, &Path) -> Result<Registry, LoadError>,
+    ) -> Option<Change> {
         let seen = Snapshot::of(&self.directory);
         let is_settled = seen == self.seen;
         self.seen = seen;
         if !is_settled || self.seen == self.judged {
             return None;
         }
-        let loaded = self.base.clone().with_directory(&self.directory);
+        let loaded = load(self.base.clone(), &self.directory);
         let after = Snapshot::of(&self.directory);
         if after != self.seen {
             // It changed while it was read, so what was loaded may be of two minds.
@@ -102,12 +112,33 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn an_edit_counts_when_two_looks_in_a_row_see_the_same() {
-        let directory = std::env::temp_dir().join(format!("keyway-watch-turns-{}", std::process::id()));
+    /// A watcher of a directory of its own with an empty folder, and the path of a descriptor there.
+    fn watcher(name: &str) -> (Watcher, PathBuf) {
+        let directory = std::env::temp_dir().join(format!("keyway-watch-{name}-{}", std::process::id()));
         fs::create_dir_all(directory.join("acme")).unwrap();
         let descriptor = directory.join("acme/provider.yaml");
-        let mut watcher = Watcher::new(Registry::from_descriptors([]).unwrap(), directory.clone());
+        (Watcher::new(Registry::from_descriptors([]).unwrap(), directory), descriptor)
+    }
+
+    #[test]
+    fn what_changes_while_it_is_loaded_is_not_taken() {
+        let (mut watcher, descriptor) = watcher("loading");
+        fs::write(&descriptor, "version: 1\n").unwrap();
+        assert!(watcher.look().is_none());
+        let none = Registry::from_descriptors([]).unwrap();
+        let change = watcher.look_with(|_, _| {
+            fs::write(&descriptor, "version: 2\n").unwrap();
+            Ok(none)
+        });
+        assert!(change.is_none(), "it is of two minds");
+        // What was written meanwhile is judged by the next look.
+        assert!(matches!(watcher.look(), Some(Change::Kept(_))));
+        fs::remove_dir_all(&watcher.directory).unwrap();
+    }
+
+    #[test]
+    fn an_edit_counts_when_two_looks_in_a_row_see_the_same() {
+        let (mut watcher, descriptor) = watcher("turns");
         assert!(watcher.look().is_none(), "nothing was edited");
 
         fs::write(&descriptor, "version: 1\n").unwrap();
@@ -127,6 +158,6 @@ mod tests {
         assert!(watcher.look().is_none());
         fs::remove_file(&descriptor).unwrap();
         assert!(watcher.look().is_none() && watcher.look().is_none());
-        fs::remove_dir_all(directory).unwrap();
+        fs::remove_dir_all(&watcher.directory).unwrap();
     }
 }

@@ -310,6 +310,15 @@ mod links {
         assert_eq!(watching.now(), ["acme 2", "beta 2"]);
     }
 
+    /// Ends the readers when the test ends, however it does.
+    struct Done<'d>(&'d AtomicBool);
+
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     #[test]
     fn readers_never_see_half_of_a_registry() {
         const IDS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -329,11 +338,12 @@ mod links {
                 reads
             };
             let readers = [scope.spawn(read), scope.spawn(read)];
+            let guard = Done(&done);
             for version in 2..=12 {
                 mounted.swap(&IDS, version);
                 assert_eq!(watching.reloaded(), "~a ~b ~c ~d ~e ~f ~g ~h");
             }
-            done.store(true, Ordering::Relaxed);
+            drop(guard);
             assert!(readers.map(|reader| reader.join().unwrap()).into_iter().sum::<usize>() > 0);
         });
     }
