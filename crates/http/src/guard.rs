@@ -233,9 +233,9 @@ mod tests {
         ] {
             let text = format!("https://{host}/");
             for permit in [&PUBLIC, &LOOPBACK] {
-                let as_uri = text.parse::<Uri>().ok().and_then(|uri| permit.url_of(&uri).ok());
-                let as_url = Url::parse(&text).ok().filter(|url| permit.check_url(url).is_ok());
-                for allowed in [as_uri, as_url].into_iter().flatten() {
+                let asked = text.parse::<Uri>().ok().and_then(|uri| permit.url_of(&uri).ok());
+                let parsed = Url::parse(&text).ok().filter(|url| permit.check_url(url).is_ok());
+                for allowed in [asked, parsed].into_iter().flatten() {
                     // In any disguise, this machine is allowed where it is allowed without one, and nowhere else.
                     let is_loopback = class_of(&allowed) == Some(AddressClass::Loopback);
                     assert!(permit.loopback && is_loopback, "{text} is allowed as {allowed}");
