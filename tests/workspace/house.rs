@@ -28,6 +28,7 @@ fn no_arrow_runs_upwards() {
         ("keyway-form", 2),
         ("keyway-http", 2),
         ("keyway-testkit", 2),
+        ("keyway-watch", 2),
         ("keyway-sandbox", 3),
         ("keyway", 4),
         ("keyway-cli", 5),

@@ -50,11 +50,20 @@ pub(crate) enum Command {
 Examples:
   keyway providers
   keyway providers --json | jq -r '.[].id'
-  keyway providers --providers ./my-providers")]
+  keyway providers --providers ./my-providers
+  keyway providers --providers ./my-providers --watch
+
+With --watch, it goes on until Ctrl-C: each edit in the folder is answered with what changed, or
+with all that is wrong, by file, line and column. With --json too, each answer is one object a line:
+{event: \"listed\", providers []}, {event: \"reloaded\", added [], changed [], removed []} or
+{event: \"kept\", problems [{file, line, column, text, message, help}]}.")]
     Providers {
         /// Prints a JSON array, sorted by id
         #[arg(long)]
         json: bool,
+        /// Watches the folder of --providers, and says of each edit what came of it
+        #[arg(long)]
+        watch: bool,
     },
     /// Asks for a key, checks it with the provider, and says whose it is
     #[command(after_help = "\

@@ -10,6 +10,7 @@ mod exit;
 mod outcome;
 mod output;
 mod process;
+mod stop;
 mod system;
 mod usage;
 
@@ -29,6 +30,7 @@ mod providers;
 mod request;
 mod sandbox;
 mod schema;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -61,21 +63,26 @@ fn run(args: Args) -> Result<Exit, Failure> {
         _ => {}
     }
     let mut registry = Registry::linked()?;
-    if let Some(folder) = args.folder.filter(|folder| !folder.as_os_str().is_empty()) {
+    let folder = args.folder.filter(|folder| !folder.as_os_str().is_empty());
+    let is_watched = matches!(args.command, Command::Providers { watch: true, .. });
+    if let Some(folder) = &folder {
         // Its name is not repeated: a key may have been pasted in its place.
-        std::fs::read_dir(&folder).map_err(|error| {
+        std::fs::read_dir(folder).map_err(|error| {
             let why = system::of_listing(&error);
             Failure::Because(format!(
                 "--providers (or KEYWAY_PROVIDERS) takes a folder with providers: {why}"
             ))
         })?;
+    }
+    if let Some(folder) = folder.as_ref().filter(|_| !is_watched) {
         registry = registry.with_directory(folder)?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|_| Failure::because("keyway cannot start; too many files are open, perhaps"))?;
     match args.command {
-        Command::Providers { json } => providers::list(&registry, json),
+        Command::Providers { json, watch: false } => providers::list(&registry, json),
+        Command::Providers { json, watch: true } => runtime.block_on(watch::watch(registry, folder, json)),
         Command::Form(args) => form::form(&registry, &args),
         Command::Connect(args) => runtime.block_on(connect::connect(&registry, &args)),
         Command::Request(args) => runtime.block_on(request::request(&registry, &args)),

@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use crate::{exit::Failure, system};
 
+const NOT_JSON: &str = "the result cannot be written as JSON";
+
 /// Writes a text and a line's end to stdout.
 ///
 /// # Errors
@@ -28,9 +30,21 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes one JSON value to stdout.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|_| Failure::because("the result cannot be written as JSON"))?;
+    let text = serde_json::to_string_pretty(value).map_err(|_| Failure::because(NOT_JSON))?;
     bytes(format!("{text}\n").as_bytes())
+}
+
+/// One JSON value as a text of one line.
+pub(crate) fn json_line(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|_| Failure::because(NOT_JSON))
+}
+
+/// Writes a text and a line's end to stdout, again and again: `false` when nobody reads it any more.
+pub(crate) fn live(text: &str) -> Result<bool, Failure> {
+    let mut out = anstream::stdout().lock();
+    let result = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    let is_read = !matches!(&result, Err(error) if error.kind() == ErrorKind::BrokenPipe);
+    written(result).map(|()| is_read)
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {

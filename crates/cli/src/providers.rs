@@ -10,17 +10,26 @@ use crate::{
 
 /// Lists the providers: as JSON, or for a person.
 pub(crate) fn list(registry: &Registry, json: bool) -> Result<Exit, Failure> {
-    let descriptors = registry.entries().iter().map(Entry::descriptor);
     if json {
-        output::json(&descriptors.map(ProviderView::of).collect::<Vec<_>>())?;
+        output::json(&views(registry))?;
         return Ok(Exit::Done);
     }
-    let rows: Vec<Vec<String>> = descriptors.flat_map(rows).collect();
-    output::result(&output::table(&["ID", "NAME", "METHOD", "ASKS FOR", "SEEN LIVE"], &rows, ""))?;
+    output::result(&table(registry))?;
     if output::shows_result() {
         output::note("\n`keyway connect ID` connects to one; with --sandbox it needs no account.");
     }
     Ok(Exit::Done)
+}
+
+/// The providers as JSON has them.
+pub(crate) fn views(registry: &Registry) -> Vec<ProviderView<'_>> {
+    registry.entries().iter().map(Entry::descriptor).map(ProviderView::of).collect()
+}
+
+/// The providers as a person reads them.
+pub(crate) fn table(registry: &Registry) -> String {
+    let rows: Vec<Vec<String>> = registry.entries().iter().map(Entry::descriptor).flat_map(rows).collect();
+    output::table(&["ID", "NAME", "METHOD", "ASKS FOR", "SEEN LIVE"], &rows, "")
 }
 
 fn rows(descriptor: &Descriptor) -> impl Iterator<Item = Vec<String>> {
@@ -44,8 +53,9 @@ fn in_short(field: &Field) -> String {
     if notes.is_empty() { field.id().to_string() } else { format!("{} ({})", field.id(), notes.join(", ")) }
 }
 
+/// A provider as JSON has it.
 #[derive(Serialize)]
-struct ProviderView<'d> {
+pub(crate) struct ProviderView<'d> {
     id: &'d str,
     name: &'d str,
     summary: &'d str,

@@ -1,7 +1,5 @@
 //! `keyway sandbox`: stand-ins on this machine.
 
-use std::{future::poll_fn, task::Poll};
-
 use keyway::{Entry, Origin, Registry};
 use keyway_testkit::MethodFixtures;
 use owo_colors::OwoColorize as _;
@@ -10,6 +8,7 @@ use crate::{
     args::Sandbox,
     exit::{Exit, Failure},
     keys, output, place,
+    stop::Stop,
 };
 
 /// A provider, and the fixtures of one of its methods.
@@ -42,7 +41,7 @@ async fn serve(known: &[Known<'_>], port: u16) -> Result<(), Failure> {
     let mut entries: Vec<&Entry> = known.iter().map(|(entry, _)| *entry).collect();
     // A provider stands here once for each of its methods.
     entries.dedup_by_key(|entry| entry.descriptor().id());
-    let stop = Stop::listen()?;
+    let mut stop = Stop::listen()?;
     let sandbox = place::start(&entries, port).await?;
     let origin = sandbox.origin();
     let mut text = format!(
@@ -95,38 +94,6 @@ fn curl((entry, fixtures): (&Entry, &MethodFixtures), origin: &Origin) -> Option
 /// A shell's word.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// The signals that end the command.
-struct Stop {
-    #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 2],
-    #[cfg(windows)]
-    signals: [tokio::signal::windows::CtrlC; 1],
-}
-
-impl Stop {
-    /// Listens before anything is served, so that no signal is missed.
-    fn listen() -> Result<Self, Failure> {
-        #[cfg(unix)]
-        let signals = {
-            use tokio::signal::unix::{SignalKind, signal};
-            signal(SignalKind::interrupt()).and_then(|one| Ok([one, signal(SignalKind::terminate())?]))
-        };
-        #[cfg(windows)]
-        let signals = tokio::signal::windows::ctrl_c().map(|one| [one]);
-        let signals = signals.map_err(|_| Failure::because("Ctrl-C cannot be listened for"))?;
-        Ok(Self { signals })
-    }
-
-    /// Waits for the first of them.
-    async fn wait(mut self) {
-        poll_fn(|context| {
-            let came = self.signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if came { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
 }
 
 #[cfg(test)]

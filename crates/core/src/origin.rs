@@ -207,6 +207,12 @@ mod tests {
             "https://0x7f.1",
             "https://2130706433",
             "https://[::1]",
+            "https://[[::1]]",
+            "https://[api.rootly.com]",
+            "https://[[api.rootly.com]]",
+            "https://localhost.",
+            "https://LOCALHOST",
+            "https://api.rootly.com%2F10.0.0.1",
             "https:/api.rootly.com",
             "https:\\\\api.rootly.com",
             "https://api.rootly.com\\",
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_origin_is_admitted() {
+    fn n23_only_the_same_origin_is_admitted() {
         let origin = Origin::parse("https://api.example.com").unwrap();
         for uri in ["https://api.example.com/x", "https://API.example.com:443/", "HTTPS://api.example.com"] {
             assert!(origin.admits(&uri.parse().unwrap()), "{uri}");
@@ -252,8 +258,16 @@ mod tests {
             "https://api.example.com./",
             "https://api%2eexample.com/",
             "https://[::1]/",
+            "https://api.example.com../",
+            "https://.api.example.com/",
+            "https://[api.example.com]/",
+            "https://[[api.example.com]]/",
             "https://x.api.example.com/",
             "https://example.com/",
+            "https://apiexample.com/",
+            "https://evilexample.com/",
+            "https://api.example.com%2F10.0.0.1/",
+            "https://api.example.com%2f.evil.com/",
             "https://evilapi.example.com/",
             "https://api.example.com.evil.com/",
             "https://u@api.example.com/",

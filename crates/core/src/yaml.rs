@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn other_readers_read_the_same() {
+    fn n10_other_readers_read_the_same() {
         for text in [
             include_str!("../../../providers/rootly/provider.yaml"),
             include_str!("../../../providers/rally/provider.yaml"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_allowed_is_refused_with_its_position() {
+    fn n10_what_is_not_allowed_is_refused_with_its_position() {
         for (text, line, column, message) in [
             ("a: &x 1\n", 1, 4, "anchors are not allowed"),
             ("a: b\nc: *x\n", 2, 4, "aliases are not allowed"),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_a_well_and_a_flood_are_refused_in_no_time() {
+    fn n10_a_bomb_a_well_and_a_flood_are_refused_in_no_time() {
         let mut bomb = String::from("a0: &a0 [x]\n");
         for level in 1..40 {
             let _ = writeln!(bomb, "a{level}: &a{level} [*a{0}, *a{0}, *a{0}]", level - 1);

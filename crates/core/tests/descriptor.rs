@@ -56,6 +56,7 @@ fn the_base_is_sound() {
     assert!(case("version: 1", "version: 1").contains("(nothing)"));
 }
 
+/// N10.
 #[test]
 fn yaml() {
     insta::assert_snapshot!(cases(
@@ -77,6 +78,35 @@ fn yaml() {
             "version: **1**",
         ],
     ));
+}
+
+#[test]
+fn n10_scalars_are_text_as_it_was_written_or_a_fault() {
+    for (scalar, is_text) in [
+        ("NO", true),
+        ("on", true),
+        ("yes", true),
+        ("0123", true),
+        ("0x1F", true),
+        ("1_000", true),
+        ("2024-01-01", true),
+        ("12:30:00", true),
+        ("1e3", false),
+        ("1.10", false),
+        ("12", false),
+        ("true", false),
+        ("~", false),
+    ] {
+        let text = BASE.replace("name: Acme", &format!("name: {scalar}"));
+        match Descriptor::parse("acme.yaml", &text) {
+            Ok(descriptor) => assert!(is_text && descriptor.name() == scalar, "{scalar}"),
+            Err(error) => {
+                let problem = &error.problems()[0];
+                assert!(!is_text && problem.line() == 3, "{scalar}: {error}");
+                assert!(problem.message().starts_with("text is expected here"), "{scalar}: {error}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn version_4() {
+    fn n19_n21_version_4() {
         for (addresses, expected) in [
             ("0.0.0.0 0.0.0.1 0.255.255.255", Special),
             ("1.0.0.0 1.1.1.1 8.8.8.8 9.255.255.255", Public),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn version_6() {
+    fn n20_n21_version_6() {
         for (addresses, expected) in [
             (":: ::2 ::ffff", Special),
             ("::1", Loopback),

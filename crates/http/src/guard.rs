@@ -27,14 +27,7 @@ pub(crate) struct Permit {
 
 impl Permit {
     pub(crate) fn check_url(&self, url: &Url) -> Result<(), TransportErrorKind> {
-        // The parsed host is checked, not the text: decimal, octal and hex forms are plain addresses by now.
-        let class = match url.host() {
-            Some(Host::Ipv4(address)) => AddressClass::of(address.into()),
-            Some(Host::Ipv6(address)) => AddressClass::of(address.into()),
-            Some(Host::Domain(name)) if is_loopback_name(name) => AddressClass::Loopback,
-            Some(Host::Domain(_)) => AddressClass::Public,
-            None => return Err(TransportErrorKind::Other),
-        };
+        let class = class_of(url).ok_or(TransportErrorKind::Other)?;
         let loopback = self.loopback && class == AddressClass::Loopback;
         match url.scheme() {
             "https" => {}
@@ -63,10 +56,20 @@ impl Permit {
     }
 }
 
+/// The class of a URL's host; a name is taken for a public one until it is looked up. `None` where there is no host.
+fn class_of(url: &Url) -> Option<AddressClass> {
+    // The parsed host is checked, not the text: decimal, octal and hex forms are plain addresses by now.
+    Some(match url.host()? {
+        Host::Ipv4(address) => AddressClass::of(address.into()),
+        Host::Ipv6(address) => AddressClass::of(address.into()),
+        Host::Domain(name) if is_loopback_name(name) => AddressClass::Loopback,
+        Host::Domain(_) => AddressClass::Public,
+    })
+}
+
 /// Tells whether `name` is `localhost` or lies below it (RFC 6761).
 pub(crate) fn is_loopback_name(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
+    name.trim_end_matches('.').rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost"))
 }
 
 #[cfg(test)]
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_in_all_spellings() {
+    fn n19_n23_loopback_in_all_spellings() {
         for host in [
             "127.0.0.1",
             "127.1",
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_are_nobodys() {
+    fn n19_n21_addresses_that_are_nobodys() {
         for host in [
             "0",
             "0.0.0.0",
@@ -185,6 +188,59 @@ mod tests {
             check(&PUBLIC, &format!("https://{host}/"), Err(Address));
             check(&LOOPBACK, &format!("https://{host}/"), Err(Address));
             check(&LOOPBACK, &format!("http://{host}/"), Err(Scheme));
+        }
+    }
+
+    /// What a look at the text alone would let through: a dot behind it and letters of any case (CVE-2022-24825), brackets
+    /// around it (CVE-2022-29188), an escape, a zone. Each is asked for as a URI, as a request has it, and as a URL.
+    #[test]
+    fn n19_n24_disguises() {
+        for host in [
+            "169.254.169.254.",
+            "10.0.0.1.",
+            "0XA9FEA9FE",
+            "0x7F.1.",
+            "LOCALHOST.",
+            "localhost..",
+            "a.LocalHost.",
+            "[::1].",
+            "[[::1]]",
+            "[[::1]",
+            "[::1]]",
+            "[localhost]",
+            "[[localhost]]",
+            "[127.0.0.1]",
+            "[[127.0.0.1]]",
+            "[169.254.169.254]",
+            "[::FFFF:127.0.0.1]",
+            "[0:0:0:0:0:FFFF:7F00:0001]",
+            "[64:FF9B::7F00:1]",
+            "[2002:7F00:1::]",
+            "[2001:0:4136:e378:8000:63bf:3fff:fdd2]",
+            "[fe80::1%25eth0]",
+            "[fe80::1%eth0]",
+            "[::1%25lo]",
+            "[::1%lo]",
+            "[v1.fe80::a]",
+            "example.com%2F10.0.0.1",
+            "example.com%2f@127.0.0.1",
+            "example.com%00.127.0.0.1",
+            "example.com%23@127.0.0.1",
+            "127.0.0.1%2f.example.com",
+            "①②⑦.⓪.⓪.①",
+            "127.0.0.256",
+            "0x100000000",
+        ] {
+            let text = format!("https://{host}/");
+            for permit in [&PUBLIC, &LOOPBACK] {
+                let asked = text.parse::<Uri>().ok().and_then(|uri| permit.url_of(&uri).ok());
+                let parsed = Url::parse(&text).ok().filter(|url| permit.check_url(url).is_ok());
+                for allowed in [asked, parsed].into_iter().flatten() {
+                    // In any disguise, this machine is allowed where it is allowed without one, and nowhere else.
+                    let is_loopback = class_of(&allowed) == Some(AddressClass::Loopback);
+                    assert!(permit.loopback && is_loopback, "{text} is allowed as {allowed}");
+                }
+            }
         }
     }
 

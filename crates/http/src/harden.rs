@@ -21,9 +21,10 @@ use crate::{guard::Permit, resolver::CheckedResolver};
 ///
 /// # Security
 /// Three things stay with the caller. A resolver is not asked about an address that is written out in the URL: call
-/// [`check_url`](crate::check_url) before each request. Names that the builder already maps to addresses (`resolve`,
-/// `resolve_to_addrs`) and Unix sockets cannot be taken back. And a redirect is an answer like any other:
-/// [`Credential::next_hop`](keyway_core::Credential::next_hop) says whether it may be followed.
+/// [`check_url`](crate::check_url) before each request, or let an [`AuthorizeLayer`](crate::AuthorizeLayer) do so. What a
+/// builder does not let go of cannot be taken back: names that it maps to addresses (`resolve`, `resolve_to_addrs`), Unix
+/// sockets, a cookie store, and default headers, which are added after a request was authorised. And a redirect is an
+/// answer like any other: [`Credential::next_hop`](keyway_core::Credential::next_hop) says whether it may be followed.
 /// [`HttpTransport`](crate::HttpTransport) does all of this.
 pub fn harden(builder: ClientBuilder) -> ClientBuilder {
     guarded(builder, CheckedResolver::new(Permit::default()), None).https_only(true)

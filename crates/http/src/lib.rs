@@ -8,12 +8,14 @@ mod failure;
 mod harden;
 mod transport;
 
+mod authorize;
 mod client;
 mod error;
 mod head;
 mod retry;
 
 pub use address::{AddressClass, is_public};
+pub use authorize::{Authorize, AuthorizeFuture, AuthorizeLayer};
 pub use client::Client;
 pub use error::Error;
 pub use guard::check_url;

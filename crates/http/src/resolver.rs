@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_bad_address_refuses_the_name() {
+    async fn n22_one_bad_address_refuses_the_name() {
         for (addresses, ok) in [
             ("", false),
             ("8.8.8.8", true),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn loopback_names_are_not_looked_up() {
+    async fn n23_loopback_names_are_not_looked_up() {
         for name in ["localhost", "LOCALHOST", "localhost.", "a.localhost", "a.b.LocalHost."] {
             let (refusing, asked) = answering(Permit::default(), "8.8.8.8");
             assert_eq!(resolve(&refusing, name).await, None, "{name}");
@@ -151,6 +151,26 @@ mod tests {
             let (allowing, asked) = answering(Permit { loopback: true, proxy: None }, "8.8.8.8");
             assert_eq!(resolve(&allowing, name).await, Some(parse("127.0.0.1 ::1")), "{name}");
             assert_eq!(asked.load(Ordering::Relaxed), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn n22_a_name_that_changes_its_mind_gains_nothing() {
+        for (first, second) in [("8.8.8.8", "127.0.0.1"), ("8.8.8.8", "8.8.8.8 169.254.169.254")] {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&asked);
+            let look_up: LookUp = Arc::new(move |_| {
+                let turn = counter.fetch_add(1, Ordering::Relaxed);
+                let addresses = parse(if turn == 0 { first } else { second });
+                Box::pin(async move { Ok(addresses) })
+            });
+            let resolver = CheckedResolver::over(Permit::default(), look_up);
+            // What is handed out is what was checked: nobody is asked in between.
+            assert_eq!(resolve(&resolver, "rebind.example.com").await, Some(parse(first)));
+            assert_eq!(asked.load(Ordering::Relaxed), 1);
+            // The next connection asks again, and what it is told is checked again.
+            assert_eq!(resolve(&resolver, "rebind.example.com").await, None, "{second}");
+            assert_eq!(asked.load(Ordering::Relaxed), 2);
         }
     }
 

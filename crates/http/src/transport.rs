@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_of_private_addresses_are_refused_and_nothing_is_dialled() {
+    async fn n22_names_of_private_addresses_are_refused_and_nothing_is_dialled() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         for addresses in [

@@ -83,7 +83,7 @@ async fn ends(locations: &[&str]) {
 }
 
 #[tokio::test]
-async fn to_another_host_or_port() {
+async fn n25_n26_to_another_host_or_port() {
     for location in [
         "http://127.0.0.1:B/x",
         "http://localhost:B/x",
@@ -100,7 +100,7 @@ async fn to_another_host_or_port() {
 }
 
 #[tokio::test]
-async fn to_another_host_by_a_relative_reference() {
+async fn n31_to_another_host_by_a_relative_reference() {
     for location in [
         "//127.0.0.1:B/x",
         "///127.0.0.1:B/x",
@@ -117,7 +117,7 @@ async fn to_another_host_by_a_relative_reference() {
 }
 
 #[tokio::test]
-async fn with_user_information() {
+async fn n31_with_user_information() {
     for location in [
         "http://user@127.0.0.1:A/x",
         "http://user:pass@127.0.0.1:A/x",
@@ -130,7 +130,7 @@ async fn with_user_information() {
 }
 
 #[tokio::test]
-async fn to_another_scheme() {
+async fn n27_n31_to_another_scheme() {
     for location in
         ["https://127.0.0.1:A/x", "https://127.0.0.1:B/x", "ftp://127.0.0.1:B/x", "ws://127.0.0.1:A/x"]
     {
@@ -148,7 +148,7 @@ async fn to_another_scheme() {
 }
 
 #[tokio::test]
-async fn with_no_usable_location() {
+async fn n31_with_no_usable_location() {
     ends(&[]).await;
     ends(&["/x", "/x"]).await;
     ends(&["/x", "http://127.0.0.1:B/x"]).await;
@@ -159,7 +159,7 @@ async fn with_no_usable_location() {
 }
 
 #[tokio::test]
-async fn inside_the_origin_each_hop_is_authorised_anew() {
+async fn n32_inside_the_origin_each_hop_is_authorised_anew() {
     let client = client();
     for status in STATUSES {
         for (header, value) in PLACES {
@@ -204,7 +204,7 @@ async fn inside_the_origin_each_hop_is_authorised_anew() {
 }
 
 #[tokio::test]
-async fn there_are_at_most_ten_hops() {
+async fn n31_there_are_at_most_ten_hops() {
     let client = client();
     for (header, value) in PLACES {
         for (last, expected) in [(MAX_HOPS, 200), (MAX_HOPS + 1, 302)] {
@@ -237,7 +237,7 @@ async fn there_are_at_most_ten_hops() {
 }
 
 #[tokio::test]
-async fn a_hop_inside_may_be_followed_by_one_that_leaves() {
+async fn n29_a_hop_inside_may_be_followed_by_one_that_leaves() {
     let client = client();
     let other = Server::saying(answer(200, &[], "stolen")).await;
     for (header, value) in PLACES {
@@ -305,7 +305,7 @@ async fn asked(
 }
 
 #[tokio::test]
-async fn from_host_to_host() {
+async fn n28_to_n30_from_host_to_host() {
     const START: &str = "https://api.test.example/start";
     for status in STATUSES {
         for (header, value) in PLACES {

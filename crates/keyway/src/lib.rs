@@ -12,6 +12,9 @@ pub use keyway_form as form;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use keyway_http as http;
+#[cfg(feature = "watch")]
+#[doc(inline)]
+pub use keyway_watch as watch;
 
 // A provider: `pub use keyway_<id> as <id>;` links it, and a line of `PROVIDERS` lists it.
 #[cfg(feature = "rally")]

@@ -9,12 +9,15 @@ use crate::{
 };
 
 /// The commands, each with a run of it; `{id}` is a provider.
-pub(crate) const COMMANDS: [(&str, &[&str]); 5] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 8] = [
     ("completions", &["completions", "bash"]),
     ("connect", &["connect", "{id}", "--sandbox", "--values", "{values}"]),
+    ("form", &["form", "{id}", "--values", "{values}"]),
+    ("form", &["form", "{id}", "--as", "html", "--values", "{values}"]),
     ("providers", &["providers", "--json"]),
     ("request", &["request", "{id}", "GET", "/", "--sandbox", "--values", "{values}"]),
     ("sandbox", &["sandbox", "--list"]),
+    ("schema", &["schema", "descriptor"]),
 ];
 
 /// A secret where it does not belong, in every command: on the command line and in the environment.
@@ -57,8 +60,11 @@ pub(crate) fn misplaced(subject: &Subject) -> Vec<Situation> {
         lines.push(vec![command, &flag]);
         lines.push(vec![command, &json]);
     }
-    // A shell's name comes before the folder is looked for.
-    let folders = COMMANDS.into_iter().filter(|(command, _)| *command != "completions").map(|(_, line)| line);
+    // These two look for no folder.
+    let folders = COMMANDS
+        .into_iter()
+        .filter(|(command, _)| !["completions", "schema"].contains(command))
+        .map(|(_, line)| line);
     let misplaced = |line: Vec<&str>| Situation {
         name: format!("misplaced in {}", line.join(" ").replace(secret, "…")),
         arguments: line.into_iter().map(|word| word.replace("{id}", id)).collect(),

@@ -15,3 +15,4 @@ mod schema;
 mod usage;
 mod values;
 mod verdicts;
+mod watch;

@@ -17,6 +17,7 @@ use crate::common::{
     Server, answer,
     credential::{KEY, PLACES, credential, credential_at},
     fake::{Fake, reply},
+    gzip_bomb,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -112,8 +113,18 @@ async fn four_attempts_and_growing_waits_where_the_provider_says_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_times_neither_hang_nor_hurry() {
-    for text in ["9e9", "-1", "1.5", "soon", "", "99999999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT"] {
+async fn n40_odd_times_neither_hang_nor_hurry() {
+    for text in [
+        "9e9",
+        "9000000000",
+        "-1",
+        "1.5",
+        "soon",
+        "",
+        "99999999999999999999999",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ] {
         let transport = Fake::saying(vec![busy(429, text)]);
         assert_eq!(check(&transport, exactly()).await.kind(), VerdictKind::RateLimited, "{text}");
         let times = transport.times();
@@ -173,6 +184,23 @@ async fn a_check_over_the_network_has_bounds_of_its_own() {
     let verdict = client.check(&credential_at("zsessionid", &server.origin())).await;
     assert_eq!(verdict.account().unwrap().id(), "a-1");
     assert_eq!(server.only().header("zsessionid"), [KEY]);
+}
+
+#[tokio::test]
+async fn n36_a_check_whose_answer_is_encoded_is_unknown_and_says_so() {
+    let client = Client::from(HttpTransport::builder().allow_loopback().build().unwrap());
+    let bomb = gzip_bomb();
+    for gzip in [&bomb[..], &bomb[..20], b"", br#"{"id": "a-1"}"#] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            gzip.len()
+        );
+        let server = Server::saying([head.as_bytes(), gzip].concat()).await;
+        let verdict = client.check(&credential_at("zsessionid", &server.origin())).await;
+        assert_eq!(verdict.kind(), VerdictKind::Unknown);
+        assert_eq!(verdict.reason().map(Reason::code), Some(ReasonCode::Encoded));
+        assert_eq!(server.only().header("accept-encoding"), ["identity"]);
+    }
 }
 
 /// Answers after twelve seconds, each time: each answer is in time, and all of them are not.

@@ -123,12 +123,14 @@ async fn cookies_are_not_handed_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_origin_is_refused_before_anything_is_sent() {
+async fn n23_n24_another_origin_is_refused_before_anything_is_sent() {
     for uri in [
         "https://api.test.example.evil.example/canary-path?x=canary-query",
         "http://api.test.example/canary-path",
         "https://api.test.example:8443/canary-path",
         "https://u:canary-password@api.test.example/",
+        "https://api.test.example./canary-path",
+        "https://evilapi.test.example/canary-path",
         "https://evil.example/",
         "/canary-path",
     ] {

@@ -5,7 +5,7 @@ use keyway_core::{Credential, Origin, Registry, Submission};
 pub(crate) const KEY: &str = "canary-key-1";
 
 /// The descriptor of a provider whose credential goes into `header` as `value`.
-fn descriptor(header: &str, value: &str) -> String {
+pub(crate) fn descriptor(header: &str, value: &str) -> String {
     format!(
         r#"
 version: 1

@@ -81,6 +81,11 @@ impl Server {
         self.arrived.lock().unwrap().iter().map(|bytes| Arrived::parse(bytes)).collect()
     }
 
+    /// Forgets what arrived.
+    pub(crate) fn forget(&self) {
+        self.arrived.lock().unwrap().clear();
+    }
+
     /// The one request that arrived.
     #[track_caller]
     pub(crate) fn only(&self) -> Arrived {
@@ -137,6 +142,13 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Vec<u
         write!(head, "{name}: {value}\r\n").unwrap();
     }
     format!("{head}\r\n{body}").into_bytes()
+}
+
+/// 64 KiB of gzip that become 10 MiB of zeros: matches of 258 bytes each, eight of them in 13 bytes.
+pub(crate) fn gzip_bomb() -> Vec<u8> {
+    let head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x63\x60";
+    let zeros = b"\x18\x05\xa3\x60\x14\x8c\x82\x51\x30\x0a\x46\xc1\x28";
+    [&head[..], &zeros.repeat(5000)].concat()
 }
 
 /// Reads one HTTP/1.1 request with a length, or whatever comes until the other side stops.

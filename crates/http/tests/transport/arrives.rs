@@ -8,7 +8,7 @@ use keyway_core::{Transport, TransportErrorKind};
 use keyway_http::HttpTransport;
 
 use crate::{
-    common::{Server, answer},
+    common::{Server, answer, gzip_bomb},
     loopback, request, send,
 };
 
@@ -135,9 +135,17 @@ async fn busy_answers_are_not_repeated() {
 }
 
 #[tokio::test]
-async fn encoded_answers_are_not_decoded() {
-    let gzip: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
-    for encoding in ["gzip", "br", "deflate", "zstd"] {
+async fn n36_encoded_answers_are_not_decoded() {
+    let whole = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
+    let truncated = &whole[..whole.len() - 9];
+    for (encoding, gzip) in [
+        ("gzip", &whole[..]),
+        ("gzip", truncated),
+        ("gzip", &gzip_bomb()),
+        ("br", whole),
+        ("deflate", whole),
+        ("zstd", whole),
+    ] {
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: {}\r\n\r\n",
             gzip.len()
@@ -172,10 +180,10 @@ async fn names_below_localhost_are_loopback() {
 }
 
 /// Tells a child which server to ask; see [`in_child`].
-const TARGET: &str = "KEYWAY_TEST_TARGET";
+pub(crate) const TARGET: &str = "KEYWAY_TEST_TARGET";
 
 /// Runs one of the tests below in a process with an environment of its own: ours is shared by all tests.
-async fn in_child(test: &'static str, target: String, environment: Vec<(&'static str, String)>) {
+pub(crate) async fn in_child(test: &'static str, target: String, environment: Vec<(&'static str, String)>) {
     let run = move || {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture"])
@@ -189,7 +197,7 @@ async fn in_child(test: &'static str, target: String, environment: Vec<(&'static
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-async fn proxied() -> (Server, Server, Vec<(&'static str, String)>) {
+pub(crate) async fn proxied() -> (Server, Server, Vec<(&'static str, String)>) {
     let target = Server::saying(answer(200, &[], "target")).await;
     let proxy = Server::saying(answer(200, &[], "proxy")).await;
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];

@@ -34,7 +34,7 @@ async fn say_for_ever(mut stream: TcpStream, head: &[u8], bytes: &[u8], pause: D
 }
 
 #[tokio::test]
-async fn answers_up_to_the_limit() {
+async fn n34_answers_up_to_the_limit() {
     for (length, limit, fits) in [(0, 0, true), (1, 0, false), (9, 10, true), (10, 10, true), (11, 10, false)]
     {
         let body = "x".repeat(length);
@@ -83,7 +83,7 @@ async fn a_length_without_a_body() {
 }
 
 #[tokio::test]
-async fn endless_bodies() {
+async fn n34_endless_bodies() {
     let line = "x".repeat(65536);
     let server = Server::start(move |stream, _| {
         let line = line.clone();
@@ -103,7 +103,7 @@ async fn endless_bodies() {
 }
 
 #[tokio::test]
-async fn endless_heads() {
+async fn n41_endless_heads() {
     for (line, expected) in [
         ("x-a: b\r\n", TooLarge),
         // One header without an end.
@@ -127,7 +127,24 @@ async fn endless_heads() {
 }
 
 #[tokio::test]
-async fn silence() {
+async fn n41_heads_that_end() {
+    for (number, expected) in [(90, Ok(90)), (10_000, Err(TooLarge))] {
+        let head = "x-a: b\r\n".repeat(number);
+        let server = Server::saying(format!("HTTP/1.1 200 OK\r\n{head}\r\n")).await;
+        let result = send(loopback(), &server.origin()).await;
+        assert_eq!(result.map(|answer| answer.headers().get_all("x-a").iter().count()), expected, "{number}");
+    }
+    // Many hints come before the answer, which is the answer all the same.
+    let hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000);
+    let server = Server::saying(format!("{hints}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")).await;
+    assert_eq!(send(loopback(), &server.origin()).await.unwrap().body(), "ok");
+    // One length said twice is one length (RFC 9112, 6.3); two lengths are none, see `n41_answers_that_are_no_http`.
+    let server = Server::saying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok").await;
+    assert_eq!(send(loopback(), &server.origin()).await.unwrap().body(), "ok");
+}
+
+#[tokio::test]
+async fn n35_silence() {
     for said in [
         "",
         "HTTP/1.1 200 O",
@@ -142,7 +159,7 @@ async fn silence() {
 }
 
 #[tokio::test]
-async fn one_byte_at_a_time() {
+async fn n35_one_byte_at_a_time() {
     let server = Server::start(|stream, _| async move {
         say_for_ever(stream, b"HTTP/1.1 200 OK\r\n\r\n", b"x", Duration::from_millis(10)).await;
     })
@@ -152,14 +169,14 @@ async fn one_byte_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_nobody_answers() {
+async fn n35_a_handshake_that_nobody_answers() {
     let server = Server::start(|stream, _| say_and_hold(stream, b"")).await;
     let origin = format!("https://127.0.0.1:{}", server.port());
     assert_eq!(send(loopback().connect_timeout(SHORT), &origin).await.unwrap_err(), Timeout);
 }
 
 #[tokio::test]
-async fn early_ends() {
+async fn n41_early_ends() {
     for said in [
         "",
         "HTTP/1.1 200 O",
@@ -175,7 +192,7 @@ async fn early_ends() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_http() {
+async fn n41_answers_that_are_no_http() {
     for said in [
         "SSH-2.0-OpenSSH_9.9\r\n",
         "<html>hello</html>\r\n\r\n",

@@ -6,6 +6,7 @@ mod common;
 
 mod arrives;
 mod bounds;
+mod harden;
 mod refuses;
 mod tls;
 

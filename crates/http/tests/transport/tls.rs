@@ -18,6 +18,11 @@ use super::{loopback, send};
 
 /// A server whose certificate is for `name`: its origin, the certificate as PEM, and the heads that arrive.
 async fn server(name: &str) -> (String, String, UnboundedReceiver<String>) {
+    server_saying(name, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok".to_owned()).await
+}
+
+/// The same, with another answer.
+pub(crate) async fn server_saying(name: &str, said: String) -> (String, String, UnboundedReceiver<String>) {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -27,7 +32,9 @@ async fn server(name: &str) -> (String, String, UnboundedReceiver<String>) {
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    // The address itself is a name too; every other one is a name of this machine.
+    let host = if name == "127.0.0.1" { name } else { "localhost" };
+    let origin = format!("https://{host}:{}", listener.local_addr().unwrap().port());
     let (heads, arrived) = unbounded_channel();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -35,7 +42,7 @@ async fn server(name: &str) -> (String, String, UnboundedReceiver<String>) {
             let mut head = [0; 4096];
             let count = stream.read(&mut head).await.unwrap_or(0);
             let _ = heads.send(String::from_utf8_lossy(&head[..count]).into_owned());
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            let _ = stream.write_all(said.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
     });

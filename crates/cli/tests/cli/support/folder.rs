@@ -15,6 +15,22 @@ impl Folder {
         this
     }
 
+    /// Writes a provider's descriptor, in one step.
+    pub(crate) fn write(&self, id: &str, descriptor: &str) {
+        fs::create_dir_all(self.0.join(id)).unwrap();
+        let draft = self.0.join(".draft");
+        fs::write(&draft, descriptor).unwrap();
+        fs::rename(draft, self.0.join(id).join("provider.yaml")).unwrap();
+    }
+
+    /// Removes all of it.
+    pub(crate) fn remove(&self) {
+        // In one step: it is aside before it is gone.
+        let aside = self.0.with_extension("gone");
+        fs::rename(&self.0, &aside).unwrap();
+        fs::remove_dir_all(aside).unwrap();
+    }
+
     /// Its path.
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
