@@ -9,11 +9,12 @@ use crate::{
 };
 
 /// The commands, each with a run of it; `{id}` is a provider.
-pub(crate) const COMMANDS: [(&str, &[&str]); 8] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
     ("completions", &["completions", "bash"]),
     ("connect", &["connect", "{id}", "--sandbox", "--values", "{values}"]),
     ("form", &["form", "{id}", "--values", "{values}"]),
     ("form", &["form", "{id}", "--as", "html", "--values", "{values}"]),
+    ("form", &["form", "{id}", "--as", "model", "--values", "{values}"]),
     ("providers", &["providers", "--json"]),
     ("request", &["request", "{id}", "GET", "/", "--sandbox", "--values", "{values}"]),
     ("sandbox", &["sandbox", "--list"]),
@@ -51,6 +52,10 @@ pub(crate) fn misplaced(subject: &Subject) -> Vec<Situation> {
         vec!["request", id, "GET", "/", "--values", "-", "--header", &lines],
         vec!["request", id, "GET", "/", "--method", secret, "--values", "-"],
         vec!["sandbox", "--port", secret],
+        vec!["form", id, "--as", secret],
+        vec!["form", id, "--values", secret],
+        vec!["schema", secret],
+        vec!["providers", "--watch", "--providers", secret],
     ];
     for (command, _) in COMMANDS {
         lines.push(vec![command, secret]);
