@@ -1,9 +1,14 @@
 //! Core's view of an outgoing request: an adapter stages, core commits.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri,
+    header::{self, Entry},
+    request::Parts,
+    uri::PathAndQuery,
+};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
@@ -160,22 +165,20 @@ impl<'a> Draft<'a> {
         }
         let uri = self.new_uri(method)?;
         let cookie = self.new_cookie(method)?;
-        let api = &method.api;
+        let api = &*method.api;
 
         // From here on nothing fails.
         let headers = &mut self.head.headers;
         if let Some(uri) = uri {
             self.head.uri = uri;
         }
-        if !headers.is_empty() {
-            for name in &method.strip_headers {
+        for name in &method.strip_headers {
+            headers.remove(name);
+        }
+        if own.is_none() {
+            // An adapter placed something else: what the descriptor would have replaced goes all the same.
+            for (name, _) in &self.credential.headers {
                 headers.remove(name);
-            }
-            if own.is_none() {
-                // An adapter placed something else: what the descriptor would have replaced goes all the same.
-                for (name, _) in &self.credential.headers {
-                    headers.remove(name);
-                }
             }
         }
         match cookie {
@@ -183,10 +186,8 @@ impl<'a> Draft<'a> {
             Cookies::None => drop(headers.remove(header::COOKIE)),
             Cookies::These(value) => drop(headers.insert(header::COOKIE, value)),
         }
-        if let Some(accept) = &api.accept
-            && takes_anything(headers)
-        {
-            headers.insert(header::ACCEPT, accept.clone());
+        if let Some(accept) = &api.accept {
+            set_accept(headers, accept);
         }
         let has_body = match (&self.new_body, &self.body) {
             (Some(body), _) => !body.is_empty(),
@@ -197,19 +198,19 @@ impl<'a> Draft<'a> {
         match &api.content_type {
             Some(_) if !has_body => drop(headers.remove(header::CONTENT_TYPE)),
             Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
-            Some(ContentType::Default(value)) if !headers.contains_key(header::CONTENT_TYPE) => {
-                headers.insert(header::CONTENT_TYPE, value.clone());
+            Some(ContentType::Default(value)) => {
+                headers.entry(header::CONTENT_TYPE).or_insert_with(|| value.clone());
             }
-            _ => {}
+            None => {}
         }
         for (name, value) in &api.companions {
-            if !headers.contains_key(name) {
-                headers.insert(name.clone(), value.clone());
-            }
+            headers.entry(name).or_insert_with(|| value.clone());
         }
         // `insert` replaces every value that the caller had under the name.
-        for (name, value) in own.iter().flat_map(|own| &own.headers) {
-            headers.insert(name.clone(), value.clone());
+        if let Some(own) = own {
+            for (name, value) in &own.headers {
+                headers.insert(name, value.clone());
+            }
         }
         for (name, value) in self.headers {
             headers.insert(name, value);
@@ -221,47 +222,49 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn all_query(&self) -> impl Iterator<Item = &(String, Secret)> {
-        self.own.then_some(&self.credential.query).into_iter().flatten().chain(&self.query)
-    }
-
-    fn all_cookies(&self) -> impl Iterator<Item = &(String, Secret)> {
-        self.own.then_some(&self.credential.cookies).into_iter().flatten().chain(&self.cookies)
-    }
-
     /// The URI without what is stripped and with what is staged; `None` when it stays as it is.
     fn new_uri(&self, method: &Method) -> Result<Option<Uri>, Error> {
-        let old = self.head.uri.query();
+        let own = self.credential.query.as_ref().filter(|_| self.own);
+        let places = own.is_some() || !self.query.is_empty();
+        let old = self.head.uri.query().unwrap_or_default();
+        // What the descriptor places is among what it strips.
+        if !places && (old.is_empty() || method.strip_query.is_empty()) {
+            return Ok(None);
+        }
         let known = |name: &str| {
-            method.strip_query.iter().any(|known| is_parameter(name, known))
-                || self.all_query().any(|(known, _)| is_parameter(name, known))
+            let staged = self.query.iter().map(|(name, _)| name);
+            method.strip_query.iter().chain(staged).any(|known| is_parameter(name, known))
         };
         // Some servers take `;` for `&`.
         let stripped = |pair: &str| {
-            pair.split(';').any(|pair| {
-                let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
-                known(&percent_decode_str(&name).decode_utf8_lossy())
-            })
+            pair.split(';').any(|pair| known(&parameter_name(pair.split('=').next().unwrap_or_default())))
         };
-        let strips = old.is_some_and(|query| query.split('&').any(stripped));
-        if !strips && self.all_query().next().is_none() {
+        if !places && !old.split('&').any(stripped) {
             return Ok(None);
         }
-        let kept = old
-            .into_iter()
-            .flat_map(|query| query.split('&'))
-            .filter(|pair| !pair.is_empty() && !stripped(pair));
-        let mut pairs: Vec<String> = kept.map(str::to_owned).collect();
-        for (name, value) in self.all_query() {
-            let encode = |text| utf8_percent_encode(text, RESERVED);
-            pairs.push(format!("{}={}", encode(name), encode(value.expose())));
-        }
-        let query = pairs.join("&");
         let path = self.head.uri.path();
-        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let mut parts = self.head.uri.clone().into_parts();
+        let own = own.map_or("", Secret::expose);
+        // Exact where nothing is stripped: then the text becomes shared bytes as it is.
+        let separator = usize::from(!old.is_empty() && !own.is_empty());
+        let mut target = String::with_capacity(path.len() + 1 + old.len() + separator + own.len());
+        target.push_str(path);
+        let mut sign = '?';
+        let mut push = |pair: &str| {
+            target.push(sign);
+            target.push_str(pair);
+            sign = '&';
+        };
+        old.split('&').filter(|pair| !pair.is_empty() && !stripped(pair)).for_each(&mut push);
+        if !own.is_empty() {
+            push(own);
+        }
+        for (name, value) in &self.query {
+            push(Secret::new(query_pair(name, value.expose())).expose());
+        }
         let unplaceable = || Error::Unplaceable { name: "query".to_owned() };
-        parts.path_and_query = Some(target.parse().map_err(|_| unplaceable())?);
+        let mut parts = self.head.uri.clone().into_parts();
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|_| unplaceable())?;
+        parts.path_and_query = Some(target);
         Uri::from_parts(parts).map(Some).map_err(|_| unplaceable())
     }
 
@@ -269,16 +272,25 @@ impl<'a> Draft<'a> {
     fn new_cookie(&self, method: &Method) -> Result<Cookies, Error> {
         // What the descriptor would place is the caller's neither to set nor to keep, even when an adapter places
         // something else.
-        let may_set = || self.credential.cookies.iter().chain(&self.cookies);
-        if may_set().next().is_none() {
+        let names = &method.placements.cookies;
+        if names.is_empty() && self.cookies.is_empty() {
             return Ok(Cookies::AsTheyAre);
         }
-        let staged = |pair: &str| {
-            let name = pair.split('=').next().unwrap_or_default().trim();
-            may_set().any(|(known, _)| known == name)
+        let own = self.credential.cookie.as_ref().filter(|_| self.own);
+        let keeps = method.api.keep_cookies && self.head.headers.contains_key(header::COOKIE);
+        if let (Some(own), false, []) = (own, keeps, &*self.cookies) {
+            return Ok(Cookies::These(own.clone()));
+        }
+        let may_set = |name: &str| {
+            names
+                .iter()
+                .map(|(known, _)| known)
+                .chain(self.cookies.iter().map(|(known, _)| known))
+                .any(|known| known == name)
         };
+        let staged = |pair: &str| may_set(pair.split('=').next().unwrap_or_default().trim());
         let mut pairs = Vec::new();
-        if method.api.keep_cookies {
+        if keeps {
             for value in self.head.headers.get_all(header::COOKIE) {
                 let text = value.to_str().unwrap_or_default();
                 pairs.extend(
@@ -288,13 +300,28 @@ impl<'a> Draft<'a> {
                 );
             }
         }
-        pairs.extend(self.all_cookies().map(|(name, value)| format!("{name}={}", value.expose())));
+        pairs.extend(own.and_then(|own| own.to_str().ok()).map(str::to_owned));
+        pairs.extend(self.cookies.iter().map(|(name, value)| format!("{name}={}", value.expose())));
         if pairs.is_empty() {
             return Ok(Cookies::None);
         }
         let joined = Secret::new(pairs.join("; "));
         sensitive(&joined).map(Cookies::These).ok_or_else(|| Error::Unplaceable { name: "cookie".to_owned() })
     }
+}
+
+/// A query parameter as it goes on the wire.
+pub(crate) fn query_pair(name: &str, value: &str) -> String {
+    let encode = |text| utf8_percent_encode(text, RESERVED);
+    format!("{}={}", encode(name), encode(value))
+}
+
+/// The name that a server reads in a query. It is allocated only when something in it is encoded.
+fn parameter_name(name: &str) -> Cow<'_, str> {
+    if name.contains('+') {
+        return percent_decode_str(&name.replace('+', " ")).decode_utf8_lossy().into_owned().into();
+    }
+    percent_decode_str(name).decode_utf8_lossy()
 }
 
 /// What becomes of the `Cookie` header.
@@ -319,9 +346,18 @@ pub(crate) fn is_cookie(name: &str, value: &str) -> bool {
         && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
 }
 
-/// Tells whether the caller has no `Accept`, or one that takes anything.
-fn takes_anything(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
+/// Sets `Accept` where the caller has none, or one that takes anything.
+fn set_accept(headers: &mut HeaderMap, accept: &HeaderValue) {
+    match headers.entry(header::ACCEPT) {
+        Entry::Vacant(entry) => {
+            entry.insert(accept.clone());
+        }
+        Entry::Occupied(mut entry) => {
+            if entry.iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*")) {
+                entry.insert(accept.clone());
+            }
+        }
+    }
 }
 
 /// Shows the method and numbers, never a value.

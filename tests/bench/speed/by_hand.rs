@@ -1,0 +1,130 @@
+//! What an engineer writes by hand for one provider, with the same effect as its descriptor.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Scheme};
+
+/// The request goes somewhere else.
+#[derive(Debug)]
+pub(crate) struct Elsewhere;
+
+/// Whether a request goes to `https://host`.
+fn check_origin(parts: &Parts, host: &str) -> Result<(), Elsewhere> {
+    let right =
+        parts.uri.scheme() == Some(&Scheme::HTTPS) && parts.uri.authority().is_some_and(|own| *own == *host);
+    right.then_some(()).ok_or(Elsewhere)
+}
+
+/// Whether a caller has no `Accept`, or one that takes anything.
+fn takes_anything(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_none_or(|value| value.as_bytes() == b"*/*")
+}
+
+/// Ready values for Rootly.
+pub(crate) struct Rootly {
+    pub(crate) key: HeaderValue,
+    pub(crate) media_type: HeaderValue,
+}
+
+impl Rootly {
+    pub(crate) fn new(key: &str) -> Self {
+        Self { key: ready(&format!("Bearer {key}")), media_type: ready("application/vnd.api+json") }
+    }
+
+    /// For a request without a body.
+    #[inline(never)]
+    pub(crate) fn authorize(&self, parts: &mut Parts) -> Result<(), Elsewhere> {
+        check_origin(parts, "api.rootly.com")?;
+        let headers = &mut parts.headers;
+        headers.remove(header::PROXY_AUTHORIZATION);
+        headers.remove(header::HOST);
+        headers.remove(header::COOKIE);
+        if takes_anything(headers) {
+            headers.insert(header::ACCEPT, self.media_type.clone());
+        }
+        headers.remove(header::CONTENT_TYPE);
+        headers.insert(header::AUTHORIZATION, self.key.clone());
+        Ok(())
+    }
+
+    /// The least: the origin, the headers that carry credentials, the key.
+    #[inline(never)]
+    pub(crate) fn bare(&self, parts: &mut Parts) -> Result<(), Elsewhere> {
+        check_origin(parts, "api.rootly.com")?;
+        let headers = &mut parts.headers;
+        headers.remove(header::PROXY_AUTHORIZATION);
+        headers.remove(header::HOST);
+        headers.remove(header::COOKIE);
+        headers.insert(header::AUTHORIZATION, self.key.clone());
+        Ok(())
+    }
+}
+
+/// Ready values for Rally.
+pub(crate) struct Rally {
+    pub(crate) header: HeaderName,
+    pub(crate) key: HeaderValue,
+    pub(crate) media_type: HeaderValue,
+    pub(crate) companions: [(HeaderName, HeaderValue); 3],
+}
+
+impl Rally {
+    pub(crate) fn new(key: &str) -> Self {
+        let name = HeaderName::from_static;
+        Self {
+            header: name("zsessionid"),
+            key: ready(key),
+            media_type: ready("application/json"),
+            companions: [
+                (name("x-rallyintegrationname"), ready("Keyway")),
+                (name("x-rallyintegrationvendor"), ready("Keyway")),
+                (name("x-rallyintegrationversion"), ready("0.1.0")),
+            ],
+        }
+    }
+
+    /// For a request without a body, whose query holds no `key`.
+    #[inline(never)]
+    pub(crate) fn authorize(&self, parts: &mut Parts) -> Result<(), Elsewhere> {
+        check_origin(parts, "rally1.rallydev.com")?;
+        let is_key = |pair: &str| pair.split('=').next() == Some("key");
+        if parts.uri.query().is_some_and(|query| query.split('&').any(is_key)) {
+            return Err(Elsewhere);
+        }
+        let headers = &mut parts.headers;
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(header::PROXY_AUTHORIZATION);
+        headers.remove(header::HOST);
+        headers.remove(header::COOKIE);
+        if takes_anything(headers) {
+            headers.insert(header::ACCEPT, self.media_type.clone());
+        }
+        headers.remove(header::CONTENT_TYPE);
+        for (name, value) in &self.companions {
+            if !headers.contains_key(name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        headers.insert(&self.header, self.key.clone());
+        Ok(())
+    }
+
+    /// The least: the origin, the headers that carry credentials, the key.
+    #[inline(never)]
+    pub(crate) fn bare(&self, parts: &mut Parts) -> Result<(), Elsewhere> {
+        check_origin(parts, "rally1.rallydev.com")?;
+        let headers = &mut parts.headers;
+        headers.remove(header::AUTHORIZATION);
+        headers.remove(header::PROXY_AUTHORIZATION);
+        headers.remove(header::HOST);
+        headers.remove(header::COOKIE);
+        headers.insert(&self.header, self.key.clone());
+        Ok(())
+    }
+}
+
+/// A sensitive value whose bytes are shared: the first clone of a fresh value allocates.
+fn ready(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::try_from(text).expect("made up, and visible ASCII");
+    value.set_sensitive(true);
+    drop(value.clone());
+    value
+}

@@ -1,0 +1,12 @@
+//! What Keyway costs.
+
+mod authorize;
+mod by_hand;
+mod race;
+mod reqsign;
+
+use {keyway_rally as _, keyway_rootly as _};
+
+fn main() {
+    authorize::rows();
+}
