@@ -1,9 +1,9 @@
 //! What holds for every request to a provider, whatever the method.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    header::{fixed_value, header_name, placeable_header},
+    header::{fixed_value, has, header_name, placeable_header, remove},
     rate::RateHeaders,
     yaml::{At, MapView, Node, Part, Words},
 };
@@ -94,6 +94,37 @@ impl Api {
             rate: map.read("rate_limit", |at, node| Some(RateHeaders::read(at, node))).unwrap_or_default(),
         }
     }
+
+    /// Sets what a request has besides the credential, where the descriptor wants it.
+    pub(crate) fn complete(&self, headers: &mut HeaderMap, has_body: bool) {
+        if let Some(accept) = &self.accept
+            && takes_anything(headers)
+        {
+            headers.insert(header::ACCEPT, accept.clone());
+        }
+        match &self.content_type {
+            Some(_) if !has_body => remove(headers, &header::CONTENT_TYPE),
+            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
+            Some(ContentType::Default(value)) if !has(headers, &header::CONTENT_TYPE) => {
+                headers.insert(header::CONTENT_TYPE, value.clone());
+            }
+            _ => {}
+        }
+        for (name, value) in &self.companions {
+            if !has(headers, name) {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+/// Tells whether the caller has no `Accept`, or one that takes anything.
+fn takes_anything(headers: &HeaderMap) -> bool {
+    !has(headers, &header::ACCEPT)
+        || headers
+            .get_all(header::ACCEPT)
+            .iter()
+            .all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
 }
 
 fn media_type(at: &At<'_>, node: &Node) -> Option<HeaderValue> {

@@ -4,16 +4,12 @@ use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri,
-    header::{self, Entry},
-    request::Parts,
-    uri::PathAndQuery,
+    HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts, uri::PathAndQuery,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     Credential, Error, Method, Secret,
-    api::ContentType,
     header::{is_forbidden, sensitive},
 };
 
@@ -43,27 +39,44 @@ pub struct Draft<'a> {
     credential: &'a Credential,
     head: &'a mut Parts,
     body: BodyAccess<'a>,
-    /// Whether what the credential rendered at acceptance is staged. Nearly always it is, and is all there is: then
-    /// the lists below stay empty, and nothing is allocated.
+    /// Whether what the credential rendered at acceptance is staged.
     own: bool,
+    /// What else is. Nearly always nothing is: then nothing is allocated, and a draft is a few words on the stack.
+    more: Option<Box<Staged>>,
+}
+
+/// What an adapter stages by itself.
+#[derive(Default)]
+struct Staged {
     headers: Vec<(HeaderName, HeaderValue)>,
     query: Vec<(String, Secret)>,
     cookies: Vec<(String, Secret)>,
-    new_body: Option<Bytes>,
+    body: Option<Bytes>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(credential: &'a Credential, head: &'a mut Parts, body: BodyAccess<'a>) -> Self {
-        Self {
-            credential,
-            head,
-            body,
-            own: false,
-            headers: Vec::new(),
-            query: Vec::new(),
-            cookies: Vec::new(),
-            new_body: None,
-        }
+        Self { credential, head, body, own: false, more: None }
+    }
+
+    fn stage(&mut self) -> &mut Staged {
+        self.more.get_or_insert_default()
+    }
+
+    fn staged_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        self.more.as_ref().map_or(&[], |more| &more.headers)
+    }
+
+    fn staged_query(&self) -> &[(String, Secret)] {
+        self.more.as_ref().map_or(&[], |more| &more.query)
+    }
+
+    fn staged_cookies(&self) -> &[(String, Secret)] {
+        self.more.as_ref().map_or(&[], |more| &more.cookies)
+    }
+
+    fn staged_body(&self) -> Option<&Bytes> {
+        self.more.as_ref().and_then(|more| more.body.as_ref())
     }
 
     /// The request's method.
@@ -86,7 +99,7 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// [`Error::OpaqueBody`] when the body is a stream.
     pub fn body(&self) -> Result<&[u8], Error> {
-        match (&self.new_body, &self.body) {
+        match (self.staged_body(), &self.body) {
             (Some(body), _) => Ok(body),
             (None, BodyAccess::Empty) => Ok(&[]),
             (None, BodyAccess::Bytes(body)) => Ok(body),
@@ -115,13 +128,13 @@ impl<'a> Draft<'a> {
             return Err(Error::ForbiddenHeader { name: name.as_str().to_owned() });
         }
         let value = sensitive(value).ok_or_else(|| Error::Unplaceable { name: name.as_str().to_owned() })?;
-        self.headers.push((name, value));
+        self.stage().headers.push((name, value));
         Ok(())
     }
 
     /// Stages a query parameter.
     pub fn query(&mut self, name: impl Into<String>, value: &Secret) {
-        self.query.push((name.into(), value.clone()));
+        self.stage().query.push((name.into(), value.clone()));
     }
 
     /// Stages a cookie.
@@ -133,7 +146,7 @@ impl<'a> Draft<'a> {
         if !is_cookie(&name, value.expose()) {
             return Err(Error::Unplaceable { name: "cookie".to_owned() });
         }
-        self.cookies.push((name, value.clone()));
+        self.stage().cookies.push((name, value.clone()));
         Ok(())
     }
 
@@ -146,7 +159,7 @@ impl<'a> Draft<'a> {
             BodyAccess::Empty => Err(Error::NoBody),
             BodyAccess::Opaque => Err(Error::OpaqueBody),
             BodyAccess::Bytes(_) => {
-                self.new_body = Some(body);
+                self.stage().body = Some(body);
                 Ok(())
             }
         }
@@ -154,86 +167,85 @@ impl<'a> Draft<'a> {
 
     /// Puts what is staged into the request. Everything that can fail comes before the first change.
     pub(crate) fn commit(self) -> Result<(), Error> {
-        let own = self.own.then_some(self.credential);
-        let nothing = self.headers.is_empty() && self.query.is_empty() && self.cookies.is_empty();
-        if own.is_none() && nothing && self.new_body.is_none() {
+        if !self.own && self.more.is_none() {
             return Err(Error::NothingPlaced);
         }
         let method = &**self.credential.method();
-        if self.head.headers.len() + self.headers.len() > MAX_HEADERS {
+        if self.head.headers.len() + self.staged_headers().len() > MAX_HEADERS {
             return Err(Error::TooManyHeaders { limit: MAX_HEADERS });
         }
-        let uri = self.new_uri(method)?;
-        let cookie = self.new_cookie(method)?;
-        let api = &*method.api;
-
-        // From here on nothing fails.
-        let headers = &mut self.head.headers;
-        if let Some(uri) = uri {
-            self.head.uri = uri;
-        }
-        for name in &method.strip_headers {
-            headers.remove(name);
-        }
-        if own.is_none() {
-            // An adapter placed something else: what the descriptor would have replaced goes all the same.
-            for (name, _) in &self.credential.headers {
-                headers.remove(name);
-            }
-        }
-        match cookie {
-            Cookies::AsTheyAre => {}
-            Cookies::None => drop(headers.remove(header::COOKIE)),
-            Cookies::These(value) => drop(headers.insert(header::COOKIE, value)),
-        }
-        if let Some(accept) = &api.accept {
-            set_accept(headers, accept);
-        }
-        let has_body = match (&self.new_body, &self.body) {
+        let beyond = if self.is_plain(method) { None } else { Some(self.beyond(method)?) };
+        let has_body = match (self.staged_body(), &self.body) {
             (Some(body), _) => !body.is_empty(),
             (None, BodyAccess::Bytes(body)) => !body.is_empty(),
             (None, BodyAccess::Empty) => false,
             (None, BodyAccess::Opaque) => true,
         };
-        match &api.content_type {
-            Some(_) if !has_body => drop(headers.remove(header::CONTENT_TYPE)),
-            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
-            Some(ContentType::Default(value)) => {
-                headers.entry(header::CONTENT_TYPE).or_insert_with(|| value.clone());
-            }
-            None => {}
-        }
-        for (name, value) in &api.companions {
-            headers.entry(name).or_insert_with(|| value.clone());
-        }
-        // `insert` replaces every value that the caller had under the name.
-        if let Some(own) = own {
-            for (name, value) in &own.headers {
+
+        // From here on nothing fails.
+        let headers = &mut self.head.headers;
+        method.strips.remove_from(headers);
+        method.api.complete(headers, has_body);
+        for (name, value) in &self.credential.headers {
+            if self.own {
+                // `insert` replaces every value that the caller had under the name.
                 headers.insert(name, value.clone());
+            } else {
+                // An adapter placed something else: what the descriptor would have replaced goes all the same.
+                headers.remove(name);
             }
         }
-        for (name, value) in self.headers {
+        if let Some(beyond) = beyond {
+            self.put(beyond);
+        }
+        Ok(())
+    }
+
+    /// Tells whether headers that are ready are all there is to place, and nothing of the query goes: so it is with
+    /// nearly every request.
+    fn is_plain(&self, method: &Method) -> bool {
+        self.more.is_none()
+            && self.credential.query.is_none()
+            && method.placements.cookies.is_empty()
+            && !may_hold(self.head.uri.query().unwrap_or_default(), &method.strips.query)
+    }
+
+    /// What else changes.
+    #[inline(never)]
+    fn beyond(&self, method: &Method) -> Result<Beyond, Error> {
+        Ok(Beyond { uri: self.new_uri(method)?, cookie: self.new_cookie(method)? })
+    }
+
+    #[inline(never)]
+    fn put(self, beyond: Beyond) {
+        let headers = &mut self.head.headers;
+        if let Some(uri) = beyond.uri {
+            self.head.uri = uri;
+        }
+        match beyond.cookie {
+            Cookies::AsTheyAre => {}
+            Cookies::None => drop(headers.remove(header::COOKIE)),
+            Cookies::These(value) => drop(headers.insert(header::COOKIE, value)),
+        }
+        let Some(more) = self.more else { return };
+        for (name, value) in more.headers {
             headers.insert(name, value);
         }
-        if let (Some(body), BodyAccess::Bytes(place)) = (self.new_body, self.body) {
+        if let (Some(body), BodyAccess::Bytes(place)) = (more.body, self.body) {
             headers.remove(header::CONTENT_LENGTH);
             *place = body;
         }
-        Ok(())
     }
 
     /// The URI without what is stripped and with what is staged; `None` when it stays as it is.
     fn new_uri(&self, method: &Method) -> Result<Option<Uri>, Error> {
         let own = self.credential.query.as_ref().filter(|_| self.own);
-        let places = own.is_some() || !self.query.is_empty();
+        let places = own.is_some() || !self.staged_query().is_empty();
         let old = self.head.uri.query().unwrap_or_default();
         // What the descriptor places is among what it strips.
-        if !places && (old.is_empty() || method.strip_query.is_empty()) {
-            return Ok(None);
-        }
         let known = |name: &str| {
-            let staged = self.query.iter().map(|(name, _)| name);
-            method.strip_query.iter().chain(staged).any(|known| is_parameter(name, known))
+            let staged = self.staged_query().iter().map(|(name, _)| name);
+            method.strips.query.iter().chain(staged).any(|known| is_parameter(name, known))
         };
         // Some servers take `;` for `&`.
         let stripped = |pair: &str| {
@@ -258,7 +270,7 @@ impl<'a> Draft<'a> {
         if !own.is_empty() {
             push(own);
         }
-        for (name, value) in &self.query {
+        for (name, value) in self.staged_query() {
             push(Secret::new(query_pair(name, value.expose())).expose());
         }
         let unplaceable = || Error::Unplaceable { name: "query".to_owned() };
@@ -273,19 +285,20 @@ impl<'a> Draft<'a> {
         // What the descriptor would place is the caller's neither to set nor to keep, even when an adapter places
         // something else.
         let names = &method.placements.cookies;
-        if names.is_empty() && self.cookies.is_empty() {
+        let more = self.staged_cookies();
+        if names.is_empty() && more.is_empty() {
             return Ok(Cookies::AsTheyAre);
         }
         let own = self.credential.cookie.as_ref().filter(|_| self.own);
         let keeps = method.api.keep_cookies && self.head.headers.contains_key(header::COOKIE);
-        if let (Some(own), false, []) = (own, keeps, &*self.cookies) {
+        if let (Some(own), false, []) = (own, keeps, more) {
             return Ok(Cookies::These(own.clone()));
         }
         let may_set = |name: &str| {
             names
                 .iter()
                 .map(|(known, _)| known)
-                .chain(self.cookies.iter().map(|(known, _)| known))
+                .chain(more.iter().map(|(known, _)| known))
                 .any(|known| known == name)
         };
         let staged = |pair: &str| may_set(pair.split('=').next().unwrap_or_default().trim());
@@ -301,7 +314,7 @@ impl<'a> Draft<'a> {
             }
         }
         pairs.extend(own.and_then(|own| own.to_str().ok()).map(str::to_owned));
-        pairs.extend(self.cookies.iter().map(|(name, value)| format!("{name}={}", value.expose())));
+        pairs.extend(more.iter().map(|(name, value)| format!("{name}={}", value.expose())));
         if pairs.is_empty() {
             return Ok(Cookies::None);
         }
@@ -316,12 +329,26 @@ pub(crate) fn query_pair(name: &str, value: &str) -> String {
     format!("{}={}", encode(name), encode(value))
 }
 
+/// A quick look, whose "no" is right: a name that stands nowhere in a query that has no escapes is no parameter of it.
+fn may_hold(query: &str, names: &[String]) -> bool {
+    !query.is_empty()
+        && !names.is_empty()
+        && (query.contains('%') || names.iter().any(|name| query.contains(name.as_str())))
+}
+
 /// The name that a server reads in a query. It is allocated only when something in it is encoded.
 fn parameter_name(name: &str) -> Cow<'_, str> {
     if name.contains('+') {
         return percent_decode_str(&name.replace('+', " ")).decode_utf8_lossy().into_owned().into();
     }
     percent_decode_str(name).decode_utf8_lossy()
+}
+
+/// What changes besides headers that were ready.
+struct Beyond {
+    /// `None` when it stays as it is.
+    uri: Option<Uri>,
+    cookie: Cookies,
 }
 
 /// What becomes of the `Cookie` header.
@@ -346,28 +373,14 @@ pub(crate) fn is_cookie(name: &str, value: &str) -> bool {
         && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
 }
 
-/// Sets `Accept` where the caller has none, or one that takes anything.
-fn set_accept(headers: &mut HeaderMap, accept: &HeaderValue) {
-    match headers.entry(header::ACCEPT) {
-        Entry::Vacant(entry) => {
-            entry.insert(accept.clone());
-        }
-        Entry::Occupied(mut entry) => {
-            if entry.iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*")) {
-                entry.insert(accept.clone());
-            }
-        }
-    }
-}
-
 /// Shows the method and numbers, never a value.
 impl fmt::Debug for Draft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft")
             .field("method", &self.head.method)
-            .field("staged_headers", &self.headers.len())
-            .field("staged_query", &self.query.len())
-            .field("staged_cookies", &self.cookies.len())
+            .field("staged_headers", &self.staged_headers().len())
+            .field("staged_query", &self.staged_query().len())
+            .field("staged_cookies", &self.staged_cookies().len())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Headers: which ones a descriptor may name, and the one way in which a secret becomes a value.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{
     Secret,
@@ -91,6 +91,22 @@ pub(crate) fn sensitive(value: &Secret) -> Option<HeaderValue> {
     let mut value = visible.then(|| HeaderValue::from_str(text).ok()).flatten()?;
     value.set_sensitive(true);
     Some(shared(value))
+}
+
+/// The most headers that are looked at one by one.
+const FEW: usize = 8;
+
+/// Tells whether a request has a header. Most requests have few headers, and looking at each is then quicker than the
+/// hash of one name.
+pub(crate) fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    if headers.len() <= FEW { headers.keys().any(|own| own == name) } else { headers.contains_key(name) }
+}
+
+/// Removes a header: nearly always, there is none.
+pub(crate) fn remove(headers: &mut HeaderMap, name: &HeaderName) {
+    if headers.len() > FEW || headers.keys().any(|own| own == name) {
+        headers.remove(name);
+    }
 }
 
 /// The first clone of a fresh value turns its bytes into a shared handle, and allocates. It is made here, so that no

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
-
 use crate::{
     Answer, Field, Guide, Id, Kind, Verdict, accept,
     api::Api,
     check::Check,
     host,
-    placement::Placements,
+    placement::{Placements, Strips},
     template::Template,
     yaml::{At, MapView, Node, Words},
 };
@@ -32,10 +30,7 @@ pub struct Method {
     pub(crate) origins: Vec<Template>,
     pub(crate) placements: Placements,
     pub(crate) check: Check,
-    /// Removed from every request, and not set again by the descriptor.
-    pub(crate) strip_headers: Vec<HeaderName>,
-    /// Removed from every request's query.
-    pub(crate) strip_query: Vec<String>,
+    pub(crate) strips: Strips,
 }
 
 impl Method {
@@ -105,7 +100,7 @@ impl Method {
                 placements.uses(field.id()) || check.as_ref().is_some_and(|check| check.uses(field.id()));
             check_field(&fields_at.key(field.id().as_str()), field, steps, needed);
         }
-        let (strip_headers, strip_query) = placements.strips(api);
+        let strips = placements.strips(api);
         Some(Self {
             id: id?,
             label: label?,
@@ -116,8 +111,7 @@ impl Method {
             origins,
             placements,
             check: check?,
-            strip_headers,
-            strip_query,
+            strips,
         })
     }
 }

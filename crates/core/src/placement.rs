@@ -1,13 +1,13 @@
 //! Where values go: a closed set of places.
 
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::{
     Field, Id, Secret,
     accept::place::Place,
     api::Api,
     draft::is_cookie,
-    header::{placeable_header, sensitive},
+    header::{placeable_header, remove, sensitive},
     template::{Part, Template},
     yaml::{At, MapView, Node, Words},
 };
@@ -124,25 +124,51 @@ impl Placements {
         self.headers.iter().any(|(own, _)| own == name)
     }
 
-    /// What is removed from every request before anything is placed, and is not replaced by placing.
-    pub(crate) fn strips(&self, api: &Api) -> (Vec<HeaderName>, Vec<String>) {
-        let mut headers = vec![header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::HOST];
-        if !api.keep_cookies {
-            headers.push(header::COOKIE);
-        }
-        headers.extend(api.strip_headers.iter().cloned());
-        headers.extend(self.headers.iter().flat_map(|(name, _)| twins(name)));
-        let set = |name: &HeaderName| {
-            self.sets_itself(name) || (self.basic.is_some() && *name == header::AUTHORIZATION)
+    /// Tells whether placing sets a header, and so replaces what the caller had.
+    fn sets(&self, name: &HeaderName) -> bool {
+        self.sets_itself(name) || (self.basic.is_some() && *name == header::AUTHORIZATION)
+    }
+
+    pub(crate) fn strips(&self, api: &Api) -> Strips {
+        let mut strips = Strips {
+            authorization: !self.sets(&header::AUTHORIZATION),
+            cookies: !api.keep_cookies,
+            others: Vec::new(),
+            query: self.query.iter().map(|(name, _)| name).chain(&api.strip_query).cloned().collect(),
         };
-        let mut strips: Vec<HeaderName> = Vec::new();
-        for name in headers {
-            if !set(&name) && !strips.contains(&name) {
-                strips.push(name);
+        let twins = self.headers.iter().flat_map(|(name, _)| twins(name));
+        for name in api.strip_headers.iter().cloned().chain(twins) {
+            if !self.sets(&name) && !strips.others.contains(&name) {
+                strips.others.push(name);
             }
         }
-        let query = self.query.iter().map(|(name, _)| name).chain(&api.strip_query).cloned().collect();
-        (strips, query)
+        strips
+    }
+}
+
+/// What is removed from every request before anything is placed, and is not replaced by placing.
+#[derive(Debug)]
+pub(crate) struct Strips {
+    authorization: bool,
+    cookies: bool,
+    others: Vec<HeaderName>,
+    /// Parameters, those that the method places among them.
+    pub(crate) query: Vec<String>,
+}
+
+impl Strips {
+    pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
+        remove(headers, &header::PROXY_AUTHORIZATION);
+        remove(headers, &header::HOST);
+        if self.authorization {
+            remove(headers, &header::AUTHORIZATION);
+        }
+        if self.cookies {
+            remove(headers, &header::COOKIE);
+        }
+        for name in &self.others {
+            remove(headers, name);
+        }
     }
 }
 

@@ -126,3 +126,28 @@ pub(crate) fn rows() {
         );
     }
 }
+pub(crate) fn hot(which: &str) {
+    let registry = Registry::linked().expect("the built-in providers are sound");
+    let (key, uri) = if which == "rootly" {
+        (ROOTLY_KEY, "https://api.rootly.com/v1/incidents?page=1")
+    } else {
+        (RALLY_KEY, "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20")
+    };
+    let submission = Submission::new().with("api_key", key);
+    let credential = registry.accept(which, None, &submission).expect("a key of the usual form").credential;
+    let hand = Rootly::new(ROOTLY_KEY);
+    let mut parts = head(uri, &[], 32);
+    let by = std::env::args().nth(3).is_some();
+    let start = std::time::Instant::now();
+    for _ in 0..20_000_000u32 {
+        if by {
+            std::hint::black_box(hand.authorize(std::hint::black_box(&mut parts))).unwrap();
+        } else {
+            std::hint::black_box(credential.authorize(std::hint::black_box(&mut parts), BodyAccess::Empty))
+                .unwrap();
+        }
+        parts.headers.remove(header::AUTHORIZATION);
+        parts.headers.remove(header::ACCEPT);
+    }
+    println!("{:.1} ns", start.elapsed().as_secs_f64() / 20e6 * 1e9);
+}

@@ -26,7 +26,10 @@ pub(crate) struct Rootly {
 
 impl Rootly {
     pub(crate) fn new(key: &str) -> Self {
-        Self { key: ready(&format!("Bearer {key}")), media_type: ready("application/vnd.api+json") }
+        Self {
+            key: ready(&format!("Bearer {key}")),
+            media_type: HeaderValue::from_static("application/vnd.api+json"),
+        }
     }
 
     /// For a request without a body.
@@ -72,11 +75,11 @@ impl Rally {
         Self {
             header: name("zsessionid"),
             key: ready(key),
-            media_type: ready("application/json"),
+            media_type: HeaderValue::from_static("application/json"),
             companions: [
-                (name("x-rallyintegrationname"), ready("Keyway")),
-                (name("x-rallyintegrationvendor"), ready("Keyway")),
-                (name("x-rallyintegrationversion"), ready("0.1.0")),
+                (name("x-rallyintegrationname"), HeaderValue::from_static("Keyway")),
+                (name("x-rallyintegrationvendor"), HeaderValue::from_static("Keyway")),
+                (name("x-rallyintegrationversion"), HeaderValue::from_static("0.1.0")),
             ],
         }
     }
