@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    header::{fixed_value, has, header_name, placeable_header, remove},
+    header::{Sent, fixed_value, has, header_name, placeable_header},
     rate::RateHeaders,
     yaml::{At, MapView, Node, Part, Words},
 };
@@ -96,19 +96,25 @@ impl Api {
     }
 
     /// Sets what a request has besides the credential, where the descriptor wants it.
-    pub(crate) fn complete(&self, headers: &mut HeaderMap, has_body: bool) {
+    pub(crate) fn complete(&self, headers: &mut HeaderMap, sent: &Sent, has_body: bool) {
         if let Some(accept) = &self.accept
-            && takes_anything(headers)
+            && (!sent.accept || takes_anything(headers))
         {
             headers.insert(header::ACCEPT, accept.clone());
         }
         match &self.content_type {
-            Some(_) if !has_body => remove(headers, &header::CONTENT_TYPE),
-            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
-            Some(ContentType::Default(value)) if !has(headers, &header::CONTENT_TYPE) => {
-                headers.insert(header::CONTENT_TYPE, value.clone());
+            Some(_) if !has_body => {
+                if sent.content_type {
+                    headers.remove(header::CONTENT_TYPE);
+                }
             }
-            _ => {}
+            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
+            Some(ContentType::Default(value)) => {
+                if !sent.content_type || !headers.contains_key(header::CONTENT_TYPE) {
+                    headers.insert(header::CONTENT_TYPE, value.clone());
+                }
+            }
+            None => {}
         }
         for (name, value) in &self.companions {
             if !has(headers, name) {
@@ -120,11 +126,7 @@ impl Api {
 
 /// Tells whether the caller has no `Accept`, or one that takes anything.
 fn takes_anything(headers: &HeaderMap) -> bool {
-    !has(headers, &header::ACCEPT)
-        || headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
+    headers.get_all(header::ACCEPT).iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
 }
 
 fn media_type(at: &At<'_>, node: &Node) -> Option<HeaderValue> {

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::{
     Credential, Error, Method, Secret,
-    header::{is_forbidden, sensitive},
+    header::{Sent, is_forbidden, sensitive},
 };
 
 /// The most headers of a request that is authorised.
@@ -184,8 +184,9 @@ impl<'a> Draft<'a> {
 
         // From here on nothing fails.
         let headers = &mut self.head.headers;
-        method.strips.remove_from(headers);
-        method.api.complete(headers, has_body);
+        let sent = Sent::of(headers);
+        method.strips.remove_from(headers, &sent);
+        method.api.complete(headers, &sent, has_body);
         for (name, value) in &self.credential.headers {
             if self.own {
                 // `insert` replaces every value that the caller had under the name.

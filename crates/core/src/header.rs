@@ -1,6 +1,6 @@
 //! Headers: which ones a descriptor may name, and the one way in which a secret becomes a value.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     Secret,
@@ -93,20 +93,51 @@ pub(crate) fn sensitive(value: &Secret) -> Option<HeaderValue> {
     Some(shared(value))
 }
 
-/// The most headers that are looked at one by one.
-const FEW: usize = 8;
+/// The most headers whose names are all compared with six short ones: with more of them, six hashes are quicker.
+const FEW: usize = 4;
+/// The same for one name, which may be long.
+const SOME: usize = 16;
 
-/// Tells whether a request has a header. Most requests have few headers, and looking at each is then quicker than the
-/// hash of one name.
-pub(crate) fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
-    if headers.len() <= FEW { headers.keys().any(|own| own == name) } else { headers.contains_key(name) }
+/// Which of the headers that concern every method a request has, or may have. One look at all names is quicker than
+/// six look-ups by hash.
+#[expect(clippy::struct_excessive_bools, reason = "each is a header, and they are independent")]
+pub(crate) struct Sent {
+    pub(crate) authorization: bool,
+    pub(crate) proxy_authorization: bool,
+    pub(crate) host: bool,
+    pub(crate) cookie: bool,
+    pub(crate) accept: bool,
+    pub(crate) content_type: bool,
 }
 
-/// Removes a header: nearly always, there is none.
-pub(crate) fn remove(headers: &mut HeaderMap, name: &HeaderName) {
-    if headers.len() > FEW || headers.keys().any(|own| own == name) {
-        headers.remove(name);
+impl Sent {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let many = headers.len() > FEW;
+        let mut sent = Self {
+            authorization: many,
+            proxy_authorization: many,
+            host: many,
+            cookie: many,
+            accept: many,
+            content_type: many,
+        };
+        if !many {
+            for name in headers.keys() {
+                sent.authorization |= *name == header::AUTHORIZATION;
+                sent.proxy_authorization |= *name == header::PROXY_AUTHORIZATION;
+                sent.host |= *name == header::HOST;
+                sent.cookie |= *name == header::COOKIE;
+                sent.accept |= *name == header::ACCEPT;
+                sent.content_type |= *name == header::CONTENT_TYPE;
+            }
+        }
+        sent
     }
+}
+
+/// Tells whether a request has a header.
+pub(crate) fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    if headers.len() > SOME { headers.contains_key(name) } else { headers.keys().any(|own| own == name) }
 }
 
 /// The first clone of a fresh value turns its bytes into a shared handle, and allocates. It is made here, so that no

@@ -7,7 +7,7 @@ use crate::{
     accept::place::Place,
     api::Api,
     draft::is_cookie,
-    header::{placeable_header, remove, sensitive},
+    header::{Sent, has, placeable_header, sensitive},
     template::{Part, Template},
     yaml::{At, MapView, Node, Words},
 };
@@ -157,17 +157,23 @@ pub(crate) struct Strips {
 }
 
 impl Strips {
-    pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
-        remove(headers, &header::PROXY_AUTHORIZATION);
-        remove(headers, &header::HOST);
-        if self.authorization {
-            remove(headers, &header::AUTHORIZATION);
+    pub(crate) fn remove_from(&self, headers: &mut HeaderMap, sent: &Sent) {
+        if sent.proxy_authorization {
+            headers.remove(header::PROXY_AUTHORIZATION);
         }
-        if self.cookies {
-            remove(headers, &header::COOKIE);
+        if sent.host {
+            headers.remove(header::HOST);
+        }
+        if sent.authorization && self.authorization {
+            headers.remove(header::AUTHORIZATION);
+        }
+        if sent.cookie && self.cookies {
+            headers.remove(header::COOKIE);
         }
         for name in &self.others {
-            remove(headers, name);
+            if has(headers, name) {
+                headers.remove(name);
+            }
         }
     }
 }

@@ -126,28 +126,19 @@ pub(crate) fn rows() {
         );
     }
 }
-pub(crate) fn hot(which: &str) {
-    let registry = Registry::linked().expect("the built-in providers are sound");
-    let (key, uri) = if which == "rootly" {
-        (ROOTLY_KEY, "https://api.rootly.com/v1/incidents?page=1")
-    } else {
-        (RALLY_KEY, "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20")
-    };
-    let submission = Submission::new().with("api_key", key);
-    let credential = registry.accept(which, None, &submission).expect("a key of the usual form").credential;
-    let hand = Rootly::new(ROOTLY_KEY);
-    let mut parts = head(uri, &[], 32);
-    let by = std::env::args().nth(3).is_some();
-    let start = std::time::Instant::now();
-    for _ in 0..20_000_000u32 {
-        if by {
-            std::hint::black_box(hand.authorize(std::hint::black_box(&mut parts))).unwrap();
-        } else {
-            std::hint::black_box(credential.authorize(std::hint::black_box(&mut parts), BodyAccess::Empty))
-                .unwrap();
-        }
-        parts.headers.remove(header::AUTHORIZATION);
-        parts.headers.remove(header::ACCEPT);
-    }
-    println!("{:.1} ns", start.elapsed().as_secs_f64() / 20e6 * 1e9);
+pub(crate) fn exp() {
+    let rally_uri = "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20";
+    let shared: Vec<(HeaderName, HeaderValue)> = ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"].iter().map(|n| {
+        let n: HeaderName = n.parse().unwrap(); drop(n.clone()); let v: HeaderValue = "Keyway".parse().unwrap(); drop(v.clone()); (n, v) }).collect();
+    let statics: Vec<(HeaderName, HeaderValue)> = ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"].iter().map(|n| (HeaderName::from_static(n), HeaderValue::from_static("Keyway"))).collect();
+    let race = race(SHORT, || head(rally_uri, &[], 32), &[
+        Contender::new(|parts: &mut Parts| for (n, v) in &shared { parts.headers.insert(n, v.clone()); }),
+        Contender::new(|parts: &mut Parts| for (n, v) in &statics { parts.headers.insert(n, v.clone()); }),
+        Contender::new(|parts: &mut Parts| for (n, v) in &shared { parts.headers.append(n, v.clone()); }),
+        Contender::new(|parts: &mut Parts| for (n, v) in &shared { parts.headers.insert(n.clone(), v.clone()); }),
+        Contender::new(|parts: &mut Parts| for (n, _) in &shared { parts.headers.contains_key(n); }),
+        Contender::new(|_: &mut Parts| for (n, v) in &shared { std::hint::black_box((n.clone(), v.clone())); }),
+        Contender::new(|_: &mut Parts| ()),
+    ]);
+    println!("{:?}", (0..7).map(|i| race.time(i)).collect::<Vec<_>>());
 }

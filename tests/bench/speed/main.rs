@@ -2,14 +2,16 @@
 
 mod authorize;
 mod by_hand;
+mod load;
 mod race;
 mod reqsign;
 
 use {keyway_rally as _, keyway_rootly as _};
 
 fn main() {
-    if let Some(which) = std::env::args().nth(2) {
-        return authorize::hot(&which);
+    if std::env::args().nth(2).is_some() {
+        return load::hot();
     }
+    load::rows();
     authorize::rows();
 }

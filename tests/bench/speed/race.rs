@@ -12,7 +12,7 @@ pub(crate) struct Length {
 }
 
 /// For what takes nanoseconds: an input is small enough that a batch of them stays in the processor's cache.
-pub(crate) const SHORT: Length = Length { rounds: 3001, batch: 32 };
+pub(crate) const SHORT: Length = Length { rounds: 3001, batch: 16 };
 
 /// A contender: does its work on every input of a batch.
 pub(crate) struct Contender<'c, I>(Box<dyn Fn(&mut [I]) + 'c>);
