@@ -9,8 +9,8 @@ use crate::{
     reqsign,
 };
 
-const ROOTLY_KEY: &str = "rootly_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-const RALLY_KEY: &str = "_madeUpGood00000000000000000000000000000000";
+pub(crate) const ROOTLY_KEY: &str = "rootly_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const RALLY_KEY: &str = "_madeUpGood00000000000000000000000000000000";
 
 /// What every caller sends.
 const USUAL: [(HeaderName, &str); 3] =
@@ -128,17 +128,58 @@ pub(crate) fn rows() {
 }
 pub(crate) fn exp() {
     let rally_uri = "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20";
-    let shared: Vec<(HeaderName, HeaderValue)> = ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"].iter().map(|n| {
-        let n: HeaderName = n.parse().unwrap(); drop(n.clone()); let v: HeaderValue = "Keyway".parse().unwrap(); drop(v.clone()); (n, v) }).collect();
-    let statics: Vec<(HeaderName, HeaderValue)> = ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"].iter().map(|n| (HeaderName::from_static(n), HeaderValue::from_static("Keyway"))).collect();
-    let race = race(SHORT, || head(rally_uri, &[], 32), &[
-        Contender::new(|parts: &mut Parts| for (n, v) in &shared { parts.headers.insert(n, v.clone()); }),
-        Contender::new(|parts: &mut Parts| for (n, v) in &statics { parts.headers.insert(n, v.clone()); }),
-        Contender::new(|parts: &mut Parts| for (n, v) in &shared { parts.headers.append(n, v.clone()); }),
-        Contender::new(|parts: &mut Parts| for (n, v) in &shared { parts.headers.insert(n.clone(), v.clone()); }),
-        Contender::new(|parts: &mut Parts| for (n, _) in &shared { parts.headers.contains_key(n); }),
-        Contender::new(|_: &mut Parts| for (n, v) in &shared { std::hint::black_box((n.clone(), v.clone())); }),
-        Contender::new(|_: &mut Parts| ()),
-    ]);
+    let shared: Vec<(HeaderName, HeaderValue)> =
+        ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"]
+            .iter()
+            .map(|n| {
+                let n: HeaderName = n.parse().unwrap();
+                drop(n.clone());
+                let v: HeaderValue = "Keyway".parse().unwrap();
+                drop(v.clone());
+                (n, v)
+            })
+            .collect();
+    let statics: Vec<(HeaderName, HeaderValue)> =
+        ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"]
+            .iter()
+            .map(|n| (HeaderName::from_static(n), HeaderValue::from_static("Keyway")))
+            .collect();
+    let race = race(
+        SHORT,
+        || head(rally_uri, &[], 32),
+        &[
+            Contender::new(|parts: &mut Parts| {
+                for (n, v) in &shared {
+                    parts.headers.insert(n, v.clone());
+                }
+            }),
+            Contender::new(|parts: &mut Parts| {
+                for (n, v) in &statics {
+                    parts.headers.insert(n, v.clone());
+                }
+            }),
+            Contender::new(|parts: &mut Parts| {
+                for (n, v) in &shared {
+                    parts.headers.append(n, v.clone());
+                }
+            }),
+            Contender::new(|parts: &mut Parts| {
+                for (n, v) in &shared {
+                    parts.headers.insert(n.clone(), v.clone());
+                }
+            }),
+            Contender::new(|parts: &mut Parts| {
+                for (n, _) in &shared {
+                    parts.headers.contains_key(n);
+                }
+            }),
+            Contender::new(|_: &mut Parts| {
+                for (n, v) in &shared {
+                    std::hint::black_box((n.clone(), v.clone()));
+                }
+            }),
+            Contender::new(|_: &mut Parts| ()),
+        ],
+    );
     println!("{:?}", (0..7).map(|i| race.time(i)).collect::<Vec<_>>());
 }

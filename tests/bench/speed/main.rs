@@ -1,5 +1,6 @@
 //! What Keyway costs.
 
+mod accept;
 mod authorize;
 mod by_hand;
 mod load;
@@ -12,6 +13,7 @@ fn main() {
     if std::env::args().nth(2).is_some() {
         return load::hot();
     }
+    accept::rows();
     load::rows();
     authorize::rows();
 }
