@@ -78,19 +78,19 @@ impl Credential {
         }
         let mut query = Vec::with_capacity(placements.query.len());
         for (name, template) in &placements.query {
-            query.push(query_pair(name, Secret::new(render(template)?).expose()));
+            query.push(query_pair(name, &Secret::new(render(template)?)));
         }
-        let query = (!query.is_empty()).then(|| Secret::new(query.join("&")));
+        let query = (!query.is_empty()).then(|| joined(&query, "&"));
         let mut cookies = Vec::with_capacity(placements.cookies.len());
         for (name, template) in &placements.cookies {
             let value = Secret::new(render(template)?);
             if !is_cookie(name, value.expose()) {
                 return Err(unplaceable(template.names().next(), "this value cannot be sent in a cookie"));
             }
-            cookies.push(format!("{name}={}", value.expose()));
+            cookies.push(Secret::new(format!("{name}={}", value.expose())));
         }
-        // Names and values are a cookie's, so that together they are a header's value.
-        let cookie = sensitive(&Secret::new(cookies.join("; ")));
+        // Names and values are a cookie's, so that together they are a header's value; none of them are none.
+        let cookie = sensitive(&joined(&cookies, "; "));
         let path = method.check.path.render(|name| {
             lookup(&values, name).map(|value| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string().into())
         });
@@ -247,6 +247,10 @@ impl Credential {
             Value::Plain(_) => None,
         }))
     }
+}
+
+fn joined(pairs: &[Secret], between: &str) -> Secret {
+    Secret::new(pairs.iter().map(Secret::expose).collect::<Vec<_>>().join(between))
 }
 
 fn unplaceable(field: Option<&str>, message: &str) -> FieldProblem {

@@ -1,12 +1,14 @@
 //! Core's view of an outgoing request: an adapter stages, core commits.
 
-use std::{borrow::Cow, fmt};
+mod query;
+
+use std::fmt;
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts, uri::PathAndQuery,
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     Credential, Error, Method, Secret,
@@ -208,15 +210,16 @@ impl<'a> Draft<'a> {
         self.more.is_none()
             && self.credential.query.is_none()
             && method.placements.cookies.is_empty()
-            && !may_hold(self.head.uri.query().unwrap_or_default(), &method.strips.query)
+            && !query::may_hold(self.head.uri.query().unwrap_or_default(), &method.strips.query)
     }
 
-    /// What else changes.
+    /// What else changes. It stands by itself, as [`put`](Self::put) does, so that the short way stays short.
     #[inline(never)]
     fn beyond(&self, method: &Method) -> Result<Beyond, Error> {
         Ok(Beyond { uri: self.new_uri(method)?, cookie: self.new_cookie(method)? })
     }
 
+    /// Puts it into the request, after everything else.
     #[inline(never)]
     fn put(self, beyond: Beyond) {
         let headers = &mut self.head.headers;
@@ -243,15 +246,12 @@ impl<'a> Draft<'a> {
         let own = self.credential.query.as_ref().filter(|_| self.own);
         let places = own.is_some() || !self.staged_query().is_empty();
         let old = self.head.uri.query().unwrap_or_default();
-        // What the descriptor places is among what it strips.
         let known = |name: &str| {
             let staged = self.staged_query().iter().map(|(name, _)| name);
-            method.strips.query.iter().chain(staged).any(|known| is_parameter(name, known))
+            // What the descriptor places is among what it strips.
+            method.strips.query.iter().chain(staged).any(|known| query::is_parameter(name, known))
         };
-        // Some servers take `;` for `&`.
-        let stripped = |pair: &str| {
-            pair.split(';').any(|pair| known(&parameter_name(pair.split('=').next().unwrap_or_default())))
-        };
+        let stripped = |pair: &str| query::names(pair).any(|name| known(&name));
         if !places && !old.split('&').any(stripped) {
             return Ok(None);
         }
@@ -272,7 +272,7 @@ impl<'a> Draft<'a> {
             push(own);
         }
         for (name, value) in self.staged_query() {
-            push(Secret::new(query_pair(name, value.expose())).expose());
+            push(query_pair(name, value).expose());
         }
         let unplaceable = || Error::Unplaceable { name: "query".to_owned() };
         let mut parts = self.head.uri.clone().into_parts();
@@ -325,24 +325,9 @@ impl<'a> Draft<'a> {
 }
 
 /// A query parameter as it goes on the wire.
-pub(crate) fn query_pair(name: &str, value: &str) -> String {
+pub(crate) fn query_pair(name: &str, value: &Secret) -> Secret {
     let encode = |text| utf8_percent_encode(text, RESERVED);
-    format!("{}={}", encode(name), encode(value))
-}
-
-/// A quick look, whose "no" is right: a name that stands nowhere in a query that has no escapes is no parameter of it.
-fn may_hold(query: &str, names: &[String]) -> bool {
-    !query.is_empty()
-        && !names.is_empty()
-        && (query.contains('%') || names.iter().any(|name| query.contains(name.as_str())))
-}
-
-/// The name that a server reads in a query. It is allocated only when something in it is encoded.
-fn parameter_name(name: &str) -> Cow<'_, str> {
-    if name.contains('+') {
-        return percent_decode_str(&name.replace('+', " ")).decode_utf8_lossy().into_owned().into();
-    }
-    percent_decode_str(name).decode_utf8_lossy()
+    Secret::new(format!("{}={}", encode(name), encode(value.expose())))
 }
 
 /// What changes besides headers that were ready.
@@ -357,13 +342,6 @@ enum Cookies {
     AsTheyAre,
     None,
     These(HeaderValue),
-}
-
-/// Tells whether a server may take a caller's parameter for `known`: also as a list or a map (`known[]`), and with
-/// white space or a NUL around it, which PHP for one drops.
-fn is_parameter(name: &str, known: &str) -> bool {
-    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 /// RFC 6265, 4.1.1: a cookie's name is a token, and its value has no space, quote, comma, semicolon or backslash.
