@@ -102,23 +102,30 @@ impl Api {
         {
             headers.insert(header::ACCEPT, accept.clone());
         }
-        match &self.content_type {
-            Some(_) if !has_body => {
-                if sent.content_type {
-                    headers.remove(header::CONTENT_TYPE);
-                }
-            }
-            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
-            Some(ContentType::Default(value)) => {
-                if !sent.content_type || !headers.contains_key(header::CONTENT_TYPE) {
-                    headers.insert(header::CONTENT_TYPE, value.clone());
-                }
-            }
-            None => {}
+        if let Some(content_type) = &self.content_type {
+            content_type.complete(headers, sent, has_body);
         }
         for (name, value) in &self.companions {
             if !has(headers, name) {
                 headers.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+impl ContentType {
+    fn complete(&self, headers: &mut HeaderMap, sent: &Sent, has_body: bool) {
+        let has = |headers: &HeaderMap| sent.content_type && headers.contains_key(header::CONTENT_TYPE);
+        match self {
+            _ if !has_body => {
+                // Where there is no body, nothing is said of it.
+                if sent.content_type {
+                    headers.remove(header::CONTENT_TYPE);
+                }
+            }
+            Self::Default(_) if has(headers) => {}
+            Self::Always(value) | Self::Default(value) => {
+                headers.insert(header::CONTENT_TYPE, value.clone());
             }
         }
     }

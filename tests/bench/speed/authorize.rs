@@ -4,182 +4,153 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
 use keyway_core::{BodyAccess, Credential, Registry, Submission};
 
 use crate::{
-    by_hand::{Rally, Rootly},
+    by_hand::{self, Rally, Rootly},
     race::{Contender, SHORT, race},
     reqsign,
+    table::{Limit, Row},
 };
 
 pub(crate) const ROOTLY_KEY: &str = "rootly_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 pub(crate) const RALLY_KEY: &str = "_madeUpGood00000000000000000000000000000000";
 
-/// What every caller sends.
-const USUAL: [(HeaderName, &str); 3] =
-    [(header::USER_AGENT, "bench"), (header::ACCEPT_ENCODING, "identity"), (header::ACCEPT_LANGUAGE, "en")];
+/// What every caller sends, and no method cares about.
+const USUAL: [&str; 3] = ["user-agent", "accept-encoding", "accept-language"];
 
-fn head(uri: &str, more: &[(&'static str, &'static str)], room: usize) -> Parts {
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.uri = uri.parse().expect("a URI");
-    let mut headers = HeaderMap::with_capacity(room);
-    if room > 0 {
-        for (name, value) in USUAL {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
+/// What every method removes or replaces.
+const CONCERNED: [&str; 6] =
+    ["authorization", "proxy-authorization", "host", "cookie", "accept", "content-type"];
+
+/// The same for Rally, with what it sets where it is missing.
+const CONCERNED_RALLY: [&str; 10] = [
+    "authorization",
+    "proxy-authorization",
+    "host",
+    "cookie",
+    "accept",
+    "content-type",
+    "zsessionid",
+    "x-rallyintegrationname",
+    "x-rallyintegrationvendor",
+    "x-rallyintegrationversion",
+];
+
+/// A request's head, whose map has room for whatever is set.
+fn head(uri: &str, names: &[&'static str]) -> Parts {
+    let mut headers = HeaderMap::with_capacity(24);
+    for name in USUAL.iter().chain(names) {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static("*/*"));
     }
-    for (name, value) in more {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+    let mut parts = bare_head(uri);
     parts.headers = headers;
     parts
 }
 
-const ALL: &[(&str, &str)] = &[
-    ("authorization", "Bearer of-the-caller"),
-    ("proxy-authorization", "Basic b2Y6Y2FsbGVy"),
-    ("host", "api.example"),
-    ("cookie", "session=1"),
-    ("accept", "*/*"),
-    ("content-type", "text/plain"),
-];
-
-const ALL_RALLY: &[(&str, &str)] = &[
-    ("authorization", "Bearer of-the-caller"),
-    ("proxy-authorization", "Basic b2Y6Y2FsbGVy"),
-    ("host", "api.example"),
-    ("cookie", "session=1"),
-    ("accept", "*/*"),
-    ("content-type", "text/plain"),
-    ("zsessionid", "of-the-caller"),
-    ("x-rallyintegrationname", "caller"),
-    ("x-rallyintegrationvendor", "caller"),
-    ("x-rallyintegrationversion", "1"),
-];
-
-pub(crate) fn rows() {
-    let registry = Registry::linked().expect("the built-in providers are sound");
-    let accept = |provider: &str, key: &str| -> Credential {
-        let submission = Submission::new().with("api_key", key);
-        registry.accept(provider, None, &submission).expect("a key of the usual form").credential
-    };
-    let rootly = accept("rootly", ROOTLY_KEY);
-    let rally = accept("rally", RALLY_KEY);
-    let rootly_hand = Rootly::new(ROOTLY_KEY);
-    let rally_hand = Rally::new(RALLY_KEY);
-    let signer = reqsign::google();
-    let azure = reqsign::azure();
-    let rootly_uri = "https://api.rootly.com/v1/incidents?page=1";
-    let rally_uri = "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20";
-
-    for (name, more, room) in [("none", &[][..], 32), ("all", ALL, 32), ("empty map", &[], 0)] {
-        let race = race(
-            SHORT,
-            || head(rootly_uri, more, room),
-            &[
-                Contender::new(|parts| rootly.authorize(parts, BodyAccess::Empty)),
-                Contender::new(|parts| rootly_hand.authorize(parts)),
-                Contender::new(|parts| rootly_hand.bare(parts)),
-                Contender::new(|parts: &mut Parts| {
-                    parts.headers.insert(header::AUTHORIZATION, rootly_hand.key.clone())
-                }),
-                Contender::new(|parts| reqsign::sign(&signer, parts)),
-                Contender::new(|parts| reqsign::sign_azure(&azure, parts)),
-            ],
-        );
-        println!(
-            "rootly {name}: ours {:.0} hand {:.0} bare {:.0} insert {:.0} google {:.0} azure {:.0}; ratio {:.2} bare {:.2} reqsign {:.2} allocs {:?}",
-            race.time(0),
-            race.time(1),
-            race.time(2),
-            race.time(3),
-            race.time(4),
-            race.time(5),
-            race.ratio(0, 1),
-            race.ratio(0, 2),
-            race.ratio(4, 0),
-            (0..6).map(|i| race.allocations(i)).collect::<Vec<_>>()
-        );
-    }
-    for (name, more, room) in [("none", &[][..], 32), ("all", ALL_RALLY, 32), ("empty map", &[], 0)] {
-        let race = race(
-            SHORT,
-            || head(rally_uri, more, room),
-            &[
-                Contender::new(|parts| rally.authorize(parts, BodyAccess::Empty)),
-                Contender::new(|parts| rally_hand.authorize(parts)),
-                Contender::new(|parts| rally_hand.bare(parts)),
-                Contender::new(|parts: &mut Parts| {
-                    parts.headers.insert(&rally_hand.header, rally_hand.key.clone())
-                }),
-                Contender::new(|parts| reqsign::sign(&signer, parts)),
-            ],
-        );
-        println!(
-            "rally {name}: ours {:.0} hand {:.0} bare {:.0} insert {:.0} google {:.0}; ratio {:.2} bare {:.2} reqsign {:.2} allocs {:?}",
-            race.time(0),
-            race.time(1),
-            race.time(2),
-            race.time(3),
-            race.time(4),
-            race.ratio(0, 1),
-            race.ratio(0, 2),
-            race.ratio(4, 0),
-            (0..5).map(|i| race.allocations(i)).collect::<Vec<_>>()
-        );
-    }
+/// A request's head, whose map has nothing, and no room.
+fn bare_head(uri: &str) -> Parts {
+    Request::get(uri).body(()).expect("a URI").into_parts().0
 }
-pub(crate) fn exp() {
-    let rally_uri = "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20";
-    let shared: Vec<(HeaderName, HeaderValue)> =
-        ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"]
-            .iter()
-            .map(|n| {
-                let n: HeaderName = n.parse().unwrap();
-                drop(n.clone());
-                let v: HeaderValue = "Keyway".parse().unwrap();
-                drop(v.clone());
-                (n, v)
-            })
-            .collect();
-    let statics: Vec<(HeaderName, HeaderValue)> =
-        ["zsessionid", "x-rallyintegrationname", "x-rallyintegrationvendor", "x-rallyintegrationversion"]
-            .iter()
-            .map(|n| (HeaderName::from_static(n), HeaderValue::from_static("Keyway")))
-            .collect();
+
+fn credential(registry: &Registry, provider: &str, method: &str, values: &[(&str, &str)]) -> Credential {
+    let submission = values.iter().fold(Submission::new(), |all, (field, value)| all.with(*field, *value));
+    registry.accept(provider, Some(method), &submission).expect("values of the usual form").credential
+}
+
+/// The rows of one provider.
+fn rows_of(
+    name: &str,
+    credential: &Credential,
+    uri: &str,
+    concerned: &[&'static str],
+    by_hand: impl Fn(&mut Parts) -> Result<(), by_hand::Elsewhere>,
+    key: (&HeaderName, &HeaderValue),
+) -> Vec<Row> {
+    let signer = reqsign::signer();
+    let none = || head(uri, &[]);
+    let all = || head(uri, concerned);
+    let nothing = || bare_head(uri);
+    let mut rows = Vec::new();
+    let requests: [(&str, &dyn Fn() -> Parts); 3] = [
+        ("the caller sends none of them", &none),
+        ("the caller sends all of them", &all),
+        ("the map is empty", &nothing),
+    ];
+    for (what, request) in requests {
+        let race = race(
+            SHORT,
+            request,
+            &[
+                Contender::new(|parts| credential.authorize(parts, BodyAccess::Empty)),
+                Contender::new(&by_hand),
+                Contender::new(|parts: &mut Parts| parts.headers.insert(key.0, key.1.clone())),
+                Contender::new(|parts| reqsign::sign(&signer, parts)),
+            ],
+        );
+        let row = || Row::new(format!("authorise, {name}: {what}"), race.time(0), race.allocations(0));
+        let beside = |row: Row, name, which| row.beside(name, race.time(which), race.allocations(which));
+        rows.push(
+            beside(row(), "by hand", 1).limit(Limit::LongerInPlace { ratio: race.ratio(0, 1), most: 1.5 }),
+        );
+        rows.push(
+            beside(row(), "reqsign, one header", 3)
+                .limit(Limit::Faster { ratio: race.ratio(3, 0), least: 5.0 }),
+        );
+        rows.push(beside(row(), "the key's header alone", 2));
+    }
+    rows
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    let registry = Registry::linked().expect("the built-in providers are sound");
+    let by_hand = Rootly::new(ROOTLY_KEY);
+    let mut rows = rows_of(
+        "Rootly",
+        &credential(&registry, "rootly", "api_key", &[("api_key", ROOTLY_KEY)]),
+        "https://api.rootly.com/v1/incidents?page=1",
+        &CONCERNED,
+        |parts| by_hand.authorize(parts),
+        (&header::AUTHORIZATION, &by_hand.key),
+    );
+    let by_hand = Rally::new(RALLY_KEY);
+    rows.extend(rows_of(
+        "Rally",
+        &credential(&registry, "rally", "api_key", &[("api_key", RALLY_KEY)]),
+        "https://rally1.rallydev.com/slm/webservice/v2.0/defect?fetch=Name&pagesize=20",
+        &CONCERNED_RALLY,
+        |parts| by_hand.authorize(parts),
+        (&by_hand.header, &by_hand.key),
+    ));
+    rows.extend(other_places());
+    rows
+}
+
+/// The placements that neither Rootly nor Rally uses, for comparison.
+fn other_places() -> Vec<Row> {
+    let acme = include_str!("../../../crates/core/tests/providers/acme.yaml");
+    let registry = Registry::from_descriptors([("acme.yaml", acme)]).expect("a descriptor of core's tests");
+    let basic =
+        credential(&registry, "acme", "basic", &[("site", "a"), ("user", "u"), ("password", "made up")]);
+    let cookie = credential(&registry, "acme", "cookie", &[("site", "a"), ("session", "made-up")]);
+    let query =
+        credential(&registry, "acme", "query", &[("site", "a"), ("key", "made-up"), ("sign", "made up")]);
+    let request = || head("https://a.acme.example/v1/things?page=2", &[]);
     let race = race(
         SHORT,
-        || head(rally_uri, &[], 32),
+        request,
         &[
-            Contender::new(|parts: &mut Parts| {
-                for (n, v) in &shared {
-                    parts.headers.insert(n, v.clone());
-                }
-            }),
-            Contender::new(|parts: &mut Parts| {
-                for (n, v) in &statics {
-                    parts.headers.insert(n, v.clone());
-                }
-            }),
-            Contender::new(|parts: &mut Parts| {
-                for (n, v) in &shared {
-                    parts.headers.append(n, v.clone());
-                }
-            }),
-            Contender::new(|parts: &mut Parts| {
-                for (n, v) in &shared {
-                    parts.headers.insert(n.clone(), v.clone());
-                }
-            }),
-            Contender::new(|parts: &mut Parts| {
-                for (n, _) in &shared {
-                    parts.headers.contains_key(n);
-                }
-            }),
-            Contender::new(|_: &mut Parts| {
-                for (n, v) in &shared {
-                    std::hint::black_box((n.clone(), v.clone()));
-                }
-            }),
-            Contender::new(|_: &mut Parts| ()),
+            Contender::new(|parts| basic.authorize(parts, BodyAccess::Empty)),
+            Contender::new(|parts| cookie.authorize(parts, BodyAccess::Empty)),
+            Contender::new(|parts| query.authorize(parts, BodyAccess::Empty)),
+            Contender::new(|parts| by_hand::add_to_query(parts, "api_key=made-up&sign=v1%20made%20up")),
         ],
     );
-    println!("{:?}", (0..7).map(|i| race.time(i)).collect::<Vec<_>>());
+    let row = |what: &str, which| Row::new(what, race.time(which), race.allocations(which));
+    vec![
+        row("authorise: HTTP Basic", 0),
+        row("authorise: a cookie", 1),
+        row("authorise: two parameters of the query", 2).beside(
+            "the new URI by hand",
+            race.time(3),
+            race.allocations(3),
+        ),
+    ]
 }

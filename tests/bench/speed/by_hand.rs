@@ -1,6 +1,6 @@
 //! What an engineer writes by hand for one provider, with the same effect as its descriptor.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts, uri::Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts, uri::Scheme};
 
 /// The request goes somewhere else.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ fn takes_anything(headers: &HeaderMap) -> bool {
 /// Ready values for Rootly.
 pub(crate) struct Rootly {
     pub(crate) key: HeaderValue,
-    pub(crate) media_type: HeaderValue,
+    media_type: HeaderValue,
 }
 
 impl Rootly {
@@ -47,26 +47,14 @@ impl Rootly {
         headers.insert(header::AUTHORIZATION, self.key.clone());
         Ok(())
     }
-
-    /// The least: the origin, the headers that carry credentials, the key.
-    #[inline(never)]
-    pub(crate) fn bare(&self, parts: &mut Parts) -> Result<(), Elsewhere> {
-        check_origin(parts, "api.rootly.com")?;
-        let headers = &mut parts.headers;
-        headers.remove(header::PROXY_AUTHORIZATION);
-        headers.remove(header::HOST);
-        headers.remove(header::COOKIE);
-        headers.insert(header::AUTHORIZATION, self.key.clone());
-        Ok(())
-    }
 }
 
 /// Ready values for Rally.
 pub(crate) struct Rally {
     pub(crate) header: HeaderName,
     pub(crate) key: HeaderValue,
-    pub(crate) media_type: HeaderValue,
-    pub(crate) companions: [(HeaderName, HeaderValue); 3],
+    media_type: HeaderValue,
+    companions: [(HeaderName, HeaderValue); 3],
 }
 
 impl Rally {
@@ -109,19 +97,20 @@ impl Rally {
         headers.insert(&self.header, self.key.clone());
         Ok(())
     }
+}
 
-    /// The least: the origin, the headers that carry credentials, the key.
-    #[inline(never)]
-    pub(crate) fn bare(&self, parts: &mut Parts) -> Result<(), Elsewhere> {
-        check_origin(parts, "rally1.rallydev.com")?;
-        let headers = &mut parts.headers;
-        headers.remove(header::AUTHORIZATION);
-        headers.remove(header::PROXY_AUTHORIZATION);
-        headers.remove(header::HOST);
-        headers.remove(header::COOKIE);
-        headers.insert(&self.header, self.key.clone());
-        Ok(())
-    }
+/// Puts parameters that are encoded already into the query.
+#[inline(never)]
+pub(crate) fn add_to_query(parts: &mut Parts, pairs: &str) -> Result<(), Elsewhere> {
+    let path = parts.uri.path();
+    let target = match parts.uri.query() {
+        Some(query) => format!("{path}?{query}&{pairs}"),
+        None => format!("{path}?{pairs}"),
+    };
+    let mut uri = parts.uri.clone().into_parts();
+    uri.path_and_query = Some(target.try_into().map_err(|_| Elsewhere)?);
+    parts.uri = Uri::from_parts(uri).map_err(|_| Elsewhere)?;
+    Ok(())
 }
 
 /// A sensitive value whose bytes are shared: the first clone of a fresh value allocates.

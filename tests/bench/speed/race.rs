@@ -8,14 +8,16 @@ use allocation_counter::measure;
 #[derive(Clone, Copy)]
 pub(crate) struct Length {
     pub(crate) rounds: usize,
-    pub(crate) batch: usize,
+    pub(crate) batch: u32,
 }
 
 /// For what takes nanoseconds: an input is small enough that a batch of them stays in the processor's cache.
 pub(crate) const SHORT: Length = Length { rounds: 3001, batch: 16 };
 
 /// A contender: does its work on every input of a batch.
-pub(crate) struct Contender<'c, I>(Box<dyn Fn(&mut [I]) + 'c>);
+pub(crate) struct Contender<'c, I>(Box<Work<'c, I>>);
+
+type Work<'c, I> = dyn Fn(&mut [I]) + 'c;
 
 impl<'c, I> Contender<'c, I> {
     /// Takes the work on one input. The loop is compiled together with it, so that nothing but the work is measured.
@@ -32,16 +34,18 @@ impl<'c, I> Contender<'c, I> {
 pub(crate) struct Race {
     /// Nanoseconds for one input: by contender, then by round.
     times: Vec<Vec<f64>>,
-    /// Allocations and their bytes for one input, by contender.
-    allocations: Vec<(u64, u64)>,
+    /// Allocations for one input, by contender.
+    allocations: Vec<u64>,
 }
 
 /// Lets contenders take turns. Making the inputs is not measured.
 pub(crate) fn race<I>(length: Length, input: impl Fn() -> I, contenders: &[Contender<'_, I>]) -> Race {
     let allocations = contenders.iter().map(|contender| {
+        // The first use of something may allocate what it keeps.
+        contender.0(&mut [input()]);
         let mut one = [input()];
         let counted = measure(|| contender.0(&mut one));
-        (counted.count_total, counted.bytes_total)
+        counted.count_total
     });
     let allocations = allocations.collect();
     let mut times = vec![Vec::with_capacity(length.rounds); contenders.len()];
@@ -53,7 +57,7 @@ pub(crate) fn race<I>(length: Length, input: impl Fn() -> I, contenders: &[Conte
             let start = Instant::now();
             contenders[which].0(&mut inputs);
             let taken = start.elapsed();
-            times[which].push(taken.as_secs_f64() * 1e9 / length.batch as f64);
+            times[which].push(taken.as_secs_f64() * 1e9 / f64::from(length.batch));
         }
     }
     Race { times, allocations }
@@ -72,7 +76,7 @@ impl Race {
 
     /// Allocations for one input.
     pub(crate) fn allocations(&self, which: usize) -> u64 {
-        self.allocations[which].0
+        self.allocations[which]
     }
 }
 
