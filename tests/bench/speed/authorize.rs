@@ -69,11 +69,8 @@ fn rows_of(
     let all = || head(uri, concerned);
     let nothing = || bare_head(uri);
     let mut rows = Vec::new();
-    let requests: [(&str, &dyn Fn() -> Parts); 3] = [
-        ("the caller sends none of them", &none),
-        ("the caller sends all of them", &all),
-        ("the map is empty", &nothing),
-    ];
+    let requests: [(&str, &dyn Fn() -> Parts); 3] =
+        [("caller sends none", &none), ("caller sends all", &all), ("empty map", &nothing)];
     for (what, request) in requests {
         let race = race(
             SHORT,
@@ -85,7 +82,7 @@ fn rows_of(
                 Contender::new(|parts| reqsign::sign(&signer, parts)),
             ],
         );
-        let row = || Row::new(format!("authorise, {name}: {what}"), race.time(0), race.allocations(0));
+        let row = || Row::new(format!("authorise, {name}, {what}"), race.time(0), race.allocations(0));
         let beside = |row: Row, name, which| row.beside(name, race.time(which), race.allocations(which));
         rows.push(
             beside(row(), "by hand", 1).limit(Limit::LongerInPlace { ratio: race.ratio(0, 1), most: 1.5 }),
@@ -145,9 +142,9 @@ fn other_places() -> Vec<Row> {
     );
     let row = |what: &str, which| Row::new(what, race.time(which), race.allocations(which));
     vec![
-        row("authorise: HTTP Basic", 0),
-        row("authorise: a cookie", 1),
-        row("authorise: two parameters of the query", 2).beside(
+        row("authorise, HTTP Basic", 0),
+        row("authorise, a cookie", 1),
+        row("authorise, two query parameters", 2).beside(
             "the new URI by hand",
             race.time(3),
             race.allocations(3),

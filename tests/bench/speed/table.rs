@@ -106,7 +106,7 @@ impl fmt::Display for Row {
         };
         let (what, ours, note) = (&self.what, time(self.ours), &self.note);
         let line = format!(
-            "{what:44} {ours:>10}  {beside:<22} {its_time:>10} {ratio:>6} {limit:>9} {said:4} {allocations:>17}  {note}"
+            "{what:38} {ours:>10}  {beside:<22} {its_time:>10} {ratio:>6} {limit:>9} {said:4} {allocations:>17}  {note}"
         );
         f.write_str(line.trim_end())
     }
@@ -115,7 +115,7 @@ impl fmt::Display for Row {
 /// Prints the rows under their heads.
 pub(crate) fn print(rows: &[Row]) {
     println!(
-        "{:44} {:>10}  {:<22} {:>10} {:>6} {:>9} {:4} {:>17}",
+        "{:38} {:>10}  {:<22} {:>10} {:>6} {:>9} {:4} {:>17}",
         "", "ours", "beside it", "", "ratio", "limit", "", "allocations"
     );
     for row in rows {
