@@ -129,6 +129,7 @@ impl Placements {
         self.sets_itself(name) || (self.basic.is_some() && *name == header::AUTHORIZATION)
     }
 
+    /// What goes, besides what placing replaces.
     pub(crate) fn strips(&self, api: &Api) -> Strips {
         let mut strips = Strips {
             authorization: !self.sets(&header::AUTHORIZATION),
@@ -157,6 +158,7 @@ pub(crate) struct Strips {
 }
 
 impl Strips {
+    /// Removes headers.
     pub(crate) fn remove_from(&self, headers: &mut HeaderMap, sent: &Sent) {
         if sent.proxy_authorization {
             headers.remove(header::PROXY_AUTHORIZATION);

@@ -55,6 +55,10 @@ fn credential(registry: &Registry, provider: &str, method: &str, values: &[(&str
     registry.accept(provider, Some(method), &submission).expect("values of the usual form").credential
 }
 
+fn authorize(credential: &Credential, parts: &mut Parts) {
+    credential.authorize(parts, BodyAccess::Empty).expect("the request goes to the credential's origin");
+}
+
 /// The rows of one provider.
 fn rows_of(
     name: &str,
@@ -72,12 +76,16 @@ fn rows_of(
     let requests: [(&str, &dyn Fn() -> Parts); 3] =
         [("caller sends none", &none), ("caller sends all", &all), ("empty map", &nothing)];
     for (what, request) in requests {
+        let (mut ours, mut hands) = (request(), request());
+        authorize(credential, &mut ours);
+        by_hand(&mut hands).expect("it goes where it should");
+        assert_eq!(ours.headers, hands.headers, "both do the same");
         let race = race(
             SHORT,
             request,
             &[
-                Contender::new(|parts| credential.authorize(parts, BodyAccess::Empty)),
-                Contender::new(&by_hand),
+                Contender::new(|parts| authorize(credential, parts)),
+                Contender::new(|parts| by_hand(parts).expect("it goes where it should")),
                 Contender::new(|parts: &mut Parts| parts.headers.insert(key.0, key.1.clone())),
                 Contender::new(|parts| reqsign::sign(&signer, parts)),
             ],
@@ -134,9 +142,9 @@ fn other_places() -> Vec<Row> {
         SHORT,
         request,
         &[
-            Contender::new(|parts| basic.authorize(parts, BodyAccess::Empty)),
-            Contender::new(|parts| cookie.authorize(parts, BodyAccess::Empty)),
-            Contender::new(|parts| query.authorize(parts, BodyAccess::Empty)),
+            Contender::new(|parts| authorize(&basic, parts)),
+            Contender::new(|parts| authorize(&cookie, parts)),
+            Contender::new(|parts| authorize(&query, parts)),
             Contender::new(|parts| by_hand::add_to_query(parts, "api_key=made-up&sign=v1%20made%20up")),
         ],
     );

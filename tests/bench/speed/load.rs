@@ -56,7 +56,11 @@ pub(crate) fn rows() -> Vec<Row> {
                 .note(note),
         );
     }
-    let race = race(Length { rounds: 201, batch: 1 }, || (), &[Contender::new(|()| Registry::linked())]);
+    let race = race(
+        Length { rounds: 201, batch: 1 },
+        || (),
+        &[Contender::new(|()| Registry::linked().expect("sound descriptors"))],
+    );
     rows.push(
         Row::new("load, the built-in providers", race.time(0), race.allocations(0)).limit(Limit::Time(2e6)),
     );
