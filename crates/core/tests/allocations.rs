@@ -55,7 +55,7 @@ impl Case {
     }
 
     fn request(&self, headers: HeaderMap) -> Parts {
-        let (mut parts, ()) = Request::get(self.uri).body(()).unwrap().into_parts();
+        let (mut parts, ()) = Request::get(self.uri).body(()).expect("a request").into_parts();
         parts.headers = headers;
         parts
     }
@@ -88,7 +88,7 @@ fn with_room(names: &[&'static str]) -> HeaderMap {
 fn allocations(credential: &Credential, parts: &mut Parts, body: BodyAccess<'_>) -> u64 {
     let mut done = Ok(());
     let counted = measure(|| done = credential.authorize(parts, body));
-    done.unwrap();
+    done.expect("it is authorised");
     counted.count_total
 }
 
