@@ -1,4 +1,5 @@
-# The checks of `.ci/run`, one by one. `just` lists them. The last three need tools that CI runs only where they are there.
+# The checks of `.ci/run`, one by one, and the benchmark. `just` lists them. Of the checks, the last three need tools
+# that CI runs only where they are there.
 
 _default:
     @just --list
@@ -54,3 +55,7 @@ deny:
 # Spelling. Needs typos-cli.
 typos:
     typos
+
+# What Keyway costs, beside the same work by hand and beside others: one table. Nothing in it fails; take a quiet machine.
+bench:
+    cargo bench -p keyway-bench

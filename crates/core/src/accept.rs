@@ -1,9 +1,12 @@
 //! From a submission to a credential: the only way there is.
 
+mod foreign;
 pub(crate) mod place;
 mod value;
 
 use std::{fmt, sync::Arc};
+
+pub(crate) use foreign::Shapes;
 
 use crate::{
     Credential, Field, Id, Method, Provider, Secret, Submission,
@@ -144,14 +147,6 @@ impl Code {
 /// The field of a problem that belongs to none that can be shown.
 pub(crate) const UNNAMED: &str = "(unnamed)";
 
-/// What a provider's keys look like, for the forms of the others.
-#[derive(Debug)]
-pub(crate) struct Foreign {
-    pub(crate) id: Id,
-    pub(crate) name: String,
-    pub(crate) shape: crate::Shape,
-}
-
 /// Collects what is found about the fields of one submission.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -198,7 +193,7 @@ pub(crate) fn refusal(field: &Field, value: &str) -> Option<String> {
     if value::trim(value, field.strip()) != value {
         return Some("it would be trimmed or stripped".to_owned());
     }
-    value::check(field, value, &[], &mut findings);
+    value::check(field, value, None, &mut findings);
     findings.problems.pop().map(|problem| problem.message)
 }
 
@@ -210,7 +205,7 @@ pub(crate) fn accept(
     provider: &Arc<dyn Provider>,
     method: &Arc<Method>,
     submission: &Submission,
-    foreign: &[Foreign],
+    shapes: &Shapes,
 ) -> Result<Accepted, Refused> {
     let mut findings = Findings::default();
     // The credential would be judged by one provider and placed as another says.
@@ -232,11 +227,10 @@ pub(crate) fn accept(
             Some(index) => given[index] = Some(raw),
         }
     }
-    let own = provider.descriptor().id();
-    let foreign: Vec<&Foreign> = foreign.iter().filter(|other| other.id != *own).collect();
+    let others = Some((shapes, provider.descriptor().id()));
     let mut values: Vec<(Id, Value)> = Vec::with_capacity(given.len());
     for (field, raw) in method.fields().iter().zip(given) {
-        if let Some(text) = accept_field(field, raw, &foreign, &mut findings) {
+        if let Some(text) = accept_field(field, raw, others, &mut findings) {
             let value = if field.is_secret() { Value::Secret(Secret::new(text)) } else { Value::Plain(text) };
             values.push((field.id().clone(), value));
         }
@@ -261,7 +255,7 @@ fn unknown(method: &Method, name: &str, findings: &mut Findings) {
 fn accept_field(
     field: &Field,
     raw: Option<&Raw>,
-    foreign: &[&Foreign],
+    others: Option<(&Shapes, &Id)>,
     findings: &mut Findings,
 ) -> Option<String> {
     let id = field.id().as_str();
@@ -295,5 +289,5 @@ fn accept_field(
         }
         return None;
     }
-    value::check(field, text, foreign, findings)
+    value::check(field, text, others, findings)
 }

@@ -1,9 +1,9 @@
 //! What holds for every request to a provider, whatever the method.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    header::{FIXED_VALUE, HEADER, HEADERS_SET, fixed_value, header_name, placeable_header},
+    header::{FIXED_VALUE, HEADER, HEADERS_SET, Sent, fixed_value, has, header_name, placeable_header},
     host::ORIGIN,
     rate::{RATE, RateHeaders},
     yaml::{At, Holds, Key, Like, MapView, Node, Part, Together, Words, words_of},
@@ -157,6 +157,46 @@ impl Api {
             rate: map.read("rate_limit", |at, node| Some(RateHeaders::read(at, node))).unwrap_or_default(),
         }
     }
+
+    /// Sets what a request has besides the credential, where the descriptor wants it.
+    pub(crate) fn complete(&self, headers: &mut HeaderMap, sent: &Sent, has_body: bool) {
+        if let Some(accept) = &self.accept
+            && (!sent.accept || takes_anything(headers))
+        {
+            headers.insert(header::ACCEPT, accept.clone());
+        }
+        if let Some(content_type) = &self.content_type {
+            content_type.complete(headers, sent, has_body);
+        }
+        for (name, value) in &self.companions {
+            if !has(headers, name) {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+}
+
+impl ContentType {
+    fn complete(&self, headers: &mut HeaderMap, sent: &Sent, has_body: bool) {
+        let has = |headers: &HeaderMap| sent.content_type && headers.contains_key(header::CONTENT_TYPE);
+        match self {
+            _ if !has_body => {
+                // Where there is no body, nothing is said of it.
+                if sent.content_type {
+                    headers.remove(header::CONTENT_TYPE);
+                }
+            }
+            Self::Default(_) if has(headers) => {}
+            Self::Always(value) | Self::Default(value) => {
+                headers.insert(header::CONTENT_TYPE, value.clone());
+            }
+        }
+    }
+}
+
+/// Tells whether the caller has no `Accept`, or one that takes anything.
+fn takes_anything(headers: &HeaderMap) -> bool {
+    headers.get_all(header::ACCEPT).iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
 }
 
 fn media_type(at: &At<'_>, node: &Node) -> Option<HeaderValue> {

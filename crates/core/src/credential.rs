@@ -12,7 +12,7 @@ use crate::{
     Secret,
     accept::{UNNAMED, Value},
     check::Check,
-    draft::is_cookie,
+    draft::{is_cookie, query_pair},
     header::sensitive,
     hop,
     mask::Mask,
@@ -34,8 +34,10 @@ pub struct Credential {
     values: Vec<(Id, Value)>,
     origins: Vec<Origin>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) query: Vec<(String, Secret)>,
-    pub(crate) cookies: Vec<(String, Secret)>,
+    /// All of them, encoded and joined.
+    pub(crate) query: Option<Secret>,
+    /// All of them, as the whole header.
+    pub(crate) cookie: Option<HeaderValue>,
     check: Uri,
 }
 
@@ -74,25 +76,28 @@ impl Credential {
             let value = Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())));
             headers.push((header::AUTHORIZATION, header(user, &value)?));
         }
-        let list = |placements: &[(String, Template)]| -> Result<Vec<(String, Secret)>, FieldProblem> {
-            placements
-                .iter()
-                .map(|(name, template)| Ok((name.clone(), Secret::new(render(template)?))))
-                .collect()
-        };
-        let (query, cookies) = (list(&placements.query)?, list(&placements.cookies)?);
-        for ((name, value), (_, template)) in cookies.iter().zip(&placements.cookies) {
+        let mut query = Vec::with_capacity(placements.query.len());
+        for (name, template) in &placements.query {
+            query.push(query_pair(name, &Secret::new(render(template)?)));
+        }
+        let query = (!query.is_empty()).then(|| joined(&query, "&"));
+        let mut cookies = Vec::with_capacity(placements.cookies.len());
+        for (name, template) in &placements.cookies {
+            let value = Secret::new(render(template)?);
             if !is_cookie(name, value.expose()) {
                 return Err(unplaceable(template.names().next(), "this value cannot be sent in a cookie"));
             }
+            cookies.push(Secret::new(format!("{name}={}", value.expose())));
         }
+        // Names and values are a cookie's, so that together they are a header's value; none of them are none.
+        let cookie = sensitive(&joined(&cookies, "; "));
         let path = method.check.path.render(|name| {
             lookup(&values, name).map(|value| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string().into())
         });
         let check = origins.first().zip(path).and_then(|(own, path)| target::uri(own, &path).ok());
         let in_path = method.check.path.names().next();
         let check = check.ok_or_else(|| unplaceable(in_path, "this value cannot be sent in a path"))?;
-        Ok(Self { provider, method, values, origins, headers, query, cookies, check })
+        Ok(Self { provider, method, values, origins, headers, query, cookie, check })
     }
 
     /// The provider.
@@ -242,6 +247,10 @@ impl Credential {
             Value::Plain(_) => None,
         }))
     }
+}
+
+fn joined(pairs: &[Secret], between: &str) -> Secret {
+    Secret::new(pairs.iter().map(Secret::expose).collect::<Vec<_>>().join(between))
 }
 
 fn unplaceable(field: Option<&str>, message: &str) -> FieldProblem {

@@ -125,12 +125,12 @@ impl Descriptor {
     /// # Errors
     /// All that is wrong, each with line, column, the text at fault and, where there is one, a suggestion.
     pub fn parse(file: &str, text: &str) -> Result<Self, LoadError> {
-        let document = yaml::parse(file, text).map_err(LoadError::new)?;
+        let node = yaml::parse(file, text).map_err(LoadError::new)?;
         let faults = Faults::default();
-        let descriptor = Self::read(&At::root(&faults), &document.node);
+        let descriptor = Self::read(&At::root(&faults), &node);
         match descriptor {
             Some(descriptor) if faults.is_empty() => Ok(descriptor),
-            _ => Err(LoadError::new(document.locate(file, faults))),
+            _ => Err(LoadError::new(yaml::locate(file, text, faults))),
         }
     }
 

@@ -1,15 +1,18 @@
 //! Core's view of an outgoing request: an adapter stages, core commits.
 
+mod query;
+
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Uri, header, request::Parts, uri::PathAndQuery,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     Credential, Error, Method, Secret,
-    api::ContentType,
-    header::{is_forbidden, sensitive},
+    header::{Sent, is_forbidden, sensitive},
 };
 
 /// The most headers of a request that is authorised.
@@ -38,27 +41,44 @@ pub struct Draft<'a> {
     credential: &'a Credential,
     head: &'a mut Parts,
     body: BodyAccess<'a>,
-    /// Whether what the credential rendered at acceptance is staged. Nearly always it is, and is all there is: then
-    /// the lists below stay empty, and nothing is allocated.
+    /// Whether what the credential rendered at acceptance is staged.
     own: bool,
+    /// What else is. Nearly always nothing is: then nothing is allocated, and a draft is a few words on the stack.
+    more: Option<Box<Staged>>,
+}
+
+/// What an adapter stages by itself.
+#[derive(Default)]
+struct Staged {
     headers: Vec<(HeaderName, HeaderValue)>,
     query: Vec<(String, Secret)>,
     cookies: Vec<(String, Secret)>,
-    new_body: Option<Bytes>,
+    body: Option<Bytes>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(credential: &'a Credential, head: &'a mut Parts, body: BodyAccess<'a>) -> Self {
-        Self {
-            credential,
-            head,
-            body,
-            own: false,
-            headers: Vec::new(),
-            query: Vec::new(),
-            cookies: Vec::new(),
-            new_body: None,
-        }
+        Self { credential, head, body, own: false, more: None }
+    }
+
+    fn stage(&mut self) -> &mut Staged {
+        self.more.get_or_insert_default()
+    }
+
+    fn staged_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        self.more.as_ref().map_or(&[], |more| &more.headers)
+    }
+
+    fn staged_query(&self) -> &[(String, Secret)] {
+        self.more.as_ref().map_or(&[], |more| &more.query)
+    }
+
+    fn staged_cookies(&self) -> &[(String, Secret)] {
+        self.more.as_ref().map_or(&[], |more| &more.cookies)
+    }
+
+    fn staged_body(&self) -> Option<&Bytes> {
+        self.more.as_ref().and_then(|more| more.body.as_ref())
     }
 
     /// The request's method.
@@ -81,7 +101,7 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// [`Error::OpaqueBody`] when the body is a stream.
     pub fn body(&self) -> Result<&[u8], Error> {
-        match (&self.new_body, &self.body) {
+        match (self.staged_body(), &self.body) {
             (Some(body), _) => Ok(body),
             (None, BodyAccess::Empty) => Ok(&[]),
             (None, BodyAccess::Bytes(body)) => Ok(body),
@@ -110,13 +130,13 @@ impl<'a> Draft<'a> {
             return Err(Error::ForbiddenHeader { name: name.as_str().to_owned() });
         }
         let value = sensitive(value).ok_or_else(|| Error::Unplaceable { name: name.as_str().to_owned() })?;
-        self.headers.push((name, value));
+        self.stage().headers.push((name, value));
         Ok(())
     }
 
     /// Stages a query parameter.
     pub fn query(&mut self, name: impl Into<String>, value: &Secret) {
-        self.query.push((name.into(), value.clone()));
+        self.stage().query.push((name.into(), value.clone()));
     }
 
     /// Stages a cookie.
@@ -128,7 +148,7 @@ impl<'a> Draft<'a> {
         if !is_cookie(&name, value.expose()) {
             return Err(Error::Unplaceable { name: "cookie".to_owned() });
         }
-        self.cookies.push((name, value.clone()));
+        self.stage().cookies.push((name, value.clone()));
         Ok(())
     }
 
@@ -141,7 +161,7 @@ impl<'a> Draft<'a> {
             BodyAccess::Empty => Err(Error::NoBody),
             BodyAccess::Opaque => Err(Error::OpaqueBody),
             BodyAccess::Bytes(_) => {
-                self.new_body = Some(body);
+                self.stage().body = Some(body);
                 Ok(())
             }
         }
@@ -149,119 +169,115 @@ impl<'a> Draft<'a> {
 
     /// Puts what is staged into the request. Everything that can fail comes before the first change.
     pub(crate) fn commit(self) -> Result<(), Error> {
-        let own = self.own.then_some(self.credential);
-        let nothing = self.headers.is_empty() && self.query.is_empty() && self.cookies.is_empty();
-        if own.is_none() && nothing && self.new_body.is_none() {
+        if !self.own && self.more.is_none() {
             return Err(Error::NothingPlaced);
         }
         let method = &**self.credential.method();
-        if self.head.headers.len() + self.headers.len() > MAX_HEADERS {
+        if self.head.headers.len() + self.staged_headers().len() > MAX_HEADERS {
             return Err(Error::TooManyHeaders { limit: MAX_HEADERS });
         }
-        let uri = self.new_uri(method)?;
-        let cookie = self.new_cookie(method)?;
-        let api = &method.api;
-
-        // From here on nothing fails.
-        let headers = &mut self.head.headers;
-        if let Some(uri) = uri {
-            self.head.uri = uri;
-        }
-        if !headers.is_empty() {
-            for name in &method.strip_headers {
-                headers.remove(name);
-            }
-            if own.is_none() {
-                // An adapter placed something else: what the descriptor would have replaced goes all the same.
-                for (name, _) in &self.credential.headers {
-                    headers.remove(name);
-                }
-            }
-        }
-        match cookie {
-            Cookies::AsTheyAre => {}
-            Cookies::None => drop(headers.remove(header::COOKIE)),
-            Cookies::These(value) => drop(headers.insert(header::COOKIE, value)),
-        }
-        if let Some(accept) = &api.accept
-            && takes_anything(headers)
-        {
-            headers.insert(header::ACCEPT, accept.clone());
-        }
-        let has_body = match (&self.new_body, &self.body) {
+        let beyond = if self.is_plain(method) { None } else { Some(self.beyond(method)?) };
+        let has_body = match (self.staged_body(), &self.body) {
             (Some(body), _) => !body.is_empty(),
             (None, BodyAccess::Bytes(body)) => !body.is_empty(),
             (None, BodyAccess::Empty) => false,
             (None, BodyAccess::Opaque) => true,
         };
-        match &api.content_type {
-            Some(_) if !has_body => drop(headers.remove(header::CONTENT_TYPE)),
-            Some(ContentType::Always(value)) => drop(headers.insert(header::CONTENT_TYPE, value.clone())),
-            Some(ContentType::Default(value)) if !headers.contains_key(header::CONTENT_TYPE) => {
-                headers.insert(header::CONTENT_TYPE, value.clone());
+
+        // From here on nothing fails.
+        let headers = &mut self.head.headers;
+        let sent = Sent::of(headers);
+        method.strips.remove_from(headers, &sent);
+        method.api.complete(headers, &sent, has_body);
+        for (name, value) in &self.credential.headers {
+            if self.own {
+                // `insert` replaces every value that the caller had under the name.
+                headers.insert(name, value.clone());
+            } else {
+                // An adapter placed something else: what the descriptor would have replaced goes all the same.
+                headers.remove(name);
             }
-            _ => {}
         }
-        for (name, value) in &api.companions {
-            if !headers.contains_key(name) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
-        // `insert` replaces every value that the caller had under the name.
-        for (name, value) in own.iter().flat_map(|own| &own.headers) {
-            headers.insert(name.clone(), value.clone());
-        }
-        for (name, value) in self.headers {
-            headers.insert(name, value);
-        }
-        if let (Some(body), BodyAccess::Bytes(place)) = (self.new_body, self.body) {
-            headers.remove(header::CONTENT_LENGTH);
-            *place = body;
+        if let Some(beyond) = beyond {
+            self.put(beyond);
         }
         Ok(())
     }
 
-    fn all_query(&self) -> impl Iterator<Item = &(String, Secret)> {
-        self.own.then_some(&self.credential.query).into_iter().flatten().chain(&self.query)
+    /// Tells whether headers that are ready are all there is to place, and nothing of the query goes: so it is with
+    /// nearly every request.
+    fn is_plain(&self, method: &Method) -> bool {
+        self.more.is_none()
+            && self.credential.query.is_none()
+            && method.placements.cookies.is_empty()
+            && !query::may_hold(self.head.uri.query().unwrap_or_default(), &method.strips.query)
     }
 
-    fn all_cookies(&self) -> impl Iterator<Item = &(String, Secret)> {
-        self.own.then_some(&self.credential.cookies).into_iter().flatten().chain(&self.cookies)
+    /// What else changes. It stands by itself, as [`put`](Self::put) does, so that the short way stays short.
+    #[inline(never)]
+    fn beyond(&self, method: &Method) -> Result<Beyond, Error> {
+        Ok(Beyond { uri: self.new_uri(method)?, cookie: self.new_cookie(method)? })
+    }
+
+    /// Puts it into the request, after everything else.
+    #[inline(never)]
+    fn put(self, beyond: Beyond) {
+        let headers = &mut self.head.headers;
+        if let Some(uri) = beyond.uri {
+            self.head.uri = uri;
+        }
+        match beyond.cookie {
+            Cookies::AsTheyAre => {}
+            Cookies::None => drop(headers.remove(header::COOKIE)),
+            Cookies::These(value) => drop(headers.insert(header::COOKIE, value)),
+        }
+        let Some(more) = self.more else { return };
+        for (name, value) in more.headers {
+            headers.insert(name, value);
+        }
+        if let (Some(body), BodyAccess::Bytes(place)) = (more.body, self.body) {
+            headers.remove(header::CONTENT_LENGTH);
+            *place = body;
+        }
     }
 
     /// The URI without what is stripped and with what is staged; `None` when it stays as it is.
     fn new_uri(&self, method: &Method) -> Result<Option<Uri>, Error> {
-        let old = self.head.uri.query();
+        let own = self.credential.query.as_ref().filter(|_| self.own);
+        let places = own.is_some() || !self.staged_query().is_empty();
+        let old = self.head.uri.query().unwrap_or_default();
         let known = |name: &str| {
-            method.strip_query.iter().any(|known| is_parameter(name, known))
-                || self.all_query().any(|(known, _)| is_parameter(name, known))
+            let staged = self.staged_query().iter().map(|(name, _)| name);
+            // What the descriptor places is among what it strips.
+            method.strips.query.iter().chain(staged).any(|known| query::is_parameter(name, known))
         };
-        // Some servers take `;` for `&`.
-        let stripped = |pair: &str| {
-            pair.split(';').any(|pair| {
-                let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
-                known(&percent_decode_str(&name).decode_utf8_lossy())
-            })
-        };
-        let strips = old.is_some_and(|query| query.split('&').any(stripped));
-        if !strips && self.all_query().next().is_none() {
+        let stripped = |pair: &str| query::names(pair).any(|name| known(&name));
+        if !places && !old.split('&').any(stripped) {
             return Ok(None);
         }
-        let kept = old
-            .into_iter()
-            .flat_map(|query| query.split('&'))
-            .filter(|pair| !pair.is_empty() && !stripped(pair));
-        let mut pairs: Vec<String> = kept.map(str::to_owned).collect();
-        for (name, value) in self.all_query() {
-            let encode = |text| utf8_percent_encode(text, RESERVED);
-            pairs.push(format!("{}={}", encode(name), encode(value.expose())));
-        }
-        let query = pairs.join("&");
         let path = self.head.uri.path();
-        let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let mut parts = self.head.uri.clone().into_parts();
+        let own = own.map_or("", Secret::expose);
+        // Exact where nothing is stripped: then the text becomes shared bytes as it is.
+        let separator = usize::from(!old.is_empty() && !own.is_empty());
+        let mut target = String::with_capacity(path.len() + 1 + old.len() + separator + own.len());
+        target.push_str(path);
+        let mut sign = '?';
+        let mut push = |pair: &str| {
+            target.push(sign);
+            target.push_str(pair);
+            sign = '&';
+        };
+        old.split('&').filter(|pair| !pair.is_empty() && !stripped(pair)).for_each(&mut push);
+        if !own.is_empty() {
+            push(own);
+        }
+        for (name, value) in self.staged_query() {
+            push(query_pair(name, value).expose());
+        }
         let unplaceable = || Error::Unplaceable { name: "query".to_owned() };
-        parts.path_and_query = Some(target.parse().map_err(|_| unplaceable())?);
+        let mut parts = self.head.uri.clone().into_parts();
+        let target = PathAndQuery::from_maybe_shared(Bytes::from(target)).map_err(|_| unplaceable())?;
+        parts.path_and_query = Some(target);
         Uri::from_parts(parts).map(Some).map_err(|_| unplaceable())
     }
 
@@ -269,16 +285,26 @@ impl<'a> Draft<'a> {
     fn new_cookie(&self, method: &Method) -> Result<Cookies, Error> {
         // What the descriptor would place is the caller's neither to set nor to keep, even when an adapter places
         // something else.
-        let may_set = || self.credential.cookies.iter().chain(&self.cookies);
-        if may_set().next().is_none() {
+        let names = &method.placements.cookies;
+        let more = self.staged_cookies();
+        if names.is_empty() && more.is_empty() {
             return Ok(Cookies::AsTheyAre);
         }
-        let staged = |pair: &str| {
-            let name = pair.split('=').next().unwrap_or_default().trim();
-            may_set().any(|(known, _)| known == name)
+        let own = self.credential.cookie.as_ref().filter(|_| self.own);
+        let keeps = method.api.keep_cookies && self.head.headers.contains_key(header::COOKIE);
+        if let (Some(own), false, []) = (own, keeps, more) {
+            return Ok(Cookies::These(own.clone()));
+        }
+        let may_set = |name: &str| {
+            names
+                .iter()
+                .map(|(known, _)| known)
+                .chain(more.iter().map(|(known, _)| known))
+                .any(|known| known == name)
         };
+        let staged = |pair: &str| may_set(pair.split('=').next().unwrap_or_default().trim());
         let mut pairs = Vec::new();
-        if method.api.keep_cookies {
+        if keeps {
             for value in self.head.headers.get_all(header::COOKIE) {
                 let text = value.to_str().unwrap_or_default();
                 pairs.extend(
@@ -288,7 +314,8 @@ impl<'a> Draft<'a> {
                 );
             }
         }
-        pairs.extend(self.all_cookies().map(|(name, value)| format!("{name}={}", value.expose())));
+        pairs.extend(own.and_then(|own| own.to_str().ok()).map(str::to_owned));
+        pairs.extend(more.iter().map(|(name, value)| format!("{name}={}", value.expose())));
         if pairs.is_empty() {
             return Ok(Cookies::None);
         }
@@ -297,18 +324,24 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// A query parameter as it goes on the wire.
+pub(crate) fn query_pair(name: &str, value: &Secret) -> Secret {
+    let encode = |text| utf8_percent_encode(text, RESERVED);
+    Secret::new(format!("{}={}", encode(name), encode(value.expose())))
+}
+
+/// What changes besides headers that were ready.
+struct Beyond {
+    /// `None` when it stays as it is.
+    uri: Option<Uri>,
+    cookie: Cookies,
+}
+
 /// What becomes of the `Cookie` header.
 enum Cookies {
     AsTheyAre,
     None,
     These(HeaderValue),
-}
-
-/// Tells whether a server may take a caller's parameter for `known`: also as a list or a map (`known[]`), and with
-/// white space or a NUL around it, which PHP for one drops.
-fn is_parameter(name: &str, known: &str) -> bool {
-    let name = name.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
 }
 
 /// RFC 6265, 4.1.1: a cookie's name is a token, and its value has no space, quote, comma, semicolon or backslash.
@@ -319,19 +352,14 @@ pub(crate) fn is_cookie(name: &str, value: &str) -> bool {
         && value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte))
 }
 
-/// Tells whether the caller has no `Accept`, or one that takes anything.
-fn takes_anything(headers: &HeaderMap) -> bool {
-    headers.get_all(header::ACCEPT).iter().all(|value| matches!(value.as_bytes().trim_ascii(), b"" | b"*/*"))
-}
-
 /// Shows the method and numbers, never a value.
 impl fmt::Debug for Draft<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Draft")
             .field("method", &self.head.method)
-            .field("staged_headers", &self.headers.len())
-            .field("staged_query", &self.query.len())
-            .field("staged_cookies", &self.cookies.len())
+            .field("staged_headers", &self.staged_headers().len())
+            .field("staged_query", &self.staged_query().len())
+            .field("staged_cookies", &self.staged_cookies().len())
             .finish_non_exhaustive()
     }
 }

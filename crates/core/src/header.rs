@@ -1,6 +1,6 @@
 //! Headers: which ones a descriptor may name, and the one way in which a secret becomes a value.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     Secret,
@@ -52,6 +52,8 @@ pub(crate) fn header_name(at: &At<'_>, part: Part, text: &str) -> Option<HeaderN
         at.report(part, "header names are written in lower case".to_owned(), Some(help));
         return None;
     }
+    // As with values: the first clone allocates, and is made here.
+    drop(name.clone());
     Some(name)
 }
 
@@ -85,7 +87,7 @@ pub(crate) fn fixed_value(at: &At<'_>, text: &str) -> Option<HeaderValue> {
     if value.is_none() {
         at.fault("a header's value is visible ASCII", None);
     }
-    value
+    value.map(shared)
 }
 
 /// The one place where a credential becomes a header's value: it is marked sensitive, and nothing but visible ASCII
@@ -97,7 +99,59 @@ pub(crate) fn sensitive(value: &Secret) -> Option<HeaderValue> {
         && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let mut value = visible.then(|| HeaderValue::from_str(text).ok()).flatten()?;
     value.set_sensitive(true);
-    // The first clone turns the bytes into a shared handle, and allocates; it is made here and not on the hot path.
-    let _shared = value.clone();
-    Some(value)
+    Some(shared(value))
+}
+
+/// The most headers whose names are all compared with six short ones: with more of them, six hashes are quicker.
+const FEW: usize = 4;
+/// The same for one name, which may be long.
+const SOME: usize = 16;
+
+/// Which of the headers that concern every method a request has, or may have. One look at all names is quicker than
+/// six look-ups by hash.
+#[expect(clippy::struct_excessive_bools, reason = "each is a header, and they are independent")]
+pub(crate) struct Sent {
+    pub(crate) authorization: bool,
+    pub(crate) proxy_authorization: bool,
+    pub(crate) host: bool,
+    pub(crate) cookie: bool,
+    pub(crate) accept: bool,
+    pub(crate) content_type: bool,
+}
+
+impl Sent {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let many = headers.len() > FEW;
+        let mut sent = Self {
+            authorization: many,
+            proxy_authorization: many,
+            host: many,
+            cookie: many,
+            accept: many,
+            content_type: many,
+        };
+        if !many {
+            for name in headers.keys() {
+                sent.authorization |= *name == header::AUTHORIZATION;
+                sent.proxy_authorization |= *name == header::PROXY_AUTHORIZATION;
+                sent.host |= *name == header::HOST;
+                sent.cookie |= *name == header::COOKIE;
+                sent.accept |= *name == header::ACCEPT;
+                sent.content_type |= *name == header::CONTENT_TYPE;
+            }
+        }
+        sent
+    }
+}
+
+/// Tells whether a request has a header.
+pub(crate) fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
+    if headers.len() > SOME { headers.contains_key(name) } else { headers.keys().any(|own| own == name) }
+}
+
+/// The first clone of a fresh value turns its bytes into a shared handle, and allocates. It is made here, so that no
+/// request pays for it.
+fn shared(value: HeaderValue) -> HeaderValue {
+    drop(value.clone());
+    value
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    Descriptor, Entry, LoadError, Provider, Registry, accept::Foreign, problem::Problem, yaml::MAX_BYTES,
+    Descriptor, Entry, LoadError, Provider, Registry, accept::Shapes, problem::Problem, yaml::MAX_BYTES,
 };
 
 /// A provider that its descriptor describes whole.
@@ -83,7 +83,7 @@ impl Loader {
                 provider: build(descriptor).into(),
                 source: file.to_owned(),
                 fixtures,
-                foreign: Arc::default(),
+                shapes: Arc::default(),
             }),
             Err(error) => self.problems.extend(error.into_problems()),
         }
@@ -184,22 +184,13 @@ impl Loader {
             self.problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
             return Err(LoadError::new(self.problems));
         }
-        let shapes = self.entries.iter().flat_map(|entry| {
+        let shapes = Arc::new(Shapes::of(self.entries.iter().flat_map(|entry| {
             let descriptor = entry.descriptor();
-            let shapes = descriptor
-                .methods()
-                .iter()
-                .flat_map(|method| method.fields())
-                .filter_map(crate::Field::shape);
-            shapes.map(|shape| Foreign {
-                id: descriptor.id().clone(),
-                name: descriptor.name().to_owned(),
-                shape: shape.clone(),
-            })
-        });
-        let shapes: Arc<[Foreign]> = shapes.collect();
+            let fields = descriptor.methods().iter().flat_map(|method| method.fields());
+            fields.filter_map(|field| Some((descriptor.id(), descriptor.name(), field.shape()?)))
+        })));
         for entry in &mut self.entries {
-            entry.foreign = Arc::clone(&shapes);
+            entry.shapes = Arc::clone(&shapes);
         }
         Ok(Registry { entries: self.entries })
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
-
 use crate::{
     Answer, Field, Guide, Id, Kind, Verdict, accept,
     api::Api,
@@ -12,7 +10,7 @@ use crate::{
     field::FIELD,
     guide::GUIDE,
     host,
-    placement::{AUTHORIZE, Placements},
+    placement::{AUTHORIZE, Placements, Strips},
     template::Template,
     yaml::{At, Holds, Key, MapView, Names, Node, Words},
 };
@@ -72,10 +70,7 @@ pub struct Method {
     pub(crate) origins: Vec<Template>,
     pub(crate) placements: Placements,
     pub(crate) check: Check,
-    /// Removed from every request, and not set again by the descriptor.
-    pub(crate) strip_headers: Vec<HeaderName>,
-    /// Removed from every request's query.
-    pub(crate) strip_query: Vec<String>,
+    pub(crate) strips: Strips,
 }
 
 impl Method {
@@ -145,7 +140,7 @@ impl Method {
                 placements.uses(field.id()) || check.as_ref().is_some_and(|check| check.uses(field.id()));
             check_field(&fields_at.key(field.id().as_str()), field, steps, needed);
         }
-        let (strip_headers, strip_query) = placements.strips(api);
+        let strips = placements.strips(api);
         Some(Self {
             id: id?,
             label: label?,
@@ -156,8 +151,7 @@ impl Method {
             origins,
             placements,
             check: check?,
-            strip_headers,
-            strip_query,
+            strips,
         })
     }
 }

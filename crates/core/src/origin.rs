@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use http::Uri;
+use http::{Uri, uri::Scheme};
 use url::{Host, Url};
 
 /// An origin: scheme, host and effective port. `https`, or plain `http` on loopback.
@@ -100,12 +100,15 @@ impl Origin {
     /// Tells whether a URI has exactly this origin. A trailing dot, user information or another port is another origin.
     pub fn admits(&self, uri: &Uri) -> bool {
         let Some(authority) = uri.authority() else { return false };
-        let default = match uri.scheme_str() {
-            Some("https") if self.https => 443,
-            Some("http") if !self.https => 80,
-            _ => return false,
-        };
+        let (scheme, default) = if self.https { (Scheme::HTTPS, 443) } else { (Scheme::HTTP, 80) };
+        if uri.scheme() != Some(&scheme) {
+            return false;
+        }
         let text = authority.as_str();
+        // Nearly always: the rest is for another case, and for a port.
+        if *text == *self.host {
+            return self.port == default;
+        }
         // Not `authority.port()`: it has none where there is one that it cannot read (`:99999`), and takes `:+443`.
         match text.get(..self.host.len()) {
             Some(host) if host.eq_ignore_ascii_case(&self.host) => match &text[self.host.len()..] {

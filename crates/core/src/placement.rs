@@ -1,13 +1,13 @@
 //! Where values go: a closed set of places.
 
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::{
     Field, Id, Secret,
     accept::place::Place,
     api::Api,
     draft::is_cookie,
-    header::{HEADERS_SET, placeable_header, sensitive},
+    header::{HEADERS_SET, Sent, has, placeable_header, sensitive},
     template::{Part, Template},
     yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Together, Words},
 };
@@ -183,25 +183,59 @@ impl Placements {
         self.headers.iter().any(|(own, _)| own == name)
     }
 
-    /// What is removed from every request before anything is placed, and is not replaced by placing.
-    pub(crate) fn strips(&self, api: &Api) -> (Vec<HeaderName>, Vec<String>) {
-        let mut headers = vec![header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::HOST];
-        if !api.keep_cookies {
-            headers.push(header::COOKIE);
-        }
-        headers.extend(api.strip_headers.iter().cloned());
-        headers.extend(self.headers.iter().flat_map(|(name, _)| twins(name)));
-        let set = |name: &HeaderName| {
-            self.sets_itself(name) || (self.basic.is_some() && *name == header::AUTHORIZATION)
+    /// Tells whether placing sets a header, and so replaces what the caller had.
+    fn sets(&self, name: &HeaderName) -> bool {
+        self.sets_itself(name) || (self.basic.is_some() && *name == header::AUTHORIZATION)
+    }
+
+    /// What goes, besides what placing replaces.
+    pub(crate) fn strips(&self, api: &Api) -> Strips {
+        let mut strips = Strips {
+            authorization: !self.sets(&header::AUTHORIZATION),
+            cookies: !api.keep_cookies,
+            others: Vec::new(),
+            query: self.query.iter().map(|(name, _)| name).chain(&api.strip_query).cloned().collect(),
         };
-        let mut strips: Vec<HeaderName> = Vec::new();
-        for name in headers {
-            if !set(&name) && !strips.contains(&name) {
-                strips.push(name);
+        let twins = self.headers.iter().flat_map(|(name, _)| twins(name));
+        for name in api.strip_headers.iter().cloned().chain(twins) {
+            if !self.sets(&name) && !strips.others.contains(&name) {
+                strips.others.push(name);
             }
         }
-        let query = self.query.iter().map(|(name, _)| name).chain(&api.strip_query).cloned().collect();
-        (strips, query)
+        strips
+    }
+}
+
+/// What is removed from every request before anything is placed, and is not replaced by placing.
+#[derive(Debug)]
+pub(crate) struct Strips {
+    authorization: bool,
+    cookies: bool,
+    others: Vec<HeaderName>,
+    /// Parameters, those that the method places among them.
+    pub(crate) query: Vec<String>,
+}
+
+impl Strips {
+    /// Removes headers.
+    pub(crate) fn remove_from(&self, headers: &mut HeaderMap, sent: &Sent) {
+        if sent.proxy_authorization {
+            headers.remove(header::PROXY_AUTHORIZATION);
+        }
+        if sent.host {
+            headers.remove(header::HOST);
+        }
+        if sent.authorization && self.authorization {
+            headers.remove(header::AUTHORIZATION);
+        }
+        if sent.cookie && self.cookies {
+            headers.remove(header::COOKIE);
+        }
+        for name in &self.others {
+            if has(headers, name) {
+                headers.remove(name);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, path::Path, sync::Arc};
 
 use crate::{
     Accepted, Descriptor, Id, LoadError, Method, Provider, Refused, Registration, Submission,
-    accept::{self, Foreign},
+    accept::{self, Shapes},
     id::meant,
     loader::{Described, Loader},
     problem::suggest,
@@ -22,7 +22,7 @@ pub struct Entry {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) source: String,
     pub(crate) fixtures: Option<Cow<'static, str>>,
-    pub(crate) foreign: Arc<[Foreign]>,
+    pub(crate) shapes: Arc<Shapes>,
 }
 
 impl Entry {
@@ -51,7 +51,7 @@ impl Entry {
     /// # Errors
     /// All that is wrong with it, at once.
     pub fn accept(&self, method: &Arc<Method>, submission: &Submission) -> Result<Accepted, Refused> {
-        accept::accept(&self.provider, method, submission, &self.foreign)
+        accept::accept(&self.provider, method, submission, &self.shapes)
     }
 }
 

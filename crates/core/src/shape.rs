@@ -120,6 +120,11 @@ impl Shape {
         self.prefix.chars().count() >= 3 && (self.length.is_some() || self.charset.is_some())
     }
 
+    /// Tells whether the same values fit both.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        (&self.prefix, self.charset, self.length) == (&other.prefix, other.charset, other.length)
+    }
+
     pub(crate) fn read(at: &At<'_>, node: &Node) -> Option<Self> {
         let map = MapView::open(node, at, &SHAPE);
         let shape = Self {

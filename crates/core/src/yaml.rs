@@ -49,45 +49,42 @@ impl Node {
     }
 }
 
-/// A text that was read: its nodes, and where they stand.
-#[derive(Debug)]
-pub(crate) struct Document {
-    pub(crate) node: Node,
-    marks: Mark,
-}
-
 /// Reads one document. `Err` holds all that the YAML itself is at fault for.
-pub(crate) fn parse(file: &str, text: &str) -> Result<Document, Vec<Problem>> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
     if text.len() > MAX_BYTES {
         let message = format!("the file is larger than {} KiB", MAX_BYTES / 1024);
         return Err(vec![Problem::of_file(file, message, None)]);
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let marks = mark::scan(text)
-        .map_err(|found| found.into_iter().map(|found| found.into_problem(file)).collect::<Vec<_>>())?;
-    let node = marks.node().map_err(|found| vec![found.into_problem(file)])?;
-    Ok(Document { node, marks })
+    scan(file, text)?.into_node().map_err(|found| vec![found.into_problem(file)])
 }
 
-impl Document {
-    /// Makes problems of faults: with positions, and sorted by them.
-    pub(crate) fn locate(&self, file: &str, faults: Faults) -> Vec<Problem> {
-        let Faulty { faults, more } = faults.into_inner();
-        let mut problems: Vec<Problem> = faults
-            .into_iter()
-            .map(|fault| {
-                let (line, column, text) = self.marks.find(&fault);
-                Problem { file: file.into(), line, column, text, message: fault.message, help: fault.help }
-            })
-            .collect();
-        problems.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
-        problems.dedup_by(|a, b| (a.line, a.column, &a.message) == (b.line, b.column, &b.message));
-        if more > 0 {
-            let message = format!("{more} more problems are not shown");
-            problems.push(Problem::of_file(file, message, None));
-        }
-        problems
+fn scan(file: &str, text: &str) -> Result<Mark, Vec<Problem>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    mark::scan(text).map_err(|found| found.into_iter().map(|found| found.into_problem(file)).collect())
+}
+
+/// Makes problems of faults: with positions, and sorted by them. The text is read once more: positions are not kept,
+/// because nearly every descriptor has no faults.
+pub(crate) fn locate(file: &str, text: &str, faults: Faults) -> Vec<Problem> {
+    let marks = match scan(file, text) {
+        Ok(marks) => marks,
+        Err(problems) => return problems,
+    };
+    let Faulty { faults, more } = faults.into_inner();
+    let mut problems: Vec<Problem> = faults
+        .into_iter()
+        .map(|fault| {
+            let (line, column, text) = marks.find(&fault);
+            Problem { file: file.into(), line, column, text, message: fault.message, help: fault.help }
+        })
+        .collect();
+    problems.sort_by(|a, b| (a.line, a.column, &a.message).cmp(&(b.line, b.column, &b.message)));
+    problems.dedup_by(|a, b| (a.line, a.column, &a.message) == (b.line, b.column, &b.message));
+    if more > 0 {
+        let message = format!("{more} more problems are not shown");
+        problems.push(Problem::of_file(file, message, None));
     }
+    problems
 }
 
 #[cfg(test)]
@@ -97,7 +94,7 @@ mod tests {
     use super::*;
 
     fn node(text: &str) -> Node {
-        parse("f", text).expect("this is YAML").node
+        parse("f", text).expect("this is YAML")
     }
 
     /// What another reader makes of a text.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{REGISTRY, submission};
-use keyway_core::{AcceptError, Code, Submission};
+use keyway_core::{AcceptError, Code, FieldProblem, Registry, Submission};
 
 const ROOTLY_KEY: &str = "rootly_00000000000000000000000000000000000000000000000000000000cafecafe";
 const RALLY_KEY: &str = "_made0up0key0for0tests0made0up0key0for0tests";
@@ -169,6 +169,50 @@ fn n5_a_key_of_another_service_is_told_before_anything_is_sent() {
     accepts("rootly/api_key", &[("api_key", oauth)], ("api_key", oauth), &[Code::Shape]);
     accepts("rally/api_key", &[("api_key", oauth)], ("api_key", oauth), &[Code::Shape]);
     rootly_refuses("rec_canarycanarycanary", Code::Mistake);
+}
+
+/// Shapes are found by their prefixes, and of several services the first one by id is named, never the form's own.
+#[test]
+fn n5_of_several_services_with_such_keys_the_first_is_named() {
+    let rootly = include_str!("../../../providers/rootly/provider.yaml");
+    let like = |id: &str, prefix: &str| {
+        let text = rootly.replacen("id: rootly", &format!("id: {id}"), 1);
+        let text = text.replacen("name: Rootly", &format!("name: Service {id}"), 1);
+        text.replacen(
+            "prefix: rootly_, charset: hex, length: 71",
+            &format!("prefix: {prefix}, charset: hex, length: 12"),
+            1,
+        )
+    };
+    let texts = [("a", "ab_"), ("b", "ab_cd_"), ("c", "ab_cd_"), ("d", "ab_cd_0"), ("e", "other_")]
+        .map(|(id, prefix)| (id, like(id, prefix)));
+    let registry = Registry::from_descriptors(texts.iter().map(|(id, text)| (*id, text.as_str()))).unwrap();
+    for (form, value, named) in [
+        ("e", "ab_cd_012345", Err("b")),
+        ("a", "ab_cd_012345", Err("b")),
+        ("b", "ab_cd_012345", Ok(None)),
+        ("d", "ab_cd_z12345", Ok(Some("a"))),
+        ("e", "ab_cd_z12345", Ok(Some("a"))),
+        ("a", "ab_cd_z12345", Ok(Some("b"))),
+        ("e", "ab_012345678", Err("a")),
+        ("e", "ab", Ok(None)),
+    ] {
+        let said = |problems: &[FieldProblem]| {
+            let mut named = problems.iter().filter(|problem| problem.code == Code::OtherProvider);
+            named.next().map(|problem| problem.message.clone())
+        };
+        let (found, expected) = match (registry.accept(form, None, &submission(&[("api_key", value)])), named)
+        {
+            (Ok(accepted), Ok(named)) => (said(&accepted.warnings), named),
+            (Err(AcceptError::Refused(refused)), Err(named)) => (said(&refused.problems), Some(named)),
+            (other, _) => panic!("{value} in the form of {form}: {other:?}"),
+        };
+        let right = match (&found, expected) {
+            (Some(found), Some(expected)) => found.contains(&format!("a key of Service {expected}")),
+            (found, expected) => found.is_none() && expected.is_none(),
+        };
+        assert!(right, "{value} in the form of {form}: {found:?}, not {expected:?}");
+    }
 }
 
 #[test]
@@ -441,6 +485,10 @@ fn what_a_form_may_show_again() {
     let site = method.field("site").expect("it is there");
     assert_eq!(submission(&[("subdomain", "eu")]).shown(method, site), Some("eu"), "under its earlier name");
     assert_eq!(submission(&[("site", "a"), ("site", "b")]).shown(method, site), None, "twice");
-    assert_eq!(submission(&[("subdomain", "a"), ("site", "b")]).shown(method, site), None, "under both names");
+    assert_eq!(
+        submission(&[("subdomain", "a"), ("site", "b")]).shown(method, site),
+        None,
+        "under both names"
+    );
     assert_eq!(submission(&[]).shown(method, site), None);
 }

@@ -1,7 +1,7 @@
 //! Checking one value.
 
-use super::{Code, Findings, Foreign};
-use crate::{Choice, Field, Kind, Origin, origin, text};
+use super::{Code, Findings, Shapes};
+use crate::{Choice, Field, Id, Kind, Origin, origin, text};
 
 /// The largest value, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -34,7 +34,7 @@ fn unquote(value: &str) -> &str {
 pub(super) fn check(
     field: &Field,
     value: &str,
-    foreign: &[&Foreign],
+    others: Option<(&Shapes, &Id)>,
     findings: &mut Findings,
 ) -> Option<String> {
     let id = field.id().as_str();
@@ -65,31 +65,29 @@ pub(super) fn check(
         return None;
     }
     if field.is_secret() {
-        shapes(field, &value, foreign, findings)?;
+        shapes(field, &value, others, findings)?;
     }
     Some(value)
 }
 
 /// Says what the value looks like. `None` when it is another provider's beyond doubt.
-fn shapes(field: &Field, value: &str, foreign: &[&Foreign], findings: &mut Findings) -> Option<()> {
+fn shapes(field: &Field, value: &str, others: Option<(&Shapes, &Id)>, findings: &mut Findings) -> Option<()> {
     let id = field.id().as_str();
     let own = field.shape();
     if own.is_some_and(|shape| shape.fits(value)) {
         return Some(());
     }
-    if let Some(other) = foreign.iter().find(|other| other.shape.is_specific() && other.shape.fits(value)) {
+    if let Some(other) = others.and_then(|(shapes, own)| shapes.fitting(value, own)) {
         let message =
-            format!("this is a key of {}, not of this service; paste it into the form of {0}", other.name);
+            format!("this is a key of {other}, not of this service; paste it into the form of {other}");
         findings.refuse(id, Code::OtherProvider, message);
         return None;
     }
-    if let Some(other) = foreign
-        .iter()
-        .find(|other| !other.shape.prefix().is_empty() && value.starts_with(other.shape.prefix()))
-        .filter(|other| own.is_some() || other.shape.prefix().len() >= 3)
+    if let Some((other, prefix)) = others.and_then(|(shapes, own)| shapes.beginning(value, own))
+        && (own.is_some() || prefix.len() >= 3)
     {
         let message =
-            format!("this begins like a key of {0}; if it is one, paste it into the form of {0}", other.name);
+            format!("this begins like a key of {other}; if it is one, paste it into the form of {other}");
         findings.warn(id, Code::OtherProvider, message);
     }
     if let Some(message) = field.unlike() {

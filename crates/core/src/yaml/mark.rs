@@ -49,32 +49,40 @@ enum Kind {
 }
 
 impl Mark {
-    /// What stands here, without positions.
-    pub(super) fn node(&self) -> Result<Node, Found> {
-        Ok(match &self.kind {
+    /// What stands here, without positions. Texts move: nothing is copied.
+    pub(super) fn into_node(self) -> Result<Node, Found> {
+        Ok(match self.kind {
             Kind::Scalar(text, true) => plain(text),
-            Kind::Scalar(text, false) => Node::Text(text.clone()),
-            Kind::List(items) => Node::List(items.iter().map(Self::node).collect::<Result<_, _>>()?),
-            Kind::Map(entries) => Node::Map(
-                entries
-                    .chunks_exact(2)
-                    .map(|pair| Ok((pair[0].key()?, pair[1].node()?)))
-                    .collect::<Result<_, _>>()?,
-            ),
+            Kind::Scalar(text, false) => Node::Text(text),
+            Kind::List(items) => {
+                Node::List(items.into_iter().map(Self::into_node).collect::<Result<_, _>>()?)
+            }
+            Kind::Map(marks) => {
+                let mut entries = Vec::with_capacity(marks.len() / 2);
+                let mut marks = marks.into_iter();
+                while let (Some(key), Some(value)) = (marks.next(), marks.next()) {
+                    entries.push((key.into_key()?, value.into_node()?));
+                }
+                Node::Map(entries)
+            }
         })
     }
 
-    fn key(&self) -> Result<String, Found> {
-        match self.node()? {
-            Node::Null | Node::List(_) | Node::Map(_) => Err(Found {
-                line: self.line,
-                column: self.column,
-                text: String::new(),
-                message: format!("a key must be text, not {}", self.node()?.noun()),
-                help: None,
-            }),
-            _ => Ok(self.scalar().unwrap_or_default().to_owned()),
-        }
+    fn into_key(self) -> Result<String, Found> {
+        let noun = match self.kind {
+            Kind::Scalar(text, false) => return Ok(text),
+            Kind::Scalar(text, true) if !is_null(&text) => return Ok(text),
+            Kind::Scalar(..) => Node::Null.noun(),
+            Kind::List(_) => Node::List(Vec::new()).noun(),
+            Kind::Map(_) => Node::Map(Vec::new()).noun(),
+        };
+        Err(Found {
+            line: self.line,
+            column: self.column,
+            text: String::new(),
+            message: format!("a key must be text, not {noun}"),
+            help: None,
+        })
     }
 
     /// Line, column and text of what a fault speaks of; of the nearest thing above it where it is not there.
@@ -113,15 +121,19 @@ impl Mark {
     }
 }
 
+fn is_null(plain: &str) -> bool {
+    matches!(plain, "" | "~" | "null" | "Null" | "NULL")
+}
+
 /// What a text without quotes means in YAML 1.2: `NO`, `on` and `0123` are texts.
-fn plain(text: &str) -> Node {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Node::Null,
+fn plain(text: String) -> Node {
+    match &*text {
+        text if is_null(text) => return Node::Null,
         "true" | "True" | "TRUE" => return Node::Bool(true),
         "false" | "False" | "FALSE" => return Node::Bool(false),
         _ => {}
     }
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
     let mut bytes = digits.bytes();
     let number = match (bytes.next(), bytes.next()) {
         (Some(b'0'), Some(second)) => !second.is_ascii_digit(),
@@ -136,7 +148,7 @@ fn plain(text: &str) -> Node {
             return Node::Float(float);
         }
     }
-    Node::Text(text.to_owned())
+    Node::Text(text)
 }
 
 /// Reads one document. Recursion-free; stops at the first thing that is too deep, and when it has seen enough.

@@ -135,7 +135,8 @@ impl<'a> At<'a> {
             }
             // Texts of a descriptor reach terminals and pages.
             Node::Text(text)
-                if text.chars().any(|c| text::is_invisible(c) || (c.is_control() && c != '\n')) =>
+                if !text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'))
+                    && text.chars().any(|c| text::is_invisible(c) || (c.is_control() && c != '\n')) =>
             {
                 self.fault("this text holds a control character, or one that shows nothing", None);
                 None

@@ -60,7 +60,7 @@ impl Key {
 /// An example as JSON. What is no YAML would be text: a test holds each example against its own schema.
 fn example(text: &str) -> Value {
     let faults = Faults::default();
-    let node = super::parse("", text).map_or_else(|_| Node::Text(text.to_owned()), |document| document.node);
+    let node = super::parse("", text).unwrap_or_else(|_| Node::Text(text.to_owned()));
     At::root(&faults).json(&node)
 }
 
