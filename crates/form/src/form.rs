@@ -1,6 +1,6 @@
 //! A method as a form: the model that every rendering draws.
 
-use keyway_core::{Descriptor, Field, FieldProblem, Links, Markup, Method, Refused, Submission};
+use keyway_core::{Descriptor, Field, FieldProblem, Links, Markup, Method, Refused, Shape, Submission};
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 use crate::{Input, Notice, html};
@@ -61,12 +61,14 @@ impl<'a> Form<'a> {
         self
     }
 
-    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was.
+    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was, and
+    /// so does one in which something stands that looks like a secret of this method.
     #[must_use]
     pub fn with_values(mut self, submission: &'a Submission) -> Self {
         for input in self.inputs.iter_mut().filter(|input| input.errors.is_empty()) {
             if let Some(text) = submission.shown(self.method, input.field())
                 && !text.trim().is_empty()
+                && !looks_secret(self.method, text)
             {
                 input.value = Some(text.trim());
             }
@@ -103,6 +105,17 @@ impl<'a> Form<'a> {
     pub fn is_refused(&self) -> bool {
         !self.errors.is_empty() || self.inputs.iter().any(|input| !input.errors.is_empty())
     }
+}
+
+/// Tells whether a word of a text begins like a secret of the method: a key that was pasted into the wrong input.
+fn looks_secret(method: &Method, text: &str) -> bool {
+    let secrets = || method.fields().iter().filter(|field| field.is_secret());
+    let mut prefixes =
+        secrets().filter_map(Field::shape).map(Shape::prefix).filter(|prefix| !prefix.is_empty());
+    prefixes.any(|prefix| {
+        text.split(|c: char| c.is_whitespace() || "\"'`“‘<=:".contains(c))
+            .any(|word| word.starts_with(prefix))
+    })
 }
 
 /// How a person gets a key, as data.
