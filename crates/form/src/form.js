@@ -65,7 +65,7 @@
     const set = (shown) => {
       input.type = shown ? "text" : "password";
       button.textContent = shown ? "Hide" : "Show";
-      button.ariaLabel = `${button.textContent} ${input.labels[0].firstChild.data}`;
+      button.ariaLabel = `${button.textContent} ${input.labels[0].firstChild.textContent}`;
       revealed[shown ? "add" : "delete"](hide);
     };
     const hide = () => set(false);
@@ -79,7 +79,7 @@
     form.querySelectorAll("[data-keyway-hints]").forEach(addHint);
     form.querySelectorAll("input[type=password]").forEach(addReveal);
     let sent;
-    addEventListener("pageshow", () => (sent = undefined));
+    addEventListener("pageshow", () => (sent = null));
     form.addEventListener("submit", (event) => {
       hideAll();
       // Once, unless the page kept it back, or nothing came of it for ten seconds.

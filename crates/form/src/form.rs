@@ -29,7 +29,7 @@ impl<'a> Form<'a> {
 
     /// The form after a submission that was refused: what was wrong stands beside its input.
     ///
-    /// What was typed is shown again, unless it is secret, was refused, or repeats a secret.
+    /// What was typed is shown again, unless it is secret, was refused, repeats a secret, or begins like one.
     #[must_use]
     pub fn refused(self, submission: &'a Submission, refused: &Refused) -> Self {
         self.with_errors(&refused.problems).with_warnings(&refused.warnings).with_values(submission)
@@ -61,8 +61,7 @@ impl<'a> Form<'a> {
         self
     }
 
-    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was, and
-    /// so does one in which something stands that looks like a secret of this method.
+    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was.
     #[must_use]
     pub fn with_values(mut self, submission: &'a Submission) -> Self {
         for input in self.inputs.iter_mut().filter(|input| input.errors.is_empty()) {

@@ -33,7 +33,7 @@ pub(super) fn input(form: &Html<'_>, input: &Input<'_>) -> Rendered {
             // A line of its own, so that inputs without a style of the page's are far enough apart for a finger.
             p {
                 label for=(id) dir="auto" {
-                    (field.label())
+                    strong { (field.label()) }
                     @if field.is_optional() { " " span.keyway-optional { "(may be left out)" } }
                 }
             }
