@@ -20,9 +20,11 @@ use crate::{Form, Notice};
 /// and puts none anywhere else. A page that adds a form later dispatches the event `keyway:refresh` on `document`.
 pub const FORM_JS: &str = include_str!("form.js");
 
-/// A form as HTML, to be printed: one `<form>` element, for a page of yours that is in English.
+/// A form as HTML, to be printed: one `<form>` element.
 ///
 /// # Contract
+/// Its words are English: in a page of another language, say `lang="en"` on an element around it.
+///
 /// There is no style in it; these class names are for yours: `keyway-form`; `keyway-problems` and `keyway-remarks`, above
 /// all else; `keyway-guide`, with `keyway-summary`, `keyway-links`, `keyway-needs`, `keyway-steps` and `keyway-warnings`;
 /// `keyway-field`, with `keyway-optional`, `keyway-help`, `keyway-step`, `keyway-error`, `keyway-warning` and
@@ -32,7 +34,7 @@ pub const FORM_JS: &str = include_str!("form.js");
 /// A secret of several lines stands in a `<textarea>`, which no browser masks by itself: `-webkit-text-security: disc`
 /// for `textarea.keyway-secret` in your style does, in most of them. The form is finished HTML: run no template engine
 /// over it, neither on the server nor in the page, because the texts of a descriptor may hold what it would obey.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct Html<'a> {
     form: &'a Form<'a>,
@@ -159,6 +161,13 @@ impl<'a> Html<'a> {
 impl fmt::Display for Html<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.draw().0)
+    }
+}
+
+/// Without what is hidden: a token is nobody else's business.
+impl fmt::Debug for Html<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Html").field("form", self.form).field("action", &self.action).finish_non_exhaustive()
     }
 }
 

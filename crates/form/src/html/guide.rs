@@ -40,17 +40,14 @@ pub(super) fn guide(form: &Html<'_>) -> Rendered {
 }
 
 /// The step of the guide in which a person sees a value: a way to it where the guide is in the form, or else its text.
-pub(super) fn step(form: &Html<'_>, number: usize, id: &str) -> Rendered {
-    let step = number.checked_sub(1).and_then(|index| form.form.method().guide().steps().get(index));
+pub(super) fn step(form: &Html<'_>, number: usize, text: &Markup, id: &str) -> Rendered {
     html! {
-        @if let Some(step) = step {
-            @if form.guide {
-                p.keyway-step id=(id) {
-                    "See " a href={ "#" (form.prefix) "step-" (number) } { "step " (number) " of the guide" } "."
-                }
-            } @else {
-                div.keyway-step id=(id) dir="auto" { "Step " (number) ": " (item(step)) }
+        @if form.guide {
+            p.keyway-step id=(id) {
+                "See " a href={ "#" (form.prefix) "step-" (number) } { "step " (number) " of the guide" } "."
             }
+        } @else {
+            div.keyway-step id=(id) dir="auto" { "Step " (number) ": " (item(text)) }
         }
     }
 }

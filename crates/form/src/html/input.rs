@@ -17,17 +17,16 @@ pub(super) fn input(form: &Html<'_>, input: &Input<'_>) -> Rendered {
     let (help, step) = (format!("{id}-help"), format!("{id}-step"));
     let (error, warning) = (format!("{id}-error"), format!("{id}-warning"));
     let steps = form.form.method().guide().steps();
-    let number = field.step().filter(|number| (1..=steps.len()).contains(number));
+    let seen_in = field.step().and_then(|number| Some((number, steps.get(number.checked_sub(1)?)?)));
     let said = [
         (field.help().is_some(), &help),
-        (number.is_some(), &step),
+        (seen_in.is_some(), &step),
         (!input.errors().is_empty(), &error),
         (!input.warnings().is_empty(), &warning),
     ];
-    let described = said.iter().filter(|(is_there, _)| *is_there).fold(String::new(), |all, (_, id)| {
-        if all.is_empty() { (*id).clone() } else { format!("{all} {id}") }
-    });
-    let control = Control { input, id: &id, described: (!described.is_empty()).then_some(&described) };
+    let said: Vec<&str> = said.iter().filter(|(is_there, _)| *is_there).map(|(_, id)| id.as_str()).collect();
+    let described = (!said.is_empty()).then(|| said.join(" "));
+    let control = Control { input, id: &id, described: described.as_deref() };
     html! {
         div.keyway-field {
             // A line of its own, so that inputs without a style of the page's are far enough apart for a finger.
@@ -38,7 +37,7 @@ pub(super) fn input(form: &Html<'_>, input: &Input<'_>) -> Rendered {
                 }
             }
             @if let Some(text) = field.help() { div.keyway-help id=(help) { (markup(text)) } }
-            @if let Some(number) = number { (guide::step(form, number, &step)) }
+            @if let Some((number, text)) = seen_in { (guide::step(form, number, text, &step)) }
             @if !input.errors().is_empty() {
                 div id=(error) {
                     @for notice in input.errors() {
@@ -61,7 +60,7 @@ pub(super) fn input(form: &Html<'_>, input: &Input<'_>) -> Rendered {
 struct Control<'a> {
     input: &'a Input<'a>,
     id: &'a str,
-    described: Option<&'a String>,
+    described: Option<&'a str>,
 }
 
 impl Control<'_> {
@@ -161,13 +160,13 @@ impl Control<'_> {
 #[derive(Serialize)]
 struct Hints<'a> {
     strip: &'a [String],
-    mistakes: Vec<HintOfMistake<'a>>,
+    mistakes: Vec<MistakeHint<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    shape: Option<HintOfShape<'a>>,
+    shape: Option<ShapeHint<'a>>,
 }
 
 #[derive(Serialize)]
-struct HintOfMistake<'a> {
+struct MistakeHint<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     prefix: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -179,7 +178,7 @@ struct HintOfMistake<'a> {
 }
 
 #[derive(Serialize)]
-struct HintOfShape<'a> {
+struct ShapeHint<'a> {
     prefix: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     charset: Option<&'static str>,
@@ -190,7 +189,7 @@ struct HintOfShape<'a> {
 
 /// The hints of a field, as JSON; `None` where there is nothing to say.
 fn hints(field: &Field) -> Option<String> {
-    let shape = field.shape().filter(|_| field.is_secret()).map(|shape| HintOfShape {
+    let shape = field.shape().filter(|_| field.is_secret()).map(|shape| ShapeHint {
         prefix: shape.prefix(),
         charset: shape.charset().map(keyway_core::Charset::class),
         length: shape.length(),
@@ -199,7 +198,7 @@ fn hints(field: &Field) -> Option<String> {
     let mistakes: Vec<_> = field
         .mistakes()
         .iter()
-        .map(|mistake| HintOfMistake {
+        .map(|mistake| MistakeHint {
             prefix: mistake.prefix(),
             suffix: mistake.suffix(),
             contains: mistake.contains(),

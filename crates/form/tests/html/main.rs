@@ -1,4 +1,5 @@
 //! Forms as HTML: what is in them, and what never is.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod hostile;
 mod parsed;
@@ -150,7 +151,8 @@ fn a_choice_in_another_spelling_is_still_chosen_and_an_unknown_one_is_not_guesse
 fn two_forms_stand_on_one_page() {
     let registry = every();
     let (entry, method) = registry.method("every", None).unwrap();
-    let form = refused(entry, method, Box::leak(Box::new(Submission::new())));
+    let submission = Submission::new();
+    let form = refused(entry, method, &submission);
     let one = form.html().id_prefix("one-").to_string();
     let other = form.html().id_prefix("other-").without_guide().heading_level(9).to_string();
     let elements = parse(&(one + &other + &form.html().guide()));
@@ -271,6 +273,15 @@ fn a_secret_is_in_no_form() {
         shown += usize::from(everything.contains("shownAgain"));
     }
     assert!(shown > submissions.len() / 2, "what is not secret is shown again");
+}
+
+#[test]
+fn a_hidden_token_is_not_in_debug() {
+    let registry = every();
+    let (entry, method) = registry.method("every", None).unwrap();
+    let form = Form::new(entry.descriptor(), method);
+    let html = form.html().hidden("csrf", "made-up-token");
+    assert!(html.to_string().contains("made-up-token") && !format!("{html:?}").contains("made-up-token"));
 }
 
 #[test]

@@ -70,7 +70,9 @@ pub(crate) fn parse(html: &str) -> Vec<Element> {
             Token::String(text) => {
                 let text = String::from_utf8(text.value.to_vec()).unwrap();
                 assert!(!open.is_empty(), "`{text}` outside of all: {html}");
-                open.iter().for_each(|index| elements[*index].text += &text);
+                for index in &open {
+                    elements[*index].text += &text;
+                }
             }
             other => panic!("{other:?} in {html}"),
         }
