@@ -63,6 +63,7 @@ fn hints() -> Vec<Value> {
         "<ev_0123abcd>",
         "`ev_0123abcd",
         "\u{a0}ev_0123abcd\u{2003}",
+        "madeUp0",
     ];
     let all = [("user", "a@b"), ("user", "ab")].into_iter().chain(of_keys.map(|value| ("api_key", value)));
     all.map(|(field, value)| {
