@@ -15,6 +15,11 @@ fmt:
 test:
     cargo test
 
+# The forms in Chromium, with what that needs from npm.
+browser:
+    npm ci --prefix tests/browser
+    CI=1 cargo test -p keyway-tests --test browser
+
 # Clippy, with every warning an error.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings

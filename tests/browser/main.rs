@@ -1,5 +1,12 @@
 //! Forms in a real browser: headless Chromium, driven by scripts for Node. Where one of them is missing, that is said; in
 //! CI it fails. `just browser` installs what they need and runs them.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+#[path = "../../crates/form/tests/html/hostile.rs"]
+mod hostile;
+mod html;
+#[path = "../forms/states.rs"]
+mod states;
 
 use std::{
     io::Write as _,

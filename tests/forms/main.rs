@@ -1,38 +1,11 @@
 //! The forms of every provider, in every rendering.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use keyway::{Accepted, Entry, Method, Registry, Submission, form::Form};
+mod states;
 
-/// A provider's form in a state that a person meets.
-struct State {
-    name: &'static str,
-    submission: Option<Submission>,
-}
+use keyway::{Registry, form::Form};
 
-/// The states: empty, after a submission with errors, after one with warnings. What is submitted follows from the fields.
-fn states(method: &Method) -> Vec<State> {
-    let filled = |secret: &str, plain: &str| {
-        method.fields().iter().fold(Submission::new(), |all, field| {
-            let value = if field.is_secret() { secret } else { field.default_value().unwrap_or(plain) };
-            all.with(field.id().as_str(), value)
-        })
-    };
-    vec![
-        State { name: "empty", submission: None },
-        // An inner space in every secret, an unknown field, and nothing that a plain field takes.
-        State { name: "errors", submission: Some(filled("made up", " ").with("colour", "red")) },
-        // What has no provider's shape, and yet is a value.
-        State { name: "warnings", submission: Some(filled("madeup=", "made-up")) },
-    ]
-}
-
-fn form<'a>(entry: &'a Entry, method: &'a std::sync::Arc<Method>, state: &'a State) -> Form<'a> {
-    let form = Form::new(entry.descriptor(), method);
-    let Some(submission) = &state.submission else { return form };
-    match entry.accept(method, submission) {
-        Ok(Accepted { warnings, .. }) => form.with_warnings(&warnings).with_values(submission),
-        Err(refused) => form.refused(submission, &refused),
-    }
-}
+use states::{form, states};
 
 /// Looks at a rendering of every form in every state; each is a snapshot named by the provider.
 fn each(rendering: &str, draw: impl Fn(&Form<'_>) -> String) {
@@ -62,4 +35,12 @@ fn text() {
 #[test]
 fn model() {
     each("model", |form| serde_json::to_string_pretty(form).unwrap());
+}
+
+#[test]
+fn html() {
+    // A line for each element.
+    each("html", |form| {
+        form.html().action("/connect").hidden("csrf", "made-up").to_string().replace("><", ">\n<")
+    });
 }

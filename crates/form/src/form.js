@@ -1,1 +1,99 @@
-"use strict";
+// A field may have any id and so hide a lower-case member of its form, such as `form.action`: none is used.
+(() => {
+  "use strict";
+  const known = new WeakSet();
+  const revealed = new Set();
+  const hideAll = () => revealed.forEach((hide) => hide());
+
+  // As core does: white space, a pair of quotes, each prefix once.
+  const trim = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
+  const unquote = (text) =>
+    /^(".*"|'.*'|`.*`|“.*”|‘.*’|<.*>)$/s.test(text) ? trim(text.slice(1, -1)) : text;
+  const bare = (value, strip) => strip.reduce((value, prefix) => {
+    const lower = value.toLowerCase();
+    if (lower.startsWith(prefix.toLowerCase())) return unquote(trim(value.slice(prefix.length)));
+    return lower === trim(prefix).toLowerCase() ? "" : value;
+  }, unquote(trim(value)));
+
+  const fits = (value, { prefix, charset, length }) =>
+    value.startsWith(prefix) && value !== prefix && (!length || [...value].length === length) &&
+    (!charset || new RegExp(`^[${charset}]+$`).test(value.slice(prefix.length)));
+
+  const hint = (text, { strip, mistakes, shape }) => {
+    const value = bare(text, strip);
+    const said = [];
+    if (!value) return "";
+    for (const { prefix = "", suffix = "", contains = "", refuse, say } of mistakes) {
+      if (!value.startsWith(prefix) || !value.endsWith(suffix) || !value.includes(contains)) continue;
+      said.push(say);
+      if (refuse) return said.join(" ");
+    }
+    if (shape && !fits(value, shape)) said.push(shape.say);
+    return said.join(" ");
+  };
+
+  const add = (input, name, kind) => {
+    const element = document.createElement(name);
+    element.className = `keyway-${kind}`;
+    element.id = `${input.id}-${kind}`;
+    input.after(" ", element);
+    return element;
+  };
+
+  const addHint = (input) => {
+    const hints = JSON.parse(input.dataset.keywayHints);
+    const note = add(input, "p", "hint");
+    note.role = "status";
+    input.setAttribute("aria-describedby", `${input.getAttribute("aria-describedby") ?? ""} ${note.id}`);
+    let pause;
+    const show = () => {
+      clearTimeout(pause);
+      note.textContent = hint(input.value, hints);
+    };
+    input.addEventListener("change", show);
+    input.addEventListener("input", (event) => {
+      clearTimeout(pause);
+      if (note.textContent || /^insertFrom/.test(event.inputType)) show();
+      else pause = setTimeout(() => input.value.length > 7 && show(), 1000);
+    });
+  };
+
+  const addReveal = (input) => {
+    const button = add(input, "button", "reveal");
+    button.type = "button";
+    button.setAttribute("aria-controls", input.id);
+    const set = (shown) => {
+      input.type = shown ? "text" : "password";
+      button.textContent = shown ? "Hide" : "Show";
+      button.ariaLabel = `${button.textContent} ${input.labels[0].firstChild.textContent}`;
+      revealed[shown ? "add" : "delete"](hide);
+    };
+    const hide = () => set(false);
+    hide();
+    button.addEventListener("click", () => set(input.type === "password"));
+  };
+
+  const addForm = (form) => {
+    if (known.has(form)) return;
+    known.add(form);
+    form.querySelectorAll("[data-keyway-hints]").forEach(addHint);
+    form.querySelectorAll("input[type=password]").forEach(addReveal);
+    let sent;
+    addEventListener("pageshow", () => (sent = null));
+    form.addEventListener("submit", (event) => {
+      hideAll();
+      // Once, unless the page kept it back, or nothing came of it for ten seconds.
+      if (sent && !sent.defaultPrevented && event.timeStamp < sent.timeStamp + 1e4) event.preventDefault();
+      else sent = event;
+    });
+    // After `autofocus`, which frames and later forms lack.
+    requestAnimationFrame(() => form.querySelector(".keyway-problems")?.focus());
+  };
+
+  const start = () => document.querySelectorAll("form.keyway-form").forEach(addForm);
+  addEventListener("pagehide", hideAll);
+  document.addEventListener("visibilitychange", () => document.hidden && hideAll());
+  document.addEventListener("keyway:refresh", start);
+  document.addEventListener("DOMContentLoaded", start);
+  start();
+})();

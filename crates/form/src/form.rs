@@ -1,6 +1,6 @@
 //! A method as a form: the model that every rendering draws.
 
-use keyway_core::{Descriptor, Field, FieldProblem, Method, Refused, Submission};
+use keyway_core::{Code, Descriptor, Field, FieldProblem, Kind, Method, Refused, Shape, Submission};
 
 use crate::{Input, Notice};
 
@@ -28,7 +28,7 @@ impl<'a> Form<'a> {
 
     /// The form after a submission that was refused: what was wrong stands beside its input.
     ///
-    /// What was typed is shown again, unless it is secret, was refused, or repeats a secret.
+    /// What was typed is shown again, unless it is secret, was refused, repeats a secret, or begins like one.
     #[must_use]
     pub fn refused(self, submission: &'a Submission, refused: &Refused) -> Self {
         self.with_errors(&refused.problems).with_warnings(&refused.warnings).with_values(submission)
@@ -60,12 +60,21 @@ impl<'a> Form<'a> {
         self
     }
 
-    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was.
+    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was, and
+    /// so does free text where a secret is missing: it may be that secret, in the wrong input.
     #[must_use]
     pub fn with_values(mut self, submission: &'a Submission) -> Self {
-        for input in self.inputs.iter_mut().filter(|input| input.errors.is_empty()) {
+        let missing = |input: &Input<'_>| {
+            input.field().is_secret() && input.errors.iter().any(|error| error.code == Code::Required)
+        };
+        let doubtful = self.inputs.iter().any(missing);
+        let may_show = |input: &&mut Input<'_>| {
+            input.errors.is_empty() && !(doubtful && *input.field().kind() == Kind::Text)
+        };
+        for input in self.inputs.iter_mut().filter(may_show) {
             if let Some(text) = submission.shown(self.method, input.field())
                 && !text.trim().is_empty()
+                && !looks_secret(self.method, text)
             {
                 input.value = Some(text.trim());
             }
@@ -102,4 +111,15 @@ impl<'a> Form<'a> {
     pub fn is_refused(&self) -> bool {
         !self.errors.is_empty() || self.inputs.iter().any(|input| !input.errors.is_empty())
     }
+}
+
+/// Tells whether a word of a text begins like a secret of the method: a key that was pasted into the wrong input.
+fn looks_secret(method: &Method, text: &str) -> bool {
+    let secrets = || method.fields().iter().filter(|field| field.is_secret());
+    let mut prefixes =
+        secrets().filter_map(Field::shape).map(Shape::prefix).filter(|prefix| !prefix.is_empty());
+    prefixes.any(|prefix| {
+        text.split(|c: char| c.is_whitespace() || "\"'`“‘<=:".contains(c))
+            .any(|word| word.starts_with(prefix))
+    })
 }

@@ -58,5 +58,7 @@ fn a_key_in_the_wrong_input_is_not_shown_again() {
     assert_eq!(form(r#"{"key_id":"id=of-acme-canary","key_secret":"of-acme-canary"}"#), json!(null));
     assert_eq!(form(r#"{"key_id":"of-acme-","key_secret":"of-acme-canary"}"#), json!(null));
     assert_eq!(form(r#"{"key_id":"of:acme-canary","key_secret":""}"#), json!(null));
-    assert_eq!(form(r#"{"key_id":"A","key_id":"B","key_secret":""}"#), json!(null));
+    assert_eq!(form(r#"{"key_id":"A","key_id":"B","key_secret":"of-acme-canary"}"#), json!(null));
+    // In the place of the other, which is empty now.
+    assert_eq!(form(r#"{"key_id":"of-acme-canary","key_secret":""}"#), json!(null));
 }
