@@ -9,6 +9,7 @@
 mod accept;
 mod authorize;
 mod by_hand;
+mod form;
 mod load;
 mod race;
 mod reqsign;
@@ -18,7 +19,7 @@ mod table;
 use {keyway_rally as _, keyway_rootly as _};
 
 fn main() {
-    let families = [authorize::rows, accept::rows, load::rows];
+    let families = [authorize::rows, accept::rows, form::rows, load::rows];
     let rows: Vec<table::Row> = families.into_iter().flat_map(|rows| rows()).collect();
     table::print(&rows);
 }
