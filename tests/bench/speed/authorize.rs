@@ -69,6 +69,7 @@ fn rows_of(
     key: (&HeaderName, &HeaderValue),
 ) -> Vec<Row> {
     let signer = reqsign::signer();
+    let host = bare_head(uri).uri.host().expect("an absolute URI").to_owned();
     let none = || head(uri, &[]);
     let all = || head(uri, concerned);
     let nothing = || bare_head(uri);
@@ -87,6 +88,9 @@ fn rows_of(
                 Contender::new(|parts| authorize(credential, parts)),
                 Contender::new(|parts| by_hand(parts).expect("it goes where it should")),
                 Contender::new(|parts: &mut Parts| parts.headers.insert(key.0, key.1.clone())),
+                Contender::new(|parts| {
+                    by_hand::key_alone(parts, &host, key).expect("it goes where it should")
+                }),
                 Contender::new(|parts| reqsign::sign(&signer, parts)),
             ],
         );
@@ -96,10 +100,11 @@ fn rows_of(
             beside(row(), "by hand", 1).limit(Limit::LongerInPlace { ratio: race.ratio(0, 1), most: 1.5 }),
         );
         rows.push(
-            beside(row(), "reqsign, one header", 3)
-                .limit(Limit::Faster { ratio: race.ratio(3, 0), least: 5.0 }),
+            beside(row(), "reqsign, one header", 4)
+                .limit(Limit::Faster { ratio: race.ratio(4, 0), least: 5.0 }),
         );
-        rows.push(beside(row(), "the key's header alone", 2));
+        rows.push(beside(row(), "the key alone by hand", 3));
+        rows.push(beside(row(), "its bare insertion", 2));
     }
     rows
 }

@@ -99,6 +99,23 @@ impl Rally {
     }
 }
 
+/// The least that a key takes: the origin compared, what a caller may have sent in its place removed, the key inserted.
+/// Without what the provider wants besides: its media type, and the names of whoever calls.
+#[inline(never)]
+pub(crate) fn key_alone(
+    parts: &mut Parts,
+    host: &str,
+    (name, value): (&HeaderName, &HeaderValue),
+) -> Result<(), Elsewhere> {
+    check_origin(parts, host)?;
+    let headers = &mut parts.headers;
+    for stripped in [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::HOST, header::COOKIE] {
+        headers.remove(stripped);
+    }
+    headers.insert(name, value.clone());
+    Ok(())
+}
+
 /// Puts parameters that are encoded already into the query.
 #[inline(never)]
 pub(crate) fn add_to_query(parts: &mut Parts, pairs: &str) -> Result<(), Elsewhere> {
