@@ -1,5 +1,8 @@
 //! The forms of every provider, in every rendering.
 
+mod schema;
+mod submissions;
+
 use keyway::{Accepted, Entry, Method, Registry, Submission, form::Form};
 
 /// A provider's form in a state that a person meets.
@@ -62,4 +65,23 @@ fn text() {
 #[test]
 fn model() {
     each("model", |form| serde_json::to_string_pretty(form).unwrap());
+}
+
+#[test]
+fn json_schema() {
+    each("json_schema", |form| serde_json::to_string_pretty(&form.json_schema()).unwrap());
+}
+
+/// With what stands in the form and what was wrong, which react-jsonschema-form takes beside it.
+#[test]
+fn ui_schema() {
+    each("ui_schema", |form| {
+        let [ui, data, errors] = [
+            serde_json::to_string_pretty(&form.ui_schema()),
+            serde_json::to_string_pretty(&form.form_data()),
+            serde_json::to_string_pretty(&form.extra_errors()),
+        ]
+        .map(Result::unwrap);
+        format!("uiSchema: {ui}\nformData: {data}\nextraErrors: {errors}")
+    });
 }

@@ -5,6 +5,7 @@ mod input;
 
 mod html;
 mod json_schema;
+mod object;
 pub mod terminal;
 mod ui_schema;
 

@@ -1,0 +1,174 @@
+//! A descriptor's own pattern, in the words of ECMA-262, where both say the same.
+
+use keyway_core::{Characters, Field, Kind};
+use regex_syntax::ast::{
+    Assertion, AssertionKind, Ast, ClassBracketed, ClassPerl, ClassPerlKind, ClassSet, ClassSetItem,
+    GroupKind, Literal, Repetition, RepetitionKind, RepetitionRange, parse::Parser,
+};
+
+use super::value::{after_any, literally, whole};
+
+/// The most of one variable repetition that has a bound.
+const MOST: u32 = 256;
+
+/// The pattern of a field's raw value that follows from the descriptor's own; `None` where there is none, or where
+/// ECMA-262 does not have it, counts characters otherwise, or might need time without end for it.
+pub(super) fn pattern(field: &Field, blank: bool) -> Option<String> {
+    if *field.kind() != Kind::Text || field.characters() == Characters::HostLabel {
+        // Core matches the canonical spelling.
+        return None;
+    }
+    let ast = Parser::new().parse(field.pattern()?).ok()?;
+    let mut writer = Writer { ascii: field.characters() == Characters::Ascii, endless: 0, variable: 0 };
+    let body = writer.whole(&ast)?;
+    (writer.endless <= 1 && writer.variable <= 3)
+        .then(|| whole(field, &format!("(?:{body})"), after_any(), blank))
+}
+
+/// Writes a pattern anew, and counts what makes backtracking engines slow.
+struct Writer {
+    /// Whether a value has only ASCII: core's patterns know bytes, and ECMA-262 characters.
+    ascii: bool,
+    /// Repetitions without a bound.
+    endless: usize,
+    /// Repetitions of no fixed length.
+    variable: usize,
+}
+
+impl Writer {
+    /// A whole pattern; what it says of the ends is said anyway.
+    fn whole(&mut self, ast: &Ast) -> Option<String> {
+        match ast {
+            Ast::Concat(concat) => {
+                let mut parts = concat.asts.as_slice();
+                if let [Ast::Assertion(first), rest @ ..] = parts
+                    && is(first, &[AssertionKind::StartLine, AssertionKind::StartText])
+                {
+                    parts = rest;
+                }
+                if let [rest @ .., Ast::Assertion(last)] = parts
+                    && is(last, &[AssertionKind::EndLine, AssertionKind::EndText])
+                {
+                    parts = rest;
+                }
+                parts.iter().map(|part| self.write(part)).collect()
+            }
+            _ => self.write(ast),
+        }
+    }
+
+    fn write(&mut self, ast: &Ast) -> Option<String> {
+        match ast {
+            Ast::Empty(_) => Some(String::new()),
+            Ast::Literal(literal) => Some(literally(character(literal)?.to_string().as_str())),
+            Ast::Dot(_) => self.ascii.then(|| ".".to_owned()),
+            Ast::ClassPerl(class) => Some(format!("[{}]", perl(class)?)),
+            Ast::ClassBracketed(class) => self.bracketed(class),
+            Ast::Group(group) => match &group.kind {
+                GroupKind::CaptureIndex(_) => Some(format!("(?:{})", self.write(&group.ast)?)),
+                GroupKind::NonCapturing(flags) if flags.items.is_empty() => {
+                    Some(format!("(?:{})", self.write(&group.ast)?))
+                }
+                _ => None,
+            },
+            Ast::Alternation(alternation) => {
+                let parts: Option<Vec<_>> = alternation.asts.iter().map(|part| self.write(part)).collect();
+                Some(parts?.join("|"))
+            }
+            Ast::Concat(concat) => concat.asts.iter().map(|part| self.write(part)).collect(),
+            Ast::Repetition(repetition) => self.repeated(repetition),
+            _ => None,
+        }
+    }
+
+    fn repeated(&mut self, repetition: &Repetition) -> Option<String> {
+        let times = match &repetition.op.kind {
+            RepetitionKind::ZeroOrOne => "?".to_owned(),
+            RepetitionKind::ZeroOrMore => "*".to_owned(),
+            RepetitionKind::OneOrMore => "+".to_owned(),
+            RepetitionKind::Range(RepetitionRange::Exactly(n)) => format!("{{{n}}}"),
+            RepetitionKind::Range(RepetitionRange::AtLeast(n)) => format!("{{{n},}}"),
+            RepetitionKind::Range(RepetitionRange::Bounded(n, m)) if *m <= MOST => format!("{{{n},{m}}}"),
+            RepetitionKind::Range(RepetitionRange::Bounded(..)) => return None,
+        };
+        let fixed = matches!(repetition.op.kind, RepetitionKind::Range(RepetitionRange::Exactly(_)));
+        self.variable += usize::from(!fixed);
+        self.endless += usize::from(times == "*" || times == "+" || times.ends_with(",}"));
+        // A choice that is repeated may be tried in every combination.
+        let open = repetition.op.kind != RepetitionKind::ZeroOrOne;
+        if open && (!has_one_length(&repetition.ast) || is_repeated(&repetition.ast)) {
+            return None;
+        }
+        Some(self.write(&repetition.ast)? + &times)
+    }
+
+    fn bracketed(&self, class: &ClassBracketed) -> Option<String> {
+        let ClassSet::Item(item) = &class.kind else { return None };
+        let items = match item {
+            ClassSetItem::Union(union) => union.items.as_slice(),
+            item => std::slice::from_ref(item),
+        };
+        let inner: Option<String> = items.iter().map(member).collect();
+        match class.negated {
+            false => Some(format!("[{}]", inner?)),
+            true if self.ascii => Some(format!("[^{}]", inner?)),
+            true => None,
+        }
+    }
+}
+
+fn is(assertion: &Assertion, kinds: &[AssertionKind]) -> bool {
+    kinds.contains(&assertion.kind)
+}
+
+/// Tells whether there is one way to match, of one length.
+fn has_one_length(ast: &Ast) -> bool {
+    match ast {
+        Ast::Group(group) => has_one_length(&group.ast),
+        Ast::Concat(concat) => concat.asts.iter().all(has_one_length),
+        Ast::Repetition(repetition) => {
+            matches!(repetition.op.kind, RepetitionKind::Range(RepetitionRange::Exactly(_)))
+                && has_one_length(&repetition.ast)
+        }
+        Ast::Alternation(_) | Ast::Empty(_) => false,
+        _ => true,
+    }
+}
+
+/// Tells whether a quantifier stands right behind another one, which ECMA-262 does not have.
+fn is_repeated(ast: &Ast) -> bool {
+    matches!(ast, Ast::Repetition(_))
+}
+
+fn member(item: &ClassSetItem) -> Option<String> {
+    match item {
+        ClassSetItem::Literal(literal) => Some(in_class(character(literal)?)),
+        ClassSetItem::Range(range) => {
+            Some(format!("{}-{}", in_class(character(&range.start)?), in_class(character(&range.end)?)))
+        }
+        ClassSetItem::Perl(class) => Some(perl(class)?.to_owned()),
+        _ => None,
+    }
+}
+
+/// Digits and letters, as ASCII has them.
+fn perl(class: &ClassPerl) -> Option<&'static str> {
+    match (&class.kind, class.negated) {
+        (ClassPerlKind::Digit, false) => Some("0-9"),
+        (ClassPerlKind::Word, false) => Some("A-Za-z0-9_"),
+        _ => None,
+    }
+}
+
+fn character(literal: &Literal) -> Option<char> {
+    (literal.c.is_ascii_graphic() || literal.c == ' ').then_some(literal.c)
+}
+
+fn in_class(c: char) -> String {
+    match c {
+        '-' => r"\-".to_owned(),
+        c if c.is_ascii_alphanumeric() || "_.,:;=@%+!# ".contains(c) => c.into(),
+        // Some engines read two of a kind, or an opening bracket, as more than a character.
+        c => format!(r"\x{:02x}", u32::from(c)),
+    }
+}
