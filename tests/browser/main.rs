@@ -1,6 +1,10 @@
 //! Forms in a real browser: headless Chromium, driven by scripts for Node. Where one of them is missing, that is said; in
 //! CI it fails. `just browser` installs what they need and runs them.
 
+mod rjsf;
+#[path = "../forms/submissions.rs"]
+mod submissions;
+
 use std::{
     io::Write as _,
     path::{Path, PathBuf},

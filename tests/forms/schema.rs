@@ -6,7 +6,7 @@ use jsonschema::{Draft, Validator};
 use keyway::{Code, Entry, Field, Kind, Method, Submission, form::Form};
 use serde_json::Value;
 
-use crate::submissions::{Case, cases, good, registry};
+use crate::submissions::{Case, cases, good, methods, registry};
 
 /// Core's verdict: what it complains about, if it does.
 type Verdict = Result<(), Vec<Code>>;
@@ -100,6 +100,17 @@ struct Differences {
 }
 
 impl Differences {
+    fn of(entry: &Entry, method: &Arc<Method>) -> Self {
+        let validator = validator(&schema(entry, method));
+        let good = good(method).into();
+        assert!(accept(entry, method, &good).is_ok() && validator.is_valid(&good), "{}", method.label());
+        let mut differences = Self::default();
+        for case in cases(method) {
+            differences.compare(entry, method, &validator, &case);
+        }
+        differences
+    }
+
     fn compare(&mut self, entry: &Entry, method: &Arc<Method>, validator: &Validator, case: &Case<'_>) {
         self.compared += 1;
         let verdict = accept(entry, method, &case.submission);
@@ -107,11 +118,12 @@ impl Differences {
         if admitted == verdict.is_ok() {
             return;
         }
+        let field = method.field(case.name).unwrap();
         let raw = case.raw.as_deref().unwrap_or_default();
         let mut bare = case.submission.clone();
         bare[case.name] = raw.replace(QUOTES, "").into();
         let bare = accept(entry, method, &bare);
-        let seen = Seen { field: case.field, name: case.name, raw, bare, verdict };
+        let seen = Seen { field, name: case.name, raw, bare, verdict };
         let listed: &[_] = if admitted { &CORE_ALONE } else { &SCHEMA_ALONE };
         let names = listed.iter().filter(|(_, explains)| explains(&seen)).map(|(name, _)| *name);
         match names.collect::<Vec<_>>()[..] {
@@ -132,16 +144,17 @@ impl Differences {
 fn the_schema_accepts_and_refuses_what_core_does() {
     let registry = registry();
     let mut differences = Differences::default();
-    for entry in registry.entries() {
-        for method in entry.descriptor().methods() {
-            let validator = validator(&schema(entry, method));
-            let good = good(method).into();
-            assert!(accept(entry, method, &good).is_ok() && validator.is_valid(&good), "{}", method.label());
-            for case in cases(method) {
-                differences.compare(entry, method, &validator, &case);
-            }
+    std::thread::scope(|scope| {
+        let of_a_method = |entry, method| scope.spawn(move || Differences::of(entry, method));
+        let methods = methods(&registry);
+        let running: Vec<_> = methods.map(|(entry, method)| of_a_method(entry, method)).collect();
+        for one in running {
+            let one = one.join().unwrap();
+            differences.compared += one.compared;
+            differences.explained.extend(one.explained);
+            differences.unexplained.extend(one.unexplained);
         }
-    }
+    });
     let Differences { compared, mut explained, unexplained } = differences;
     println!("{compared} submissions");
     let some: Vec<_> = unexplained.iter().step_by(unexplained.len() / 50 + 1).map(String::as_str).collect();
@@ -166,10 +179,7 @@ fn the_schema_accepts_and_refuses_what_core_does() {
 /// What somebody else's validator refuses before it looks at a value.
 #[test]
 fn every_schema_is_one() {
-    for entry in registry().entries() {
-        for method in entry.descriptor().methods() {
-            let schema = schema(entry, method);
-            jsonschema::draft202012::meta::validate(&schema).unwrap();
-        }
+    for (entry, method) in methods(&registry()) {
+        jsonschema::draft202012::meta::validate(&schema(entry, method)).unwrap();
     }
 }

@@ -1,6 +1,8 @@
 //! Submissions without end: every field, with every value that ever made trouble, in everything that people paste around it.
 
-use keyway::{Field, Kind, Method, Registry};
+use std::sync::Arc;
+
+use keyway::{Entry, Field, Kind, Method, Registry};
 use serde_json::{Map, Value, json};
 
 /// The providers that ship, and those that have what these have not.
@@ -15,13 +17,20 @@ pub(crate) fn registry() -> Registry {
     .unwrap()
 }
 
-/// A submission, and the field that it is about.
+/// Every method of them.
+pub(crate) fn methods(registry: &Registry) -> impl Iterator<Item = (&Entry, &Arc<Method>)> {
+    registry
+        .entries()
+        .iter()
+        .flat_map(|entry| entry.descriptor().methods().iter().map(move |method| (entry, method)))
+}
+
+/// A submission in which one field is as nobody wishes.
 pub(crate) struct Case<'a> {
-    pub(crate) field: &'a Field,
+    /// The name under which the field was given: its id, or a former one.
+    pub(crate) name: &'a str,
     /// What was given for it, where that is a text.
     pub(crate) raw: Option<String>,
-    /// The name under which it was given.
-    pub(crate) name: &'a str,
     pub(crate) submission: Value,
 }
 
@@ -51,22 +60,22 @@ pub(crate) fn cases(method: &Method) -> Vec<Case<'_>> {
         };
         let pasted = values().into_iter().flat_map(|value| around(field, &value));
         for raw in pasted.chain(random()) {
-            cases.push(Case { field, name: id, submission: with(id, raw.as_str().into()), raw: Some(raw) });
+            cases.push(Case { name: id, submission: with(id, raw.as_str().into()), raw: Some(raw) });
         }
         for former in field.formerly() {
             let submission = with(former.as_str(), good[id].clone());
-            cases.push(Case { field, name: former.as_str(), submission, raw: None });
+            cases.push(Case { name: former.as_str(), submission, raw: None });
         }
         for wrong in [json!(null), json!(1), json!(true), json!(["MADEUP01"]), json!({ "value": "MADEUP01" })]
         {
-            cases.push(Case { field, name: id, submission: with(id, wrong), raw: None });
+            cases.push(Case { name: id, submission: with(id, wrong), raw: None });
         }
         let mut without = good.clone();
         without.remove(id);
-        cases.push(Case { field, name: id, submission: without.into(), raw: None });
+        cases.push(Case { name: id, submission: without.into(), raw: None });
         let mut more = good.clone();
         more.insert("colour".into(), "red".into());
-        cases.push(Case { field, name: id, submission: more.into(), raw: None });
+        cases.push(Case { name: id, submission: more.into(), raw: None });
     }
     cases
 }

@@ -112,7 +112,9 @@ impl<'a> Property<'a> {
             all_of: Vec::new(),
         };
         match field.kind() {
-            Kind::Choice(choices) if choices.iter().all(|choice| choice.label() == choice.value()) => {
+            // Of a list without a default that says `const`, react-jsonschema-form chooses the first for its user: there
+            // the labels stand in the UI schema alone.
+            Kind::Choice(choices) if field.default_value().is_none() || !are_labelled(choices) => {
                 property.values = choices.iter().map(Choice::value).collect();
             }
             Kind::Choice(choices) => {
@@ -131,4 +133,9 @@ impl<'a> Property<'a> {
         }
         property
     }
+}
+
+/// Tells whether a person reads anything but the values.
+pub(crate) fn are_labelled(choices: &[Choice]) -> bool {
+    choices.iter().any(|choice| choice.label() != choice.value())
 }

@@ -1,10 +1,10 @@
 //! How to draw a form, in the words of react-jsonschema-form, and what to put into it.
 
-use keyway_core::{Code, Field, Kind};
+use keyway_core::{Choice, Code, Field, Kind};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Form, Input, Notice, object::Object, terminal::sentence};
+use crate::{Form, Input, Notice, json_schema::are_labelled, object::Object, terminal::sentence};
 
 /// Where react-jsonschema-form looks for errors.
 const ERRORS: &str = "__errors";
@@ -55,6 +55,13 @@ impl Form<'_> {
         };
         if let Some(widget) = widget {
             ui.insert("ui:widget".into(), widget.into());
+        }
+        if let Kind::Choice(choices) = field.kind()
+            && field.default_value().is_none()
+            && are_labelled(choices)
+        {
+            let labels: Vec<&str> = choices.iter().map(Choice::label).collect();
+            ui.insert("ui:enumNames".into(), labels.into());
         }
         if field.is_multiline() {
             ui.insert("ui:options".into(), json!({ "rows": 6 }));

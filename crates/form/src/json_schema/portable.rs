@@ -10,25 +10,27 @@ use super::value::{after_any, literally, whole};
 
 /// The most of one variable repetition that has a bound.
 const MOST: u32 = 256;
+/// What core removes around a value.
+const AROUND: [char; 6] = [' ', '"', '\'', '`', '<', '>'];
 
-/// The pattern of a field's raw value that follows from the descriptor's own; `None` where there is none, or where
-/// ECMA-262 does not have it, counts characters otherwise, or might need time without end for it.
+/// The pattern of a field's raw value that follows from the descriptor's own; `None` where there is none, where ECMA-262
+/// does not have it or counts characters otherwise, and where a backtracking engine might need more than linear time: in
+/// what repeats in more than two ways, or cannot be told from the white space and the quotes around it.
 pub(super) fn pattern(field: &Field, blank: bool) -> Option<String> {
     if *field.kind() != Kind::Text || field.characters() == Characters::HostLabel {
         // Core matches the canonical spelling.
         return None;
     }
     let ast = Parser::new().parse(field.pattern()?).ok()?;
-    let mut writer = Writer { ascii: field.characters() == Characters::Ascii, endless: 0, variable: 0 };
+    let mut writer = Writer::default();
     let body = writer.whole(&ast)?;
-    (writer.endless <= 1 && writer.variable <= 3)
+    (writer.endless <= 1 && writer.variable <= 2 && !is_empty_too(&ast))
         .then(|| whole(field, &format!("(?:{body})"), after_any(), blank))
 }
 
 /// Writes a pattern anew, and counts what makes backtracking engines slow.
+#[derive(Default)]
 struct Writer {
-    /// Whether a value has only ASCII: core's patterns know bytes, and ECMA-262 characters.
-    ascii: bool,
     /// Repetitions without a bound.
     endless: usize,
     /// Repetitions of no fixed length.
@@ -61,9 +63,8 @@ impl Writer {
         match ast {
             Ast::Empty(_) => Some(String::new()),
             Ast::Literal(literal) => Some(literally(character(literal)?.to_string().as_str())),
-            Ast::Dot(_) => self.ascii.then(|| ".".to_owned()),
             Ast::ClassPerl(class) => Some(format!("[{}]", perl(class)?)),
-            Ast::ClassBracketed(class) => self.bracketed(class),
+            Ast::ClassBracketed(class) => bracketed(class),
             Ast::Group(group) => match &group.kind {
                 GroupKind::CaptureIndex(_) => Some(format!("(?:{})", self.write(&group.ast)?)),
                 GroupKind::NonCapturing(flags) if flags.items.is_empty() => {
@@ -101,20 +102,17 @@ impl Writer {
         }
         Some(self.write(&repetition.ast)? + &times)
     }
+}
 
-    fn bracketed(&self, class: &ClassBracketed) -> Option<String> {
-        let ClassSet::Item(item) = &class.kind else { return None };
-        let items = match item {
-            ClassSetItem::Union(union) => union.items.as_slice(),
-            item => std::slice::from_ref(item),
-        };
-        let inner: Option<String> = items.iter().map(member).collect();
-        match class.negated {
-            false => Some(format!("[{}]", inner?)),
-            true if self.ascii => Some(format!("[^{}]", inner?)),
-            true => None,
-        }
-    }
+/// A class that says what is in it. One that says what is not holds white space, and to core parts of characters.
+fn bracketed(class: &ClassBracketed) -> Option<String> {
+    let ClassSet::Item(item) = &class.kind else { return None };
+    let items = match item {
+        ClassSetItem::Union(union) => union.items.as_slice(),
+        item => std::slice::from_ref(item),
+    };
+    let inner: Option<String> = items.iter().map(member).collect();
+    inner.filter(|inner| !class.negated && !inner.is_empty()).map(|inner| format!("[{inner}]"))
 }
 
 fn is(assertion: &Assertion, kinds: &[AssertionKind]) -> bool {
@@ -135,6 +133,26 @@ fn has_one_length(ast: &Ast) -> bool {
     }
 }
 
+/// Tells whether nothing at all matches too.
+fn is_empty_too(ast: &Ast) -> bool {
+    match ast {
+        Ast::Empty(_) | Ast::Assertion(_) => true,
+        Ast::Group(group) => is_empty_too(&group.ast),
+        Ast::Concat(concat) => concat.asts.iter().all(is_empty_too),
+        Ast::Alternation(alternation) => alternation.asts.iter().any(is_empty_too),
+        Ast::Repetition(repetition) => match repetition.op.kind {
+            RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => true,
+            RepetitionKind::OneOrMore => is_empty_too(&repetition.ast),
+            RepetitionKind::Range(
+                RepetitionRange::Exactly(least)
+                | RepetitionRange::AtLeast(least)
+                | RepetitionRange::Bounded(least, _),
+            ) => least == 0 || is_empty_too(&repetition.ast),
+        },
+        _ => false,
+    }
+}
+
 /// Tells whether a quantifier stands right behind another one, which ECMA-262 does not have.
 fn is_repeated(ast: &Ast) -> bool {
     matches!(ast, Ast::Repetition(_))
@@ -144,7 +162,9 @@ fn member(item: &ClassSetItem) -> Option<String> {
     match item {
         ClassSetItem::Literal(literal) => Some(in_class(character(literal)?)),
         ClassSetItem::Range(range) => {
-            Some(format!("{}-{}", in_class(character(&range.start)?), in_class(character(&range.end)?)))
+            let (first, last) = (character(&range.start)?, character(&range.end)?);
+            (!AROUND.iter().any(|sign| (first..=last).contains(sign)))
+                .then(|| format!("{}-{}", in_class(first), in_class(last)))
         }
         ClassSetItem::Perl(class) => Some(perl(class)?.to_owned()),
         _ => None,
@@ -161,13 +181,13 @@ fn perl(class: &ClassPerl) -> Option<&'static str> {
 }
 
 fn character(literal: &Literal) -> Option<char> {
-    (literal.c.is_ascii_graphic() || literal.c == ' ').then_some(literal.c)
+    (literal.c.is_ascii_graphic() && !AROUND.contains(&literal.c)).then_some(literal.c)
 }
 
 fn in_class(c: char) -> String {
     match c {
         '-' => r"\-".to_owned(),
-        c if c.is_ascii_alphanumeric() || "_.,:;=@%+!# ".contains(c) => c.into(),
+        c if c.is_ascii_alphanumeric() || "_.,:;=@%+!#".contains(c) => c.into(),
         // Some engines read two of a kind, or an opening bracket, as more than a character.
         c => format!(r"\x{:02x}", u32::from(c)),
     }

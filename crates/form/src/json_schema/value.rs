@@ -1,7 +1,7 @@
 //! The pattern of a raw value: what core accepts, and around it what core removes.
 //!
 //! All patterns are ECMA-262, with the `u` flag or without, and use nothing that other engines lack: no look-around, no
-//! back-references. A signs class never overlaps the one after it, so that backtracking engines need linear time.
+//! back-references. What may repeat never overlaps what follows it, so that backtracking engines need linear time.
 
 use keyway_core::{Characters, Field, Kind};
 
@@ -34,13 +34,14 @@ pub(super) fn pattern(field: &Field, blank: bool) -> String {
     whole(field, &body, &after, blank)
 }
 
-/// The pattern of a value with a body, and what core removes around it.
+/// The pattern of a value with a body, and what core removes around it. Neither the body nor what stands behind a blank
+/// value begins with what may stand in front: there is one place where they can begin.
 pub(super) fn whole(field: &Field, body: &str, after: &str, blank: bool) -> String {
-    let body = if blank { format!("(?:{body})?") } else { body.to_owned() };
-    format!("^{BEFORE}{}{body}{after}$", stripped(field, BEFORE))
+    let value = if blank { format!("(?:{body}{after}|[”’>]{AFTER})?") } else { format!("{body}{after}") };
+    format!("^{BEFORE}{}{value}$", stripped(field, BEFORE))
 }
 
-/// What stands behind any body.
+/// What stands behind any body that holds no white space and no quotes.
 pub(super) fn after_any() -> &'static str {
     AFTER
 }
