@@ -46,6 +46,7 @@ const page = await browser.newPage();
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(String(error)));
 page.on("console", (message) => ["error", "warning"].includes(message.type()) && complaints.push(message.text()));
+page.on("dialog", (dialog) => complaints.push(dialog.message()) && dialog.dismiss());
 await page.setContent('<!doctype html><title>Forms</title><div id="form"></div>');
 await page.addScriptTag({ content: bundle.outputFiles[0].text });
 

@@ -17,8 +17,12 @@ const CORE_ALONE: [(&str, fn(&Seen<'_>) -> bool); 12] = [
     ("commands and header lines", |seen| seen.is(Code::Command)),
     ("keys of others", |seen| seen.is(Code::OtherProvider)),
     ("own prefixes", |seen| seen.begins_with_prefix() && (seen.is(Code::Mistake) || seen.is(Code::Required))),
-    ("some mistakes", |seen| !seen.begins_with_prefix() && seen.is(Code::Mistake)),
-    ("some patterns", |seen| seen.is(Code::Pattern)),
+    ("some mistakes", |seen| {
+        let like_a_prefix = ["=", "tok"].into_iter().any(|part| seen.raw.contains(part));
+        !seen.begins_with_prefix() && seen.is(Code::Mistake) && (like_a_prefix || seen.raw.contains(QUOTES))
+    }),
+    // The pattern of `code` is taken over.
+    ("some patterns", |seen| seen.is(Code::Pattern) && seen.field.id().as_str() != "code"),
     ("bytes", |seen| seen.is(Code::TooLong)),
     ("rare characters", |seen| seen.is(Code::Invisible) || seen.is(Code::Control)),
     ("whole hosts", |seen| seen.is(Code::Host) || seen.is(Code::Url)),

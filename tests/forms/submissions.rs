@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway::{Entry, Field, Kind, Method, Registry};
+use keyway::{Characters, Entry, Field, Kind, Method, Registry};
 use serde_json::{Map, Value, json};
 
 /// The providers that ship, and those that have what these have not.
@@ -23,6 +23,69 @@ pub(crate) fn methods(registry: &Registry) -> impl Iterator<Item = (&Entry, &Arc
         .entries()
         .iter()
         .flat_map(|entry| entry.descriptor().methods().iter().map(move |method| (entry, method)))
+}
+
+/// What is pasted into any input.
+#[rustfmt::skip]
+const TEXTS: &[&str] = &[
+    // Nothing.
+    "", " ", "\u{a0}", "\u{200b}", "\"\"", "\"", "“”", "''\"", "<>", "<", ":", "-",
+    // What is good somewhere.
+    "MADEUP01", "madeup", "ab-cd-z_", "p123", "P123", "evy_0123456789abcdef", "_madeUpGood00", "made up",
+    "a:b", "user:a", "naïve", "日本語", "made“up”", "a\"b", "xx", "s", "S", "Small", "l", "eu", "EU", "us ",
+    "eu1.rallydev.com", "https://EU1.rallydev.com/slm/", "rally1.rallydev.com/", "sandbox.rallydev.com",
+    // Characters that nobody sees.
+    "made\rup", "made\nup", "made\r\nup", "made\n\nup", "made\tup", "made\0up", "made\u{7f}up",
+    "made\u{85}up", "made\u{9f}up", "made\u{a0}up", "made\u{2028}up", "made\u{200b}up", "made\u{202e}up",
+    "made\u{ad}up", "made\u{2060}up", "made\u{feff}up", "made\u{fe0f}up", "made\u{e0041}up",
+    "made\u{1d173}up", "＿madeup", "🔑", "\u{200f}", "\u{1b}[31m",
+    // Masks, placeholders, commands.
+    "••••", "****", "********1234", "[redacted]", "…", "...", "evy_...", "rootly_…", "YOUR_API_KEY",
+    "your-key", "curl -H 'X-Key: made' https://x.example", "$ curl x", "export KEY=madeup", "X-Key: madeup",
+    "X-Key:madeup", "Authorization: Bearer madeup", "authorization:bearer madeup", "Bearer madeup",
+    "Bearer", "Bearer Bearer madeup", "ZSESSIONID: _madeup", "ZSESSIONID: ", "Token madeup", "token",
+    "TOKEN  madeup", "Token Token madeup", "KEY=madeup",
+    // Mistakes, and what is nearly one.
+    "rec_madeup", "old_madeup", "Old_madeup", "madeup_old_", "tokmadeup", "madeup..", "..madeup", "made=up",
+    "evx_a//b-x", "evx_a/b-x", "madeup!",
+    // Templates.
+    "{key}", "%s", "$1", "\\", "a\\b", "^$.*+?()[]{}|/",
+];
+
+/// What is pasted where a host or an address is asked for, and elsewhere by mistake.
+#[rustfmt::skip]
+const ADDRESSES: &[&str] = &[
+    // Hosts.
+    "acme", "Acme", "a-1", "-a", "a-", "a.b", "a_b", "evil.com/", "evil.com#", "evil.com?", "a@evil.com/",
+    "evil.com\\", "%65vil.com/", "0x7f.1", "127.1", "127.0.0.1", "2130706433", "[::1]", "localhost",
+    "localhost.", "jira.example.com", "Jira.Example.COM", "jira.example.com.", "jira..example.com",
+    "jira.example.1a", "jira.example.0x7f", "xn--bcher-kva.example", "xn--a.example", "xn--a",
+    "bücher.example", "jira.example.com/browse", "https://jira.example.com/browse",
+    // Origins.
+    "https://jira.example.com", "https://jira.example.com/", "HTTPS://Jira.Example.com",
+    "https://jira.example.com:443", "https://jira.example.com:8443/", "https://jira.example.com:00443",
+    "https://jira.example.com:22", "https://jira.example.com:1023", "https://jira.example.com:1024",
+    "https://jira.example.com:65535", "https://jira.example.com:65536", "https://jira.example.com:",
+    "https://jira.example.com:0", "http://jira.example.com", "ftp://jira.example.com", "//jira.example.com",
+    "https:/jira.example.com", "https://u@jira.example.com", "https://jira.example.com#f",
+    "https://jira.example.com?q", "https://jira.example.com//", "https://xn--a.example",
+    "https://jira.example.1a", "https://localhost", "https://127.0.0.1", "https://", "javascript:alert(1)",
+];
+
+fn long() -> Vec<String> {
+    let host = vec!["a".repeat(63); 4].join(".");
+    vec![
+        "a".repeat(63),
+        "a".repeat(64),
+        host.clone(),
+        format!("https://{host}"),
+        format!("{}.{host}", "b".repeat(30)),
+        "a".repeat(1 << 16),
+        "a".repeat((1 << 16) + 1),
+        "é".repeat(40_000),
+        format!("rootly_{}", "0123456789abcdef".repeat(4)),
+        format!("Bearer rootly_{}", "0123456789abcdef".repeat(4)),
+    ]
 }
 
 /// A submission in which one field is as nobody wishes.
@@ -58,8 +121,7 @@ pub(crate) fn cases(method: &Method) -> Vec<Case<'_>> {
             submission.insert(name.to_owned(), value);
             Value::Object(submission)
         };
-        let pasted = values().into_iter().flat_map(|value| around(field, &value));
-        for raw in pasted.chain(random()) {
+        for raw in raw(field) {
             cases.push(Case { name: id, submission: with(id, raw.as_str().into()), raw: Some(raw) });
         }
         for former in field.formerly() {
@@ -80,14 +142,25 @@ pub(crate) fn cases(method: &Method) -> Vec<Case<'_>> {
     cases
 }
 
+fn raw(field: &Field) -> Vec<String> {
+    let address = *field.kind() != Kind::Text || field.characters() == Characters::HostLabel;
+    let decorated = |value: &&str| around(field, value);
+    let mut all: Vec<String> = TEXTS.iter().flat_map(decorated).chain(random()).collect();
+    if address {
+        all.extend(ADDRESSES.iter().flat_map(decorated));
+    } else {
+        all.extend(ADDRESSES.iter().map(ToString::to_string));
+    }
+    for value in long() {
+        all.push(format!(" {value}\n"));
+        all.push(value);
+    }
+    all
+}
+
 /// A value as it is, and in everything that people paste around it.
 fn around(field: &Field, value: &str) -> Vec<String> {
     let mut all = vec![value.to_owned()];
-    // Of a large one, and of one that is nothing, no more is to be learnt.
-    if value.len() > 1000 {
-        all.push(format!(" {value}\n"));
-        return all;
-    }
     for (before, after) in [
         (" ", " "),
         ("\n", "\r\n"),
@@ -133,194 +206,6 @@ fn around(field: &Field, value: &str) -> Vec<String> {
         all.push(format!("{first}{last}{value}"));
         all.push(format!("{last}{first}{value}"));
     }
-    all
-}
-
-fn values() -> Vec<String> {
-    let mut all: Vec<String> = [
-        // Nothing.
-        "",
-        " ",
-        "\u{a0}",
-        "\u{200b}",
-        "\"\"",
-        "\"",
-        "“”",
-        "''\"",
-        "<>",
-        "<",
-        ":",
-        "-",
-        // What is good somewhere.
-        "MADEUP01",
-        "madeup",
-        "ab-cd-z_",
-        "p123",
-        "P123",
-        "evy_0123456789abcdef",
-        "_madeUpGood00",
-        "made up",
-        "a:b",
-        "user:a",
-        "naïve",
-        "日本語",
-        "made“up”",
-        "a\"b",
-        "xx",
-        "s",
-        "S",
-        "Small",
-        "l",
-        "eu",
-        "EU",
-        "us ",
-        "eu1.rallydev.com",
-        "https://EU1.rallydev.com/slm/",
-        "rally1.rallydev.com/",
-        "sandbox.rallydev.com",
-        // Characters that nobody sees.
-        "made\rup",
-        "made\nup",
-        "made\r\nup",
-        "made\n\nup",
-        "made\tup",
-        "made\0up",
-        "made\u{7f}up",
-        "made\u{85}up",
-        "made\u{9f}up",
-        "made\u{a0}up",
-        "made\u{2028}up",
-        "made\u{200b}up",
-        "made\u{202e}up",
-        "made\u{ad}up",
-        "made\u{2060}up",
-        "made\u{feff}up",
-        "made\u{fe0f}up",
-        "made\u{e0041}up",
-        "made\u{1d173}up",
-        "＿madeup",
-        "🔑",
-        "\u{200f}",
-        "\u{1b}[31m",
-        // Masks, placeholders, commands.
-        "••••",
-        "****",
-        "********1234",
-        "[redacted]",
-        "…",
-        "...",
-        "evy_...",
-        "rootly_…",
-        "YOUR_API_KEY",
-        "your-key",
-        "curl -H 'X-Key: made' https://x.example",
-        "$ curl x",
-        "export KEY=madeup",
-        "X-Key: madeup",
-        "X-Key:madeup",
-        "Authorization: Bearer madeup",
-        "authorization:bearer madeup",
-        "Bearer madeup",
-        "Bearer",
-        "Bearer Bearer madeup",
-        "ZSESSIONID: _madeup",
-        "ZSESSIONID: ",
-        "Token madeup",
-        "token",
-        "TOKEN  madeup",
-        "Token Token madeup",
-        "KEY=madeup",
-        // Mistakes, and what is nearly one.
-        "rec_madeup",
-        "old_madeup",
-        "Old_madeup",
-        "madeup_old_",
-        "tokmadeup",
-        "madeup..",
-        "..madeup",
-        "made=up",
-        "evx_a//b-x",
-        "evx_a/b-x",
-        "madeup!",
-        // Templates.
-        "{key}",
-        "%s",
-        "$1",
-        "\\",
-        "a\\b",
-        "^$.*+?()[]{}|/",
-        // Hosts.
-        "acme",
-        "Acme",
-        "a-1",
-        "-a",
-        "a-",
-        "a.b",
-        "a_b",
-        "evil.com/",
-        "evil.com#",
-        "evil.com?",
-        "a@evil.com/",
-        "evil.com\\",
-        "%65vil.com/",
-        "0x7f.1",
-        "127.1",
-        "127.0.0.1",
-        "2130706433",
-        "[::1]",
-        "localhost",
-        "localhost.",
-        "jira.example.com",
-        "Jira.Example.COM",
-        "jira.example.com.",
-        "jira..example.com",
-        "jira.example.1a",
-        "jira.example.0x7f",
-        "xn--bcher-kva.example",
-        "xn--a.example",
-        "xn--a",
-        "bücher.example",
-        "jira.example.com/browse",
-        "https://jira.example.com/browse",
-        // Origins.
-        "https://jira.example.com",
-        "https://jira.example.com/",
-        "HTTPS://Jira.Example.com",
-        "https://jira.example.com:443",
-        "https://jira.example.com:8443/",
-        "https://jira.example.com:00443",
-        "https://jira.example.com:22",
-        "https://jira.example.com:1023",
-        "https://jira.example.com:1024",
-        "https://jira.example.com:65535",
-        "https://jira.example.com:65536",
-        "https://jira.example.com:",
-        "https://jira.example.com:0",
-        "http://jira.example.com",
-        "ftp://jira.example.com",
-        "//jira.example.com",
-        "https:/jira.example.com",
-        "https://u@jira.example.com",
-        "https://jira.example.com#f",
-        "https://jira.example.com?q",
-        "https://jira.example.com//",
-        "https://xn--a.example",
-        "https://jira.example.1a",
-        "https://localhost",
-        "https://127.0.0.1",
-        "https://",
-        "javascript:alert(1)",
-    ]
-    .map(str::to_owned)
-    .into();
-    all.extend([63, 64].map(|length| "a".repeat(length)));
-    let long = vec!["a".repeat(63); 4].join(".");
-    all.extend([long.clone(), format!("https://{long}"), format!("{}.{long}", "b".repeat(30))]);
-    all.extend([1 << 16, (1 << 16) + 1].map(|length| "a".repeat(length)));
-    all.push("é".repeat(40_000));
-    // Keys as they are here and elsewhere.
-    all.push(format!("rootly_{}", "0123456789abcdef".repeat(4)));
-    all.push(format!("Bearer rootly_{}", "0123456789abcdef".repeat(4)));
     all
 }
 

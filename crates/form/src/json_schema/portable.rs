@@ -21,11 +21,15 @@ pub(super) fn pattern(field: &Field, blank: bool) -> Option<String> {
         // Core matches the canonical spelling.
         return None;
     }
-    let ast = Parser::new().parse(field.pattern()?).ok()?;
+    Some(whole(field, &format!("(?:{})", ecma(field.pattern()?)?), after_any(), blank))
+}
+
+/// A pattern in the words of ECMA-262.
+fn ecma(text: &str) -> Option<String> {
+    let ast = Parser::new().parse(text).ok()?;
     let mut writer = Writer::default();
     let body = writer.whole(&ast)?;
-    (writer.endless <= 1 && writer.variable <= 2 && !is_empty_too(&ast))
-        .then(|| whole(field, &format!("(?:{body})"), after_any(), blank))
+    (writer.endless <= 1 && writer.variable <= 2 && !is_empty_too(&ast)).then_some(body)
 }
 
 /// Writes a pattern anew, and counts what makes backtracking engines slow.
@@ -190,5 +194,70 @@ fn in_class(c: char) -> String {
         c if c.is_ascii_alphanumeric() || "_.,:;=@%+!#".contains(c) => c.into(),
         // Some engines read two of a kind, or an opening bracket, as more than a character.
         c => format!(r"\x{:02x}", u32::from(c)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ecma;
+
+    #[test]
+    fn what_both_languages_say_is_taken_over() {
+        for (text, expected) in [
+            ("[A-Z0-9]{8}", "[A-Z0-9]{8}"),
+            (r"^sk_(live|test)_\w{20,200}$", "sk_(?:live|test)_[A-Za-z0-9_]{20,200}"),
+            (r"\A\d+\z", "[0-9]+"),
+            (r"[\w.+/=-]+?", r"[A-Za-z0-9_.+\x2f=\-]+"),
+            (r"[&\&~\[\]^|]x", r"[\x26\x26\x7e\x5b\x5d\x5e\x7c]x"),
+            (r"a\.b/c\x2dd", r"a\.b\/c-d"),
+            ("(?:[0-9a-f]{4}-){3}[0-9a-f]{4,}", "(?:[0-9a-f]{4}-){3}[0-9a-f]{4,}"),
+            ("(a|bc?)d", "(?:a|bc?)d"),
+        ] {
+            assert_eq!(ecma(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_one_of_them_reads_otherwise_or_slowly_is_not() {
+        for text in [
+            // Read otherwise, or not at all.
+            "(?i)abc",
+            "(?P<name>a)",
+            "(?x: a b)",
+            r"a\b",
+            r"\s",
+            r"\W",
+            r"\D",
+            "[[:alpha:]]",
+            "[a-z&&[^x]]",
+            "[^x]{8}",
+            ".{8}",
+            "é",
+            r"\xe9",
+            "a{2}{3}",
+            "a**",
+            "x^a",
+            "a$b",
+            "^a|b$",
+            // Slow where an engine goes back.
+            "(a+)+",
+            "(a|ab)*c",
+            "(a?){20}",
+            "(a*)*",
+            "a+b+",
+            "a{0,300}",
+            "a?b?c?",
+            // Not told from nothing, or from what stands around it.
+            "a*",
+            "",
+            "a?",
+            "(a|)",
+            "[ a]+",
+            "[\"a]+",
+            "[!-~]+",
+            "<a>",
+        ] {
+            assert_eq!(ecma(text), None, "{text}");
+        }
     }
 }
