@@ -23,10 +23,15 @@ const CORE_ALONE: [(&str, fn(&Seen<'_>) -> bool); 12] = [
     }),
     // The pattern of `code` is taken over.
     ("some patterns", |seen| seen.is(Code::Pattern) && seen.field.id().as_str() != "code"),
-    ("bytes", |seen| seen.is(Code::TooLong)),
-    ("rare characters", |seen| seen.is(Code::Invisible) || seen.is(Code::Control)),
-    ("whole hosts", |seen| seen.is(Code::Host) || seen.is(Code::Url)),
-    ("cookies", |seen| seen.is(Code::NotAscii)),
+    ("bytes", |seen| seen.is(Code::TooLong) && seen.raw.chars().count() <= 1 << 16),
+    ("rare characters", |seen| {
+        let invisible = seen.raw.contains(|c: char| c == '\u{feff}' || c > '\u{ffff}');
+        (seen.is(Code::Invisible) && invisible) || (seen.is(Code::Control) && seen.raw.contains('\r'))
+    }),
+    ("whole hosts", |seen| {
+        (seen.is(Code::Host) || seen.is(Code::Url)) && (seen.raw.len() > 253 || seen.raw.contains("xn--"))
+    }),
+    ("cookies", |seen| seen.is(Code::NotAscii) && seen.raw.contains(['\\', ',', ';'])),
     ("quotes", |seen| {
         let around_nothing = seen.is(Code::Required) && !seen.begins_with_prefix();
         seen.raw.contains(QUOTES) && (around_nothing || seen.bare != seen.verdict)
