@@ -1,5 +1,6 @@
 //! Forms in a real browser: headless Chromium, driven by scripts for Node. Where one of them is missing, that is said; in
 //! CI it fails. `just browser` installs what they need and runs them.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod rjsf;
 #[path = "../forms/submissions.rs"]

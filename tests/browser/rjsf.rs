@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use keyway::{Entry, Field, Kind, Method, Submission, form::Form};
+use keyway::{Choice, Entry, Field, Kind, Method, Submission, form::Form};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -36,8 +36,7 @@ fn drawn(form: &Form<'_>, field: &Field) -> Value {
         Kind::Choice(choices) => Some(choices),
         _ => None,
     };
-    let label =
-        |value: &str| choices?.iter().find(|choice| choice.value() == value).map(|choice| choice.label());
+    let label = |value: &str| choices?.iter().find(|choice| choice.value() == value).map(Choice::label);
     let kind = match field.kind() {
         Kind::Choice(_) => "select-one",
         _ if field.is_multiline() => "textarea",
@@ -53,7 +52,7 @@ fn drawn(form: &Form<'_>, field: &Field) -> Value {
         "placeholder": field.placeholder(),
         "description": field.help().map(ToString::to_string),
         "help": value(form.ui_schema())[field.id().as_str()]["ui:help"],
-        "choices": choices.map(|choices| choices.iter().map(|choice| choice.label()).collect::<Vec<_>>()),
+        "choices": choices.map(|choices| choices.iter().map(Choice::label).collect::<Vec<_>>()),
         "chosen": field.default_value().and_then(label),
     })
 }

@@ -19,7 +19,7 @@ impl Form<'_> {
         let properties = self.inputs().iter().map(|input| (input.field().id().as_str(), Property::of(input)));
         let required = self.inputs().iter().filter(|input| input.is_required());
         Schema {
-            schema: "https://json-schema.org/draft/2020-12/schema",
+            dialect: "https://json-schema.org/draft/2020-12/schema",
             title: format!("{}: {}", descriptor.name(), method.label()),
             description: descriptor.summary(),
             kind: "object",
@@ -34,7 +34,7 @@ impl Form<'_> {
 #[serde(rename_all = "camelCase")]
 struct Schema<'a> {
     #[serde(rename = "$schema")]
-    schema: &'static str,
+    dialect: &'static str,
     title: String,
     description: &'a str,
     #[serde(rename = "type")]

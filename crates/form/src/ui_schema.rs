@@ -80,26 +80,29 @@ impl Form<'_> {
         ui.into()
     }
 
+    /// What helps with an input besides its description.
     fn help(&self, input: &Input<'_>) -> String {
-        let mut said = sentences(input.warnings());
         let field = input.field();
+        let mut said = sentences(input.warnings());
         let steps = self.method().guide().steps();
-        if let Some((number, step)) = field.step().and_then(|n| Some((n, steps.get(n.checked_sub(1)?)?))) {
-            said.push(format!("Step {number} of the guide: {step}"));
-        }
+        let step = field.step().and_then(|number| Some((number, steps.get(number.checked_sub(1)?)?)));
+        said.extend(step.map(|(number, step)| format!("Step {number} of the guide: {step}")));
         if !input.warnings().iter().any(|warning| warning.code == Code::Shape) {
-            said.extend(usually(field));
+            let read = field.help().map(ToString::to_string).unwrap_or_default() + &said.join(" ");
+            said.extend(usually(field, &read));
         }
         said.join(" ")
     }
 }
 
-/// What a value usually looks like.
-fn usually(field: &Field) -> Option<String> {
+/// What a value usually looks like, as far as that has not been `read`.
+fn usually(field: &Field, read: &str) -> Option<String> {
     let shape = field.shape()?;
+    let prefix = (!shape.prefix().is_empty()).then(|| format!("`{}`", shape.prefix()));
+    let begins =
+        prefix.filter(|prefix| !read.contains(prefix.as_str())).map(|prefix| format!("begins with {prefix}"));
     let length = shape.length().map(|length| format!("has {length} characters"));
-    let prefix = (!shape.prefix().is_empty()).then(|| format!("begins with `{}`", shape.prefix()));
-    let said: Vec<String> = prefix.into_iter().chain(length).collect();
+    let said: Vec<String> = begins.into_iter().chain(length).collect();
     (!said.is_empty()).then(|| format!("It usually {}.", said.join(" and ")))
 }
 

@@ -48,7 +48,8 @@ pub(super) fn after_any() -> &'static str {
 
 /// The field's own prefixes, in their order, each perhaps there, in any case of its letters.
 pub(super) fn stripped(field: &Field, between: &str) -> String {
-    field.strip().iter().map(|prefix| format!("(?:{}{between})?", in_any_case(prefix))).collect()
+    let perhaps = |prefix: &String| ["(?:", &in_any_case(prefix), between, ")?"].concat();
+    field.strip().iter().map(perhaps).collect()
 }
 
 /// The body of a text, and what may stand behind it. The body's first character is no quote, and what stands behind
