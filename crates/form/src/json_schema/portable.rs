@@ -6,7 +6,7 @@ use regex_syntax::ast::{
     GroupKind, Literal, Repetition, RepetitionKind, RepetitionRange, parse::Parser,
 };
 
-use super::value::{after_any, literally, whole};
+use super::value::{AFTER, literally, whole};
 
 /// The most of one variable repetition that has a bound.
 const MOST: u32 = 256;
@@ -21,7 +21,7 @@ pub(super) fn pattern(field: &Field, blank: bool) -> Option<String> {
         // Core matches the canonical spelling.
         return None;
     }
-    Some(whole(field, &format!("(?:{})", ecma(field.pattern()?)?), after_any(), blank))
+    Some(whole(field, &format!("(?:{})", ecma(field.pattern()?)?), AFTER, blank))
 }
 
 /// A pattern in the words of ECMA-262.

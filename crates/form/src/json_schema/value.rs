@@ -10,7 +10,7 @@ use super::{Refused, Rule};
 /// What core removes in front of a value: white space and opening quotes.
 const BEFORE: &str = r#"[\s\x85"'`“‘<]*"#;
 /// What core removes behind a value: white space and closing quotes.
-const AFTER: &str = r#"[\s\x85"'`”’>]*"#;
+pub(super) const AFTER: &str = r#"[\s\x85"'`”’>]*"#;
 
 /// One part of a host's name.
 const LABEL: &str = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
@@ -39,11 +39,6 @@ pub(super) fn pattern(field: &Field, blank: bool) -> String {
 pub(super) fn whole(field: &Field, body: &str, after: &str, blank: bool) -> String {
     let value = if blank { format!("(?:{body}{after}|[”’>]{AFTER})?") } else { format!("{body}{after}") };
     format!("^{BEFORE}{}{value}$", stripped(field, BEFORE))
-}
-
-/// What stands behind any body that holds no white space and no quotes.
-pub(super) fn after_any() -> &'static str {
-    AFTER
 }
 
 /// The field's own prefixes, in their order, each perhaps there, in any case of its letters.
