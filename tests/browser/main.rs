@@ -5,8 +5,11 @@
 #[path = "../../crates/form/tests/html/hostile.rs"]
 mod hostile;
 mod html;
+mod rjsf;
 #[path = "../forms/states.rs"]
 mod states;
+#[path = "../forms/submissions.rs"]
+mod submissions;
 
 use std::{
     io::Write as _,

@@ -1,7 +1,9 @@
 //! The forms of every provider, in every rendering.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod schema;
 mod states;
+mod submissions;
 
 use keyway::{Registry, form::Form};
 
@@ -42,5 +44,24 @@ fn html() {
     // A line for each element.
     each("html", |form| {
         form.html().action("/connect").hidden("csrf", "made-up").to_string().replace("><", ">\n<")
+    });
+}
+
+#[test]
+fn json_schema() {
+    each("json_schema", |form| serde_json::to_string_pretty(&form.json_schema()).unwrap());
+}
+
+/// With what stands in the form and what was wrong, which react-jsonschema-form takes beside it.
+#[test]
+fn ui_schema() {
+    each("ui_schema", |form| {
+        let [ui, data, errors] = [
+            serde_json::to_string_pretty(&form.ui_schema()),
+            serde_json::to_string_pretty(&form.form_data()),
+            serde_json::to_string_pretty(&form.extra_errors()),
+        ]
+        .map(Result::unwrap);
+        format!("uiSchema: {ui}\nformData: {data}\nextraErrors: {errors}")
     });
 }

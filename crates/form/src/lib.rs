@@ -6,6 +6,7 @@ mod input;
 
 mod html;
 mod json_schema;
+mod object;
 pub mod terminal;
 mod ui_schema;
 

@@ -1,6 +1,10 @@
 //! A form for a terminal: its guide, its inputs, and what was wrong with them, wrapped to 80 characters.
 //!
 //! Styles are ANSI escapes: print through `anstream`, or strip them, where the output may be no terminal.
+#![expect(
+    clippy::format_push_string,
+    reason = "texts are built once, for a person; `write!` would bring an error that cannot happen to each line"
+)]
 
 mod guide;
 mod prose;

@@ -89,7 +89,7 @@ fn rows_of(
                 Contender::new(|parts| by_hand(parts).expect("it goes where it should")),
                 Contender::new(|parts: &mut Parts| parts.headers.insert(key.0, key.1.clone())),
                 Contender::new(|parts| {
-                    by_hand::key_alone(parts, &host, key).expect("it goes where it should")
+                    by_hand::key_alone(parts, &host, key).expect("it goes where it should");
                 }),
                 Contender::new(|parts| reqsign::sign(&signer, parts)),
             ],
