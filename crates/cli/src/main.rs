@@ -32,10 +32,11 @@ mod sandbox;
 mod schema;
 mod watch;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser as _;
 use keyway::Registry;
+use tokio::runtime::Runtime;
 
 use crate::{
     args::{Args, Command},
@@ -56,38 +57,46 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<Exit, Failure> {
-    // What needs no provider works beside a broken one: the schemas help to mend it.
     match args.command {
-        Command::Completions { shell } => return completions::print(shell),
-        Command::Schema { file } => return schema::print(file),
-        _ => {}
-    }
-    let mut registry = Registry::linked()?;
-    let folder = args.folder.filter(|folder| !folder.as_os_str().is_empty());
-    let is_watched = matches!(args.command, Command::Providers { watch: true, .. });
-    if let Some(folder) = &folder {
-        // Its name is not repeated: a key may have been pasted in its place.
-        std::fs::read_dir(folder).map_err(|error| {
-            let why = system::of_listing(&error);
-            Failure::Because(format!(
-                "--providers (or KEYWAY_PROVIDERS) takes a folder with providers: {why}"
-            ))
-        })?;
-    }
-    if let Some(folder) = folder.as_ref().filter(|_| !is_watched) {
-        registry = registry.with_directory(folder)?;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|_| Failure::because("keyway cannot start; too many files are open, perhaps"))?;
-    match args.command {
-        Command::Providers { json, watch: false } => providers::list(&registry, json),
-        Command::Providers { json, watch: true } => runtime.block_on(watch::watch(registry, folder, json)),
-        Command::Form(args) => form::form(&registry, &args),
-        Command::Connect(args) => runtime.block_on(connect::connect(&registry, &args)),
-        Command::Request(args) => runtime.block_on(request::request(&registry, &args)),
-        Command::Sandbox(args) => runtime.block_on(sandbox::sandbox(&registry, &args)),
+        // What needs no provider works beside a broken one: the schemas help to mend it.
         Command::Completions { shell } => completions::print(shell),
         Command::Schema { file } => schema::print(file),
+        Command::Providers { json, watch: true } => {
+            runtime()?.block_on(watch::watch(Registry::linked()?, folder(args.folder)?, json))
+        }
+        Command::Providers { json, watch: false } => providers::list(&registry(args.folder)?, json),
+        Command::Form(form) => form::form(&registry(args.folder)?, &form),
+        Command::Connect(connect) => runtime()?.block_on(connect::connect(&registry(args.folder)?, &connect)),
+        Command::Request(request) => runtime()?.block_on(request::request(&registry(args.folder)?, &request)),
+        Command::Sandbox(sandbox) => runtime()?.block_on(sandbox::sandbox(&registry(args.folder)?, &sandbox)),
     }
+}
+
+/// The providers that are linked, and those of a folder.
+fn registry(given: Option<PathBuf>) -> Result<Registry, Failure> {
+    let linked = Registry::linked()?;
+    Ok(match folder(given)? {
+        Some(folder) => linked.with_directory(folder)?,
+        None => linked,
+    })
+}
+
+/// The folder with more providers, once it is known to be one: its name is not repeated before, because a key may have
+/// been pasted in its place.
+fn folder(given: Option<PathBuf>) -> Result<Option<PathBuf>, Failure> {
+    let Some(folder) = given.filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(None) };
+    match std::fs::read_dir(&folder) {
+        Ok(_) => Ok(Some(folder)),
+        Err(error) => {
+            let why = system::of_listing(&error);
+            Err(Failure::Because(format!(
+                "--providers (or KEYWAY_PROVIDERS) takes a folder with providers: {why}"
+            )))
+        }
+    }
+}
+
+fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|_| Failure::because("keyway cannot start; too many files are open, perhaps"))
 }

@@ -272,7 +272,11 @@ fn a_secret_is_in_no_form() {
         assert_eq!(named(&elements, "pem").text, "");
         shown += usize::from(everything.contains("shownAgain"));
     }
-    assert!(shown > submissions.len() / 3, "what is not secret is shown again: {shown} of {}", submissions.len());
+    assert!(
+        shown > submissions.len() / 3,
+        "what is not secret is shown again: {shown} of {}",
+        submissions.len()
+    );
 }
 
 #[test]
