@@ -180,6 +180,9 @@ fn i4_the_caller_neither_overrides_nor_keeps_a_credential() {
          ZSESSIONID: callers
          ZSessionID: callers
          Authorization: Bearer callers
+         AUTHORIZATION: Basic callers
+         Proxy-Authorization: Basic callers
+         Proxy-Authorization: Basic more
          Cookie: ZSESSIONID=callers
          X-RallyIntegrationName: the callers own",
         "",
@@ -198,6 +201,7 @@ fn i4_the_caller_neither_overrides_nor_keeps_a_credential() {
          X_Acme_App_Key: callers
          x-acme-app_key: callers
          X-Acme-Debug: 1
+         X-Acme-Debug: 2
          Cookie: kept=1",
         "",
         "GET https://a.acme.example/x
