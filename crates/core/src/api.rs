@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
+    Origin,
     header::{FIXED_VALUE, HEADER, HEADERS_SET, Sent, fixed_value, has, header_name, placeable_header},
-    host::ORIGIN,
     rate::{RATE, RateHeaders},
     yaml::{At, Holds, Key, Like, MapView, Node, Part, Together, Words, words_of},
 };
@@ -14,13 +14,13 @@ pub(crate) static API: Words = Words {
     keys: &[
         Key::need(
             "origin",
-            Holds::Like(&ORIGIN),
+            Holds::Like(&Origin::LIKE),
             "`https://host`, perhaps with a port. A `{field}` may stand for the whole host (a `host` field, or choices that are hosts), for a part between dots (a text: one DNS label), or for everything (a `url` field)",
             &["https://api.acme.example", "https://{site}.acme.example"],
         ),
         Key::may(
             "also",
-            Holds::List(&Holds::Like(&ORIGIN), 0),
+            Holds::List(&Holds::Like(&Origin::LIKE), 0),
             "more origins that may receive the key",
             &["[https://files.acme.example]"],
         ),

@@ -36,7 +36,7 @@ static DESCRIPTOR: Words = Words {
             "the day on which it was last seen to work against the live service (`2026-11-21`), or `never`. Be honest",
             &["never", "2026-11-21"],
         ),
-        Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[acme_classic]"]),
+        Key::may("formerly", Id::FORMERLY, Id::FORMERLY_SAYS, &["[acme_classic]"]),
         Key::need(
             "api",
             Holds::Words(&API),
@@ -79,11 +79,6 @@ static LINKS: Words = Words {
     ],
     together: &[],
 };
-
-/// What stands under `formerly`: of a provider, a method and a field.
-pub(crate) const FORMERLY: Holds = Holds::List(&Holds::Like(&Id::LIKE), 0);
-pub(crate) const FORMERLY_SAYS: &str =
-    "earlier ids, as a list: what is stored under an old id is still found";
 
 static DAY: Like = Like {
     noun: "`never`, or a day like 2026-11-21,",

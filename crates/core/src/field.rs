@@ -1,9 +1,9 @@
 //! One thing that a method asks for.
 
 use crate::{
-    Id, Markup, Mistake, Shape,
+    Choice, Id, Kind, Markup, Mistake, Shape,
     accept::place::Place,
-    descriptor::{FORMERLY, FORMERLY_SAYS},
+    kind::{CHOICE, KINDS},
     mistake::MISTAKE,
     pattern::Pattern,
     shape::SHAPE,
@@ -90,7 +90,7 @@ pub(crate) static FIELD: Words = Words {
             "what people paste instead, as a list",
             &["[{ prefix: old_, is: refuse, say: this is a token of the old API }]"],
         ),
-        Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[subdomain]"]),
+        Key::may("formerly", Id::FORMERLY, Id::FORMERLY_SAYS, &["[subdomain]"]),
     ],
     together: &[
         Together::Beside("choices", "secret"),
@@ -100,23 +100,7 @@ pub(crate) static FIELD: Words = Words {
         Together::Apart("default", "optional"),
     ],
 };
-static CHOICE: Words = Words {
-    noun: "a choice",
-    keys: &[
-        Key::need("value", Holds::Line, "the value", &["eu"]),
-        Key::may("label", Holds::Line, "what a person reads instead", &["Europe"]),
-    ],
-    together: &[],
-};
-
 const SPACES: [(&str, ()); 1] = [("allowed", ())];
-const KINDS: [(&str, KindWord); 4] = [
-    ("text", KindWord::Text),
-    ("url", KindWord::Url),
-    ("host", KindWord::Host),
-    ("choice", KindWord::Choice),
-];
-
 /// Parts of an id that say "this is a secret".
 const SECRET_WORDS: [&str; 7] = ["token", "password", "passwd", "secret", "key", "credential", "passphrase"];
 
@@ -144,20 +128,6 @@ pub struct Field {
     pub(crate) place: Place,
 }
 
-/// What a field's value is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Any text.
-    Text,
-    /// One of a list.
-    Choice(Vec<Choice>),
-    /// An https origin: `https://host` or `https://host:port`.
-    Url,
-    /// A host's full name.
-    Host,
-}
-
 /// The characters of a value, once it is trimmed. Control characters and invisible ones are in none of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -168,25 +138,6 @@ pub enum Characters {
     Ascii,
     /// One part of a host's name: ASCII letters, digits and hyphens, neither first nor last; at most 63.
     HostLabel,
-}
-
-/// One of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    value: String,
-    label: Option<String>,
-}
-
-impl Choice {
-    /// The value.
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-
-    /// What a person reads: the label, or else the value.
-    pub fn label(&self) -> &str {
-        self.label.as_deref().unwrap_or(&self.value)
-    }
 }
 
 impl Field {
@@ -344,7 +295,7 @@ impl Field {
             secret: map.flag("secret").unwrap_or(true),
             optional: map.flag("optional").unwrap_or(false),
             default: map.text("default"),
-            kind: read_kind(&map),
+            kind: Kind::read(&map),
             otherwise: map.text("otherwise"),
             multiline: map.flag("multiline").unwrap_or(false),
             spaces: map.read("spaces", |at, node| at.word(node, &SPACES)).is_some(),
@@ -396,46 +347,5 @@ impl Field {
         if self.otherwise.is_some() && self.choices().is_empty() {
             at.key("otherwise").key_fault("`otherwise` is said of a value that is not among `choices`", None);
         }
-    }
-}
-
-fn read_kind(map: &MapView<'_, '_>) -> Kind {
-    let word = map.read("kind", |at, node| at.word(node, &KINDS));
-    if map.get("choices").is_some() {
-        if word.is_some_and(|word| word != KindWord::Choice) {
-            map.at().key("kind").fault("a field with `choices` is a choice", "remove `kind`".to_owned());
-        }
-        if matches!(map.get("choices"), Some(Node::List(items)) if items.is_empty()) {
-            map.at().key("choices").key_fault("a choice has at least one value", None);
-        }
-        return Kind::Choice(map.list("choices", read_choice));
-    }
-    match word {
-        Some(KindWord::Choice) => {
-            map.at().key("kind").fault("a choice needs `choices`", None);
-            Kind::Text
-        }
-        Some(KindWord::Url) => Kind::Url,
-        Some(KindWord::Host) => Kind::Host,
-        Some(KindWord::Text) | None => Kind::Text,
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum KindWord {
-    Text,
-    Choice,
-    Url,
-    Host,
-}
-
-fn read_choice(at: &At<'_>, node: &Node) -> Option<Choice> {
-    match node {
-        Node::Map(_) => {
-            let map = MapView::open(node, at, &CHOICE);
-            let label = map.text("label");
-            Some(Choice { value: map.need_text("value")?, label })
-        }
-        _ => at.line(node).map(|value| Choice { value: value.into(), label: None }),
     }
 }

@@ -4,13 +4,7 @@ use crate::{
     Field, Id, Kind, Origin,
     api::API,
     template::{Part, Template},
-    yaml::{At, Like, MapView, Node},
-};
-
-/// The form of an origin, for the schema.
-pub(crate) static ORIGIN: Like = Like {
-    noun: "an origin (`https://host` or `https://host:port`, perhaps with a `{field}`)",
-    pattern: r"^(https://([A-Za-z0-9._-]|\{[a-z][a-z0-9_]*\})+(:[0-9]+)?/?|\{[a-z][a-z0-9_]*\})$",
+    yaml::{At, MapView, Node},
 };
 
 /// Reads the provider's own origin, and those under `also`, for a method's fields.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Borrow, fmt};
 
-use crate::yaml::Like;
+use crate::yaml::{Holds, Like};
 
 /// An id of a provider, a method or a field: a lower-case letter, then lower-case letters, digits and `_`; at most
 /// [`Id::MAX`] characters.
@@ -20,6 +20,11 @@ impl Id {
         noun: "an id (a lower-case letter, then lower-case letters, digits and _)",
         pattern: "^[a-z][a-z0-9_]{0,47}$",
     };
+
+    /// What stands under `formerly`: of a provider, a method and a field.
+    pub(crate) const FORMERLY: Holds = Holds::List(&Holds::Like(&Self::LIKE), 0);
+    pub(crate) const FORMERLY_SAYS: &str =
+        "earlier ids, as a list: what is stored under an old id is still found";
 
     /// Parses an id; `None` when `text` is not one.
     pub fn parse(text: &str) -> Option<Self> {

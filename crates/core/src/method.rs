@@ -6,7 +6,6 @@ use crate::{
     Answer, Field, Guide, Id, Kind, Verdict, accept,
     api::Api,
     check::{CHECK, Check},
-    descriptor::{FORMERLY, FORMERLY_SAYS},
     field::FIELD,
     guide::GUIDE,
     host,
@@ -50,7 +49,7 @@ valid: { status: 200, body: { /id: { exists: true } } }
 account: { id: /id, label: ["{/name}"] }
 "#],
         ),
-        Key::may("formerly", FORMERLY, FORMERLY_SAYS, &["[password]"]),
+        Key::may("formerly", Id::FORMERLY, Id::FORMERLY_SAYS, &["[password]"]),
     ],
     together: &[],
 };

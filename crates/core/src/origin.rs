@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr};
 use http::{Uri, uri::Scheme};
 use url::{Host, Url};
 
+use crate::yaml::Like;
+
 /// An origin: scheme, host and effective port. `https`, or plain `http` on loopback.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -37,6 +39,12 @@ pub enum OriginError {
 }
 
 impl Origin {
+    /// The form of an origin in a descriptor, for the schema.
+    pub(crate) const LIKE: Like = Like {
+        noun: "an origin (`https://host` or `https://host:port`, perhaps with a `{field}`)",
+        pattern: r"^(https://([A-Za-z0-9._-]|\{[a-z][a-z0-9_]*\})+(:[0-9]+)?/?|\{[a-z][a-z0-9_]*\})$",
+    };
+
     /// Parses an https origin with a named host, as descriptors and users may name it.
     pub fn parse(text: &str) -> Result<Self, OriginError> {
         let origin = Self::parse_any(text)?;
