@@ -38,8 +38,7 @@ impl<'a> Form<'a> {
     #[must_use]
     pub fn with_errors(mut self, problems: &[FieldProblem]) -> Self {
         for problem in problems {
-            let field = self.method.field(&problem.field).map(Field::id);
-            match self.inputs.iter_mut().find(|input| Some(input.field().id()) == field) {
+            match self.input_of(problem) {
                 Some(input) => input.errors.push(problem.into()),
                 None => self.errors.push(problem.into()),
             }
@@ -51,13 +50,17 @@ impl<'a> Form<'a> {
     #[must_use]
     pub fn with_warnings(mut self, problems: &[FieldProblem]) -> Self {
         for problem in problems {
-            let field = self.method.field(&problem.field).map(Field::id);
-            match self.inputs.iter_mut().find(|input| Some(input.field().id()) == field) {
+            match self.input_of(problem) {
                 Some(input) => input.warnings.push(problem.into()),
                 None => self.warnings.push(problem.into()),
             }
         }
         self
+    }
+
+    fn input_of(&mut self, problem: &FieldProblem) -> Option<&mut Input<'a>> {
+        let field = self.method.field(&problem.field)?.id();
+        self.inputs.iter_mut().find(|input| input.field().id() == field)
     }
 
     /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was, and
