@@ -12,9 +12,9 @@ use crate::{Form, Input, object::Object};
 /// The largest value: so many characters are never fewer bytes.
 const MOST: usize = 64 * 1024;
 
-impl Form<'_> {
+impl<'a> Form<'a> {
     #[doc = include_str!("json_schema.md")]
-    pub fn json_schema(&self) -> impl Serialize {
+    pub fn json_schema(&self) -> impl Serialize + use<'a> {
         let (descriptor, method) = (self.descriptor(), self.method());
         let properties = self.inputs().iter().map(|input| (input.field().id().as_str(), Property::of(input)));
         let required = self.inputs().iter().filter(|input| input.is_required());

@@ -9,10 +9,10 @@ use crate::{Form, Input, Notice, json_schema::are_labelled, object::Object, term
 /// Where react-jsonschema-form looks for errors.
 const ERRORS: &str = "__errors";
 
-impl Form<'_> {
+impl<'a> Form<'a> {
     /// How to draw the [JSON Schema](Self::json_schema), in the words of react-jsonschema-form: order, widgets,
     /// placeholders, and as help the warnings, the step of the guide, and what a value usually looks like.
-    pub fn ui_schema(&self) -> impl Serialize {
+    pub fn ui_schema(&self) -> impl Serialize + use<'a> {
         let order = self.inputs().iter().map(|input| input.field().id().as_str()).collect();
         let mut members = vec![("ui:order", order)];
         if !self.warnings().is_empty() {
@@ -24,14 +24,14 @@ impl Form<'_> {
 
     /// What stands in the form, as react-jsonschema-form's `formData`: defaults, and what was typed and may be shown
     /// again. Never a secret.
-    pub fn form_data(&self) -> impl Serialize {
+    pub fn form_data(&self) -> impl Serialize + use<'a> {
         let values =
             self.inputs().iter().filter_map(|input| Some((input.field().id().as_str(), input.value()?)));
         Object(values.collect())
     }
 
     /// What was wrong, as react-jsonschema-form's `extraErrors`: each beside its input.
-    pub fn extra_errors(&self) -> impl Serialize {
+    pub fn extra_errors(&self) -> impl Serialize + use<'a> {
         let mut members: Vec<(&str, Value)> = Vec::new();
         if !self.errors().is_empty() {
             members.push((ERRORS, sentences(self.errors()).into()));
