@@ -97,7 +97,8 @@ fn a_leak_is_seen_in_every_sink_and_in_every_encoding() {
         (r#"echo "$TEXT" >&2"#, percent.as_str(), Sink::Stderr, Encoding::Percent),
         (r#"echo "$TEXT" > "$TMPDIR/debug""#, base64.as_str(), Sink::Files, Encoding::Base64),
         (r#"echo "$TEXT" > core"#, secret, Sink::Files, Encoding::Raw),
-        (r#"mkdir -p "$HOME/.cache/$TEXT""#, hex.as_str(), Sink::FileNames, Encoding::Hex),
+        // By the shell itself: a program's arguments would be seen too.
+        (r#": > "$HOME/$TEXT""#, hex.as_str(), Sink::FileNames, Encoding::Hex),
         (child, json.as_str(), Sink::CommandLine, Encoding::Json),
         ("export TEXT", html.as_str(), Sink::Environment, Encoding::Html),
         (elsewhere, numbers.as_str(), Sink::Elsewhere, Encoding::Numbers),
