@@ -79,7 +79,7 @@ struct ChoiceData<'a> {
 
 /// What a value usually looks like, and what to say of one that does not.
 #[derive(Serialize)]
-pub(crate) struct ShapeData<'a> {
+struct ShapeData<'a> {
     prefix: &'a str,
     charset: Option<&'static str>,
     length: Option<usize>,
@@ -87,7 +87,7 @@ pub(crate) struct ShapeData<'a> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct MistakeData<'a> {
+struct MistakeData<'a> {
     prefix: Option<&'a str>,
     suffix: Option<&'a str>,
     contains: Option<&'a str>,
@@ -174,7 +174,7 @@ impl Serialize for Input<'_> {
 }
 
 impl<'a> Input<'a> {
-    pub(crate) fn shape(&self) -> Option<ShapeData<'a>> {
+    fn shape(&self) -> Option<ShapeData<'a>> {
         let field = self.field();
         let shape = field.shape()?;
         Some(ShapeData {
@@ -185,7 +185,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    pub(crate) fn mistakes(&self) -> Vec<MistakeData<'a>> {
+    fn mistakes(&self) -> Vec<MistakeData<'a>> {
         let data = |mistake: &'a Mistake| MistakeData {
             prefix: mistake.prefix(),
             suffix: mistake.suffix(),

@@ -64,7 +64,8 @@ impl Watch {
     /// Loads the directory, and watches it for as long as the result lives.
     ///
     /// # Errors
-    /// [`WatchError::Load`] when the directory is broken: there is no good registry to keep.
+    /// [`WatchError::Load`] when the directory is broken: there is no good registry to keep. [`WatchError::Thread`] when
+    /// there is no thread to watch with.
     pub fn start(self) -> Result<Watched, WatchError> {
         let mut watcher = Watcher::new(self.base, self.directory);
         let shared = Arc::clone(watcher.shared());
@@ -120,7 +121,10 @@ impl Drop for Watched {
     fn drop(&mut self) {
         // The thread waits on the other end.
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        // A listener may be the one that drops it: then this is that thread, which cannot wait for itself.
+        if let Some(thread) =
+            self.thread.take().filter(|thread| thread.thread().id() != thread::current().id())
+        {
             let _ = thread.join();
         }
     }

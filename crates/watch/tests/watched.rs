@@ -5,14 +5,17 @@ mod common;
 
 use std::{
     fs,
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, RecvTimeoutError},
+    },
     time::Duration,
 };
 
 use keyway_core::{Registry, Submission};
-use keyway_watch::{Change, WatchError};
+use keyway_watch::{Change, WatchError, Watched};
 
-use common::{Directory, empty, provider, versions};
+use common::{Directory, PATIENCE, empty, provider, versions};
 
 #[test]
 fn an_edit_is_seen() {
@@ -222,6 +225,22 @@ fn dropping_it_ends_the_watching() {
     // The thread is gone, and what it told with it.
     assert!(matches!(changes.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Disconnected)));
     assert_eq!(versions(&registry), ["acme 2"]);
+}
+
+#[test]
+fn a_listener_may_end_the_watching() {
+    let directory = Directory::with_acme();
+    let place: Arc<Mutex<Option<Watched>>> = Arc::default();
+    let (sender, told) = mpsc::channel();
+    let own = Arc::clone(&place);
+    let listener = move |_| {
+        drop(own.lock().unwrap().take());
+        sender.send(()).unwrap();
+    };
+    *place.lock().unwrap() = Some(directory.watch().on_change(listener).start().unwrap());
+    directory.write("acme/provider.yaml", provider("acme", "2"));
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(()), "it goes on after the drop");
+    assert_eq!(told.recv_timeout(PATIENCE), Err(RecvTimeoutError::Disconnected), "the thread ends");
 }
 
 #[test]

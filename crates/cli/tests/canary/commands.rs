@@ -9,12 +9,14 @@ use crate::{
 };
 
 /// The commands, each with a run of it; `{id}` is a provider.
-pub(crate) const COMMANDS: [(&str, &[&str]); 9] = [
+pub(crate) const COMMANDS: [(&str, &[&str]); 11] = [
     ("completions", &["completions", "bash"]),
     ("connect", &["connect", "{id}", "--sandbox", "--values", "{values}"]),
     ("form", &["form", "{id}", "--values", "{values}"]),
     ("form", &["form", "{id}", "--as", "html", "--values", "{values}"]),
     ("form", &["form", "{id}", "--as", "model", "--values", "{values}"]),
+    ("form", &["form", "{id}", "--as", "json-schema", "--values", "{values}"]),
+    ("form", &["form", "{id}", "--as", "ui-schema", "--values", "{values}"]),
     ("providers", &["providers", "--json"]),
     ("request", &["request", "{id}", "GET", "/", "--sandbox", "--values", "{values}"]),
     ("sandbox", &["sandbox", "--list"]),

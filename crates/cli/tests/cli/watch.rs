@@ -141,7 +141,10 @@ fn it_needs_a_folder() {
 #[test]
 fn it_ends_when_nobody_reads_it_any_more() {
     let folder = Folder::with(ACME);
-    let mut child = command(&["providers", "--watch", "--providers", folder.path()]).spawn().unwrap();
-    drop(child.stdout.take());
+    // Closed before it writes: what it had written already would be the last for a long time.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut watching = command(&["providers", "--watch", "--providers", folder.path()]);
+    let mut child = watching.stdout(writer).spawn().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -261,6 +261,10 @@ fn a_secret_is_in_no_form() {
             form.html().without_guide().to_string(),
             form.html().guide(),
             serde_json::to_string(&form).unwrap(),
+            serde_json::to_string(&form.json_schema()).unwrap(),
+            serde_json::to_string(&form.ui_schema()).unwrap(),
+            serde_json::to_string(&form.form_data()).unwrap(),
+            serde_json::to_string(&form.extra_errors()).unwrap(),
             form.text(),
         ]
         .concat();

@@ -15,7 +15,7 @@ use keyway_core::{Id, LoadError, Registry};
 use keyway_watch::{Change, Watch, Watched};
 
 /// How long a change may take to be told before a test gives up. Nothing waits for it to pass.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A directory of its own for each test, removed in the end.
 pub(crate) struct Directory(PathBuf);
