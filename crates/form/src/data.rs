@@ -1,9 +1,9 @@
 //! A form as plain data, for whoever draws one of their own: the words are those of the descriptor.
 
-use keyway_core::{Charset, Choice, Kind, Links, Markup, Mistake};
+use keyway_core::{Choice, Kind, Links, Markup};
 use serde::{Serialize, Serializer};
 
-use crate::{Form, Input, Notice, html};
+use crate::{Form, Input, Notice, hints::Hints, html};
 
 #[derive(Serialize)]
 struct FormData<'a> {
@@ -62,10 +62,8 @@ struct InputData<'a> {
     required: bool,
     multiline: bool,
     step: Option<usize>,
-    strip: &'a [String],
     pattern: Option<&'a str>,
-    shape: Option<ShapeData<'a>>,
-    mistakes: Vec<MistakeData<'a>>,
+    hints: Hints<'a>,
     value: Option<&'a str>,
     errors: &'a [Notice],
     warnings: &'a [Notice],
@@ -75,24 +73,6 @@ struct InputData<'a> {
 struct ChoiceData<'a> {
     value: &'a str,
     label: &'a str,
-}
-
-/// What a value usually looks like, and what to say of one that does not.
-#[derive(Serialize)]
-struct ShapeData<'a> {
-    prefix: &'a str,
-    charset: Option<&'static str>,
-    length: Option<usize>,
-    unlike: String,
-}
-
-#[derive(Serialize)]
-struct MistakeData<'a> {
-    prefix: Option<&'a str>,
-    suffix: Option<&'a str>,
-    contains: Option<&'a str>,
-    refuse: bool,
-    say: &'a str,
 }
 
 #[derive(Serialize)]
@@ -161,39 +141,13 @@ impl Serialize for Input<'_> {
             required: self.is_required(),
             multiline: field.is_multiline(),
             step: field.step(),
-            strip: field.strip(),
             pattern: field.pattern(),
-            shape: self.shape(),
-            mistakes: self.mistakes(),
+            hints: Hints::of(field),
             value: self.value(),
             errors: self.errors(),
             warnings: self.warnings(),
         }
         .serialize(serializer)
-    }
-}
-
-impl<'a> Input<'a> {
-    fn shape(&self) -> Option<ShapeData<'a>> {
-        let field = self.field();
-        let shape = field.shape()?;
-        Some(ShapeData {
-            prefix: shape.prefix(),
-            charset: shape.charset().map(Charset::class),
-            length: shape.length(),
-            unlike: field.unlike().unwrap_or_default(),
-        })
-    }
-
-    fn mistakes(&self) -> Vec<MistakeData<'a>> {
-        let data = |mistake: &'a Mistake| MistakeData {
-            prefix: mistake.prefix(),
-            suffix: mistake.suffix(),
-            contains: mistake.contains(),
-            refuse: mistake.is_refused(),
-            say: mistake.say(),
-        };
-        self.field().mistakes().iter().map(data).collect()
     }
 }
 

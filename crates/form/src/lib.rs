@@ -2,6 +2,7 @@
 
 mod data;
 mod form;
+mod hints;
 mod input;
 
 mod html;

@@ -22,13 +22,11 @@ impl Form<'_> {
     pub fn text(&self) -> String {
         let mut out = guide(self);
         out += &format!("\n{}\n", "What it asks for".bold());
-        for notice in self.errors() {
-            out += &format!("\n  {}\n", notice.field.bold());
-            out += &said(notice, true, "    ");
-        }
-        for notice in self.warnings() {
-            out += &format!("\n  {}\n", notice.field.bold());
-            out += &said(notice, false, "    ");
+        for (notices, refused) in [(self.errors(), true), (self.warnings(), false)] {
+            for notice in notices {
+                out += &format!("\n  {}\n", notice.field.bold());
+                out += &said(notice, refused, "    ");
+            }
         }
         for input in self.inputs() {
             out += "\n";

@@ -103,7 +103,7 @@ fn rows_of(
             beside(row(), "reqsign, one header", 4)
                 .limit(Limit::Faster { ratio: race.ratio(4, 0), least: 5.0 }),
         );
-        rows.push(beside(row(), "the key alone by hand", 3));
+        rows.push(beside(row(), "the key alone by hand", 3).limit(Limit::Ratio(race.ratio(0, 3))));
         rows.push(beside(row(), "its bare insertion", 2));
     }
     rows

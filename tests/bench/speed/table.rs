@@ -20,6 +20,8 @@ pub(crate) struct Row {
 pub(crate) enum Limit {
     /// Shown for comparison.
     None,
+    /// A ratio, shown for comparison.
+    Ratio(f64),
     /// The longest time.
     Time(f64),
     /// Ours takes so many times as long as what stands beside it, and may take so many times as long at most.
@@ -64,7 +66,7 @@ impl Row {
 
     fn is_met(&self) -> bool {
         match self.limit {
-            Limit::None => true,
+            Limit::None | Limit::Ratio(_) => true,
             Limit::Time(most) => self.ours <= most,
             Limit::Longer { ratio, most } => ratio <= most,
             Limit::LongerInPlace { ratio, most } => {
@@ -89,6 +91,7 @@ impl fmt::Display for Row {
         let (beside, its_time) = self.beside.map_or(("", String::new()), |(name, its)| (name, time(its)));
         let (ratio, limit) = match self.limit {
             Limit::None => (String::new(), String::new()),
+            Limit::Ratio(ratio) => (format!("{ratio:.2}"), String::new()),
             Limit::Time(most) => (String::new(), format!("≤ {}", time(most))),
             Limit::Longer { ratio, most } | Limit::LongerInPlace { ratio, most } => {
                 (format!("{ratio:.2}"), format!("≤ {most}"))
@@ -96,7 +99,7 @@ impl fmt::Display for Row {
             Limit::Faster { ratio, least } => (format!("1/{ratio:.1}"), format!("≤ 1/{least}")),
         };
         let said = match self.limit {
-            Limit::None => "",
+            Limit::None | Limit::Ratio(_) => "",
             _ if self.is_met() => "ok",
             _ => "OVER",
         };

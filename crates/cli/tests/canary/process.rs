@@ -76,7 +76,7 @@ pub(crate) fn without_threads(program: &Path) -> Option<Command> {
             return None;
         }
         // Runs at the same time would count as one user's.
-        let user = 60_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 1_000;
+        let user = 60_000 + (std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed)) % 5_000;
         let user = [format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".to_owned()];
         words = [vec!["setpriv".to_owned()], user.to_vec(), words].concat();
     }

@@ -2,13 +2,12 @@
 
 use keyway_core::{Characters, Choice, Field, Kind};
 use maud::{Markup as Rendered, html};
-use serde::Serialize;
 
 use super::{
     Html, guide,
     prose::{Sentence, markup},
 };
-use crate::{Input, terminal::sentence};
+use crate::{Input, hints::Hints};
 
 /// Label, help, step, errors and warnings, and the input they belong to.
 pub(super) fn input(form: &Html<'_>, input: &Input<'_>) -> Rendered {
@@ -101,7 +100,7 @@ impl Control<'_> {
                 required[self.input.is_required()] placeholder=[self.field().placeholder()] dir="ltr"
                 autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
                 data-1p-ignore data-bwignore data-lpignore="true" data-form-type="other"
-                data-keyway-hints=[hints(self.field())]
+                data-keyway-hints=[self.hints()]
                 aria-invalid=(self.is_wrong()) aria-describedby=[self.described];
         }
     }
@@ -113,7 +112,7 @@ impl Control<'_> {
                 required[self.input.is_required()] placeholder=[self.field().placeholder()] dir=(self.direction())
                 autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
                 data-1p-ignore[secret] data-bwignore[secret] data-lpignore=[secret.then_some("true")]
-                data-form-type=[secret.then_some("other")] data-keyway-hints=[hints(self.field())]
+                data-form-type=[secret.then_some("other")] data-keyway-hints=[self.hints()]
                 aria-invalid=(self.is_wrong()) aria-describedby=[self.described] {
                 (self.input.value().unwrap_or_default())
             }
@@ -130,7 +129,7 @@ impl Control<'_> {
             input type=(kind) inputmode=[mode] id=(self.id) name=(self.name()) value=[self.input.value()] size="32"
                 required[self.input.is_required()] placeholder=[self.field().placeholder()] dir=(self.direction())
                 autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
-                data-keyway-hints=[hints(self.field())]
+                data-keyway-hints=[self.hints()]
                 aria-invalid=(self.is_wrong()) aria-describedby=[self.described];
         }
     }
@@ -141,6 +140,12 @@ impl Control<'_> {
 
     fn name(&self) -> &str {
         self.field().id().as_str()
+    }
+
+    /// What [`FORM_JS`](super::FORM_JS) says of a value, as JSON; `None` where there is nothing to say.
+    fn hints(&self) -> Option<String> {
+        let hints = Hints::of(self.field());
+        if hints.is_empty() { None } else { serde_json::to_string(&hints).ok() }
     }
 
     fn is_wrong(&self) -> &'static str {
@@ -154,60 +159,4 @@ impl Control<'_> {
             *field.kind() == Kind::Text && field.characters() == Characters::Any && !field.is_secret();
         if prose { "auto" } else { "ltr" }
     }
-}
-
-/// What [`FORM_JS`](super::FORM_JS) says of a value: in the words of core, and as sentences.
-#[derive(Serialize)]
-struct Hints<'a> {
-    strip: &'a [String],
-    mistakes: Vec<MistakeHint<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shape: Option<ShapeHint<'a>>,
-}
-
-#[derive(Serialize)]
-struct MistakeHint<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prefix: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suffix: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contains: Option<&'a str>,
-    refuse: bool,
-    say: String,
-}
-
-#[derive(Serialize)]
-struct ShapeHint<'a> {
-    prefix: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    charset: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    length: Option<usize>,
-    say: String,
-}
-
-/// The hints of a field, as JSON; `None` where there is nothing to say.
-fn hints(field: &Field) -> Option<String> {
-    let shape = field.shape().filter(|_| field.is_secret()).map(|shape| ShapeHint {
-        prefix: shape.prefix(),
-        charset: shape.charset().map(keyway_core::Charset::class),
-        length: shape.length(),
-        say: sentence(&field.unlike().unwrap_or_default()),
-    });
-    let mistakes: Vec<_> = field
-        .mistakes()
-        .iter()
-        .map(|mistake| MistakeHint {
-            prefix: mistake.prefix(),
-            suffix: mistake.suffix(),
-            contains: mistake.contains(),
-            refuse: mistake.is_refused(),
-            say: sentence(mistake.say()),
-        })
-        .collect();
-    if shape.is_none() && mistakes.is_empty() {
-        return None;
-    }
-    serde_json::to_string(&Hints { strip: field.strip(), mistakes, shape }).ok()
 }
