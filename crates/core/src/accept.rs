@@ -187,6 +187,8 @@ impl Value {
     }
 }
 
+pub(crate) use value::{choice, trim};
+
 /// Why a field would refuse a value of its own descriptor, if it would.
 pub(crate) fn refusal(field: &Field, value: &str) -> Option<String> {
     let mut findings = Findings::default();
@@ -248,7 +250,11 @@ fn unknown(method: &Method, name: &str, findings: &mut Findings) {
     let known = || method.fields().iter().map(|field| field.id().as_str());
     // What is no name may be anything, a key pasted into the wrong place among it: it is not repeated.
     let message = format!("there is no such field; {}", suggest(&meant(name), known()));
-    findings.refuse_once(shown(name).unwrap_or(UNNAMED), Code::UnknownField, message);
+    let begins_like_a_key = |field: &Field| {
+        field.shape().is_some_and(|shape| !shape.prefix().is_empty() && name.starts_with(shape.prefix()))
+    };
+    let shown = shown(name).filter(|_| !method.fields().iter().any(begins_like_a_key));
+    findings.refuse_once(shown.unwrap_or(UNNAMED), Code::UnknownField, message);
 }
 
 /// The value of a field, when it has one and nothing is wrong with it.

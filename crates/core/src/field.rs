@@ -2,7 +2,7 @@
 
 use crate::{
     Choice, Id, Kind, Markup, Mistake, Shape,
-    accept::place::Place,
+    accept::{self, place::Place},
     kind::{CHOICE, KINDS},
     mistake::MISTAKE,
     pattern::Pattern,
@@ -179,6 +179,11 @@ impl Field {
     /// What the value is.
     pub fn kind(&self) -> &Kind {
         &self.kind
+    }
+
+    /// The choice that a value means as it came: with white space or quotes around it, in another case, as a page's address.
+    pub fn choice(&self, value: &str) -> Option<&Choice> {
+        accept::choice(self.choices(), accept::trim(value, &self.strip))
     }
 
     /// Tells whether the value may have several lines.

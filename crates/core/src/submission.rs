@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::{Field, Method, Secret};
+use crate::{Field, Method, Secret, accept};
 
 /// The most values of one submission.
 pub(crate) const MAX_VALUES: usize = 256;
@@ -88,15 +88,15 @@ impl Submission {
         }
     }
 
-    /// Tells whether a text holds what was given for a secret field, or a good part of it.
+    /// Tells whether a text holds what was given for a secret field, or a good part of it, in any case of its letters and
+    /// with or without what people paste around it. What was given and is no text may be anything.
     fn holds_secret(&self, method: &Method, text: &str) -> bool {
-        let text = text.trim();
-        self.values.iter().any(|(name, raw)| match raw {
-            Raw::Text(value) if method.field(name).is_some_and(Field::is_secret) => {
-                let value = value.expose().trim();
-                !value.is_empty() && (text.contains(value) || (text.len() >= PART && value.contains(text)))
-            }
-            _ => false,
+        let text = text.trim().to_lowercase();
+        self.values.iter().any(|(name, raw)| {
+            let Some(field) = method.field(name).filter(|field| field.is_secret()) else { return false };
+            let Raw::Text(value) = raw else { return true };
+            let value = accept::trim(value.expose(), field.strip()).to_lowercase();
+            !value.is_empty() && (text.contains(&value) || (text.len() >= PART && value.contains(&text)))
         })
     }
 

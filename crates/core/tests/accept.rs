@@ -473,6 +473,9 @@ fn what_a_form_may_show_again() {
         ("  acme_made0up0canary\n", None),
         ("token=acme_made0up0canary", None),
         ("made0up0", None),
+        // As it was typed, and in another case.
+        ("\"acme_made0up0canary\"", None),
+        ("ACME_MADE0UP0CANARY", None),
         // Too short to give anything away.
         ("acme", Some("acme")),
     ] {
@@ -482,6 +485,13 @@ fn what_a_form_may_show_again() {
         let field = method.field("token").expect("it is there");
         assert_eq!(given.shown(method, field), None, "a secret");
     }
+    // The secret with quotes and its own prefix around it, and once as no text at all.
+    let note = method.field("note").expect("it is there");
+    let given =
+        submission(&[("note", "x acme_made0up0canary y"), ("token", "\"Token acme_made0up0canary\"")]);
+    assert_eq!(given.shown(method, note), None);
+    let given = Submission::from_json(br#"{"note":"1234567890123456","token":1234567890123456}"#);
+    assert_eq!(given.expect("an object").shown(method, note), None);
     let site = method.field("site").expect("it is there");
     assert_eq!(submission(&[("subdomain", "eu")]).shown(method, site), Some("eu"), "under its earlier name");
     assert_eq!(submission(&[("site", "a"), ("site", "b")]).shown(method, site), None, "twice");

@@ -1,6 +1,6 @@
 //! A method as a form: the model that every rendering draws.
 
-use keyway_core::{Code, Descriptor, Field, FieldProblem, Kind, Method, Refused, Shape, Submission};
+use keyway_core::{Choice, Code, Descriptor, Field, FieldProblem, Kind, Method, Refused, Shape, Submission};
 
 use crate::{Input, Notice};
 
@@ -34,12 +34,16 @@ impl<'a> Form<'a> {
         self.with_errors(&refused.problems).with_warnings(&refused.warnings).with_values(submission)
     }
 
-    /// Adds errors, each beside its input; those of no input stand above the form.
+    /// Adds errors, each beside its input; those of no input stand above the form. An input with an error is empty: neither
+    /// what was refused stands in it, nor a default that nobody chose.
     #[must_use]
     pub fn with_errors(mut self, problems: &[FieldProblem]) -> Self {
         for problem in problems {
             match self.input_of(problem) {
-                Some(input) => input.errors.push(problem.into()),
+                Some(input) => {
+                    input.value = None;
+                    input.errors.push(problem.into());
+                }
                 None => self.errors.push(problem.into()),
             }
         }
@@ -63,8 +67,8 @@ impl<'a> Form<'a> {
         self.inputs.iter_mut().find(|input| input.field().id() == field)
     }
 
-    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays as it was, and
-    /// so does free text where a secret is missing: it may be that secret, in the wrong input.
+    /// Shows again what was typed: see [`refused`](Self::refused). An input that has an error by now stays empty, and
+    /// free text keeps its default where a secret is missing: it may be that secret, in the wrong input.
     #[must_use]
     pub fn with_values(mut self, submission: &'a Submission) -> Self {
         let missing = |input: &Input<'_>| {
@@ -79,7 +83,10 @@ impl<'a> Form<'a> {
                 && !text.trim().is_empty()
                 && !looks_secret(self.method, text)
             {
-                input.value = Some(text.trim());
+                input.value = match input.field().kind() {
+                    Kind::Choice(_) => input.field().choice(text).map(Choice::value),
+                    _ => Some(text.trim()),
+                };
             }
         }
         self

@@ -166,8 +166,14 @@ fn both_count_alike() {
     let field = json!({ "label": "Field", "optional": true });
     let fields = |count| fill("/methods/other/fields", "field_", &field, count);
     let headers = |count| fill("/api/headers", "x-acme-", &json!("1"), count);
+    let line = |length: usize| grown(&|all| all["name"] = json!("ä".repeat(length)));
+    let text = |length: usize| {
+        grown(&|all| all["methods"]["other"]["guide"] = json!([format!("a{}", "ä\n".repeat(length / 2))]))
+    };
     for (what, at_most, above) in [
         ("characters of an id", id(48), id(49)),
+        ("characters of a line", line(1_000), line(1_001)),
+        ("characters of a text", text(9_999), text(10_001)),
         ("methods", methods(16), methods(17)),
         ("fields", fields(32), fields(33)),
         ("headers", headers(500), headers(501)),

@@ -7,7 +7,7 @@ use crate::{Choice, Field, Id, Kind, Origin, origin, text};
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Removes what people paste around a value: white space, quotes, and the field's own prefixes, once each.
-pub(super) fn trim<'v>(value: &'v str, strip: &[String]) -> &'v str {
+pub(crate) fn trim<'v>(value: &'v str, strip: &[String]) -> &'v str {
     let mut value = unquote(value.trim());
     for prefix in strip {
         if let Some(rest) = strip_prefix(value, prefix) {
@@ -205,24 +205,27 @@ fn strip_prefix<'v>(value: &'v str, prefix: &str) -> Option<&'v str> {
     head.eq_ignore_ascii_case(prefix).then(|| &value[prefix.len()..])
 }
 
+/// The choice that a trimmed value means.
+pub(crate) fn choice<'c>(choices: &'c [Choice], value: &str) -> Option<&'c Choice> {
+    let exactly = choices.iter().find(|choice| choice.value() == value);
+    let any_case = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value));
+    // From a browser's address bar: what follows the host is not asked for.
+    let host = value.split('/').next().unwrap_or_default();
+    let of_a_page = || {
+        let mut hosts = choices.iter().filter(|choice| origin::is_host_name(choice.value()));
+        hosts.find(|choice| choice.value().eq_ignore_ascii_case(host))
+    };
+    exactly.or_else(any_case).or_else(of_a_page)
+}
+
 /// The value as it is kept: hosts in lower case, origins without a trailing slash.
 fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
     let label = field.label();
     match field.kind() {
-        Kind::Choice(choices) => {
-            let exactly = choices.iter().find(|choice| choice.value() == value);
-            let any_case = || choices.iter().find(|choice| choice.value().eq_ignore_ascii_case(value));
-            // From a browser's address bar: what follows the host is not asked for.
-            let host = value.split('/').next().unwrap_or_default();
-            let of_a_page = || {
-                let mut hosts = choices.iter().filter(|choice| origin::is_host_name(choice.value()));
-                hosts.find(|choice| choice.value().eq_ignore_ascii_case(host))
-            };
-            match exactly.or_else(any_case).or_else(of_a_page) {
-                Some(choice) => Ok(choice.value().to_owned()),
-                None => Err((Code::Choice, not_a_choice(field, choices))),
-            }
-        }
+        Kind::Choice(choices) => match choice(choices, value) {
+            Some(choice) => Ok(choice.value().to_owned()),
+            None => Err((Code::Choice, not_a_choice(field, choices))),
+        },
         Kind::Url => match Origin::parse(value) {
             Ok(origin) => Ok(origin.to_string()),
             Err(error) => {

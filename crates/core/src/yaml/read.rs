@@ -7,6 +7,9 @@ use serde_json::Value;
 use super::{MAX_PROBLEMS, Node, words::Words};
 use crate::{Id, problem::suggest, text};
 
+/// The longest text, and the longest one of one line, in characters.
+pub(crate) const MAX_TEXT: usize = 10_000;
+pub(crate) const MAX_LINE: usize = 1_000;
 /// The most entries of one map.
 pub(crate) const MAX_ENTRIES: usize = 500;
 
@@ -133,6 +136,10 @@ impl<'a> At<'a> {
                 self.fault("text is expected here, and it is empty", None);
                 None
             }
+            Node::Text(text) if is_longer(text, MAX_TEXT) => {
+                self.fault(format!("a text has at most {MAX_TEXT} characters"), None);
+                None
+            }
             // Texts of a descriptor reach terminals and pages.
             Node::Text(text)
                 if !text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n'))
@@ -154,6 +161,10 @@ impl<'a> At<'a> {
         let text = self.text(node)?;
         if text.contains('\n') {
             self.fault("this text has one line", "write it without `|` and `>`".to_owned());
+            return None;
+        }
+        if is_longer(text, MAX_LINE) {
+            self.fault(format!("a line has at most {MAX_LINE} characters"), None);
             return None;
         }
         Some(text)
@@ -397,4 +408,8 @@ impl<'n, 'a> MapView<'n, 'a> {
     pub(crate) fn number(&self, key: &'static str) -> Option<usize> {
         self.read(key, |at, node| at.number(node))
     }
+}
+
+fn is_longer(text: &str, most: usize) -> bool {
+    text.len() > most && text.chars().nth(most).is_some()
 }

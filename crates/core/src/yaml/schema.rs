@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     At, Faults, Node,
+    read::{MAX_LINE, MAX_TEXT},
     words::{Holds, Key, Names, Together, Words},
 };
 
@@ -67,9 +68,9 @@ fn example(text: &str) -> Value {
 impl Holds {
     fn schema(&self) -> Value {
         match self {
-            Self::Line => text(r"^.*\S.*$", "one line of text"),
-            Self::Text => text(r"\S", "text"),
-            Self::Like(like) => text(like.pattern, like.noun),
+            Self::Line => up_to(MAX_LINE, text(r"^.*\S.*$", "one line of text")),
+            Self::Text => up_to(MAX_TEXT, text(r"\S", "text")),
+            Self::Like(like) => up_to(MAX_LINE, text(like.pattern, like.noun)),
             Self::Word(words) => json!({ "type": "string", "enum": words }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::Number(only, last) if only == last => json!({ "type": "integer", "const": only }),
@@ -109,6 +110,11 @@ impl Names {
         }
         schema
     }
+}
+
+fn up_to(most: usize, mut schema: Value) -> Value {
+    schema["maxLength"] = json!(most);
+    schema
 }
 
 /// The schema of a text. Validators overlook `patternErrorMessage`; editors show it instead of the pattern.
