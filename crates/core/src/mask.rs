@@ -6,8 +6,7 @@ use base64::{
     Engine as _,
     engine::general_purpose::{STANDARD, URL_SAFE},
 };
-use memchr::memmem::Finder;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use memchr::{memchr3, memmem::Finder};
 
 use crate::Secret;
 
@@ -18,8 +17,8 @@ const SHORTEST: usize = 4;
 /// A shorter secret is looked for as it is, and not in its encodings.
 const SHORTEST_ENCODED: usize = 8;
 
-/// Finds a credential's secrets in an answer or a text: as they are, and percent-, base64-, hex-, JSON- and
-/// HTML-encoded.
+/// Finds a credential's secrets in an answer or a text: as they are, base64- and hex-encoded, and percent-, JSON- or
+/// HTML-escaped, in whatever way escapes are written.
 pub struct Mask {
     finders: Vec<Finder<'static>>,
 }
@@ -43,9 +42,9 @@ impl Mask {
 
     /// Replaces every occurrence by `[redacted]`.
     pub fn bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        let mut found: Vec<Range<usize>> = Vec::new();
-        for finder in &self.finders {
-            found.extend(finder.find_iter(bytes).map(|at| at..at + finder.needle().len()));
+        let mut found: Vec<Range<usize>> = self.find(bytes).collect();
+        if let Some(plain) = Unescaped::of(bytes) {
+            found.extend(self.find(&plain.bytes).map(|range| plain.at[range.start]..plain.at[range.end]));
         }
         if found.is_empty() {
             return Cow::Borrowed(bytes);
@@ -69,6 +68,12 @@ impl Mask {
         Cow::Owned(out)
     }
 
+    fn find<'f>(&'f self, bytes: &'f [u8]) -> impl Iterator<Item = Range<usize>> + 'f {
+        self.finders
+            .iter()
+            .flat_map(move |finder| finder.find_iter(bytes).map(|at| at..at + finder.needle().len()))
+    }
+
     /// Replaces every occurrence by `[redacted]`.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match self.bytes(text.as_bytes()) {
@@ -79,17 +84,9 @@ impl Mask {
     }
 }
 
-/// Encoders differ in what they leave as it is: `-`, `_`, `.` and `~` usually are.
-const USUAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
 fn encodings(text: &str, needles: &mut Vec<Vec<u8>>) {
-    for set in [NON_ALPHANUMERIC, USUAL] {
-        let percent = utf8_percent_encode(text, set).to_string();
-        // A form writes a space as `+`.
-        needles.push(percent.replace("%20", "+").into_bytes());
-        needles.push(lower_escapes(&percent).into_bytes());
-        needles.push(percent.into_bytes());
-    }
+    // A form writes a space as `+`.
+    needles.push(text.replace(' ', "+").into_bytes());
 
     let hex: String = text.bytes().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect();
     needles.push(hex.to_ascii_uppercase().into_bytes());
@@ -100,37 +97,10 @@ fn encodings(text: &str, needles: &mut Vec<Vec<u8>>) {
             needles.push(base64_middle(engine, text.as_bytes(), offset));
         }
     }
-    if let Ok(json) = serde_json::to_string(text) {
-        let json = &json[1..json.len() - 1];
-        // `\/` as PHP has it, and what Go and Rails write so that JSON can stand in a page.
-        let in_page = json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
-        needles.push(in_page.replace("\\u003c", "\\u003C").replace("\\u003e", "\\u003E").into_bytes());
-        needles.push(json.replace('/', "\\/").into_bytes());
-        needles.push(in_page.into_bytes());
-        needles.push(json.as_bytes().to_vec());
-    }
-    let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    for (double, single) in [("&quot;", "&#39;"), ("&#34;", "&#39;"), ("&quot;", "&#x27;"), ("\"", "'")] {
-        needles.push(html.replace('"', double).replace('\'', single).into_bytes());
-    }
 }
 
 fn hex_digit(digit: u8) -> char {
     char::from_digit(u32::from(digit), 16).unwrap_or_default()
-}
-
-fn lower_escapes(percent: &str) -> String {
-    let mut out = String::with_capacity(percent.len());
-    let mut rest = percent;
-    while let Some(at) = rest.find('%') {
-        let (head, tail) = rest.split_at(at);
-        let (escape, tail) = tail.split_at(3.min(tail.len()));
-        out.push_str(head);
-        out.push_str(&escape.to_ascii_lowercase());
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
 }
 
 /// The characters of a base64 text that depend on the secret alone, when `offset` bytes (modulo 3) stand before it.
@@ -143,6 +113,79 @@ fn base64_middle(engine: &base64::engine::GeneralPurpose, secret: &[u8], offset:
     encoded[start..end].to_vec()
 }
 
+/// A text without its escapes, and where each byte of it stood.
+struct Unescaped {
+    bytes: Vec<u8>,
+    /// One more than there are bytes: the end, too.
+    at: Vec<usize>,
+}
+
+impl Unescaped {
+    /// `None` where there are no escapes. Those of percent, JSON and HTML are all undone at once: what a text is written in
+    /// is not known here.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        memchr3(b'%', b'\\', b'&', bytes)?;
+        let mut plain =
+            Self { bytes: Vec::with_capacity(bytes.len()), at: Vec::with_capacity(bytes.len() + 1) };
+        let mut at = 0;
+        while at < bytes.len() {
+            let mut buffer = [0; 4];
+            let (stands_for, length) = match (bytes[at], unescape(&bytes[at..])) {
+                (_, Some((Escaped::Byte(byte), length))) => (&[byte][..], length),
+                (_, Some((Escaped::Char(c), length))) => (c.encode_utf8(&mut buffer).as_bytes(), length),
+                (byte, None) => (&[byte][..], 1),
+            };
+            plain.bytes.extend_from_slice(stands_for);
+            plain.at.extend(stands_for.iter().map(|_| at));
+            at += length;
+        }
+        plain.at.push(bytes.len());
+        Some(plain)
+    }
+}
+
+/// What an escape stands for.
+enum Escaped {
+    Byte(u8),
+    Char(char),
+}
+
+/// What the escape at the front of `bytes` stands for, and its length; `None` where there is none.
+fn unescape(bytes: &[u8]) -> Option<(Escaped, usize)> {
+    let number = |digits: &[u8], radix| {
+        let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+        u32::from_str_radix(digits, radix).ok()
+    };
+    let (first, rest) = bytes.split_first()?;
+    match first {
+        b'%' => {
+            let byte = number(rest.get(..2)?, 16)?;
+            Some((Escaped::Byte(u8::try_from(byte).ok()?), 3))
+        }
+        b'\\' => match rest.first()? {
+            b'u' => Some((Escaped::Char(char::from_u32(number(rest.get(1..5)?, 16)?)?), 6)),
+            byte @ (b'"' | b'\'' | b'\\' | b'/') => Some((Escaped::Byte(*byte), 2)),
+            _ => None,
+        },
+        b'&' => {
+            // The longest is `&#1114111;`.
+            let end = rest.iter().take(9).position(|byte| *byte == b';')?;
+            let c = match &rest[..end] {
+                b"amp" => '&',
+                b"lt" => '<',
+                b"gt" => '>',
+                b"quot" => '"',
+                b"apos" => '\'',
+                [b'#', b'x' | b'X', digits @ ..] => char::from_u32(number(digits, 16)?)?,
+                [b'#', digits @ ..] => char::from_u32(number(digits, 10)?)?,
+                _ => return None,
+            };
+            Some((Escaped::Char(c), end + 2))
+        }
+        _ => None,
+    }
+}
+
 impl fmt::Debug for Mask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mask")
@@ -151,6 +194,8 @@ impl fmt::Debug for Mask {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
     use super::*;
 
     #[test]
@@ -171,6 +216,17 @@ mod tests {
             text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;"),
             text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&#34;"),
         ];
+        let each = |write: &dyn Fn(u8) -> String| text.bytes().map(write).collect::<String>();
+        encoded.extend([
+            each(&|byte| format!("%{byte:02x}")),
+            each(&|byte| format!("\\u{byte:04X}")),
+            each(&|byte| format!("&#{byte};")),
+            each(&|byte| format!("&#x{byte:X};")),
+            // As .NET writes JSON, and what only some escape.
+            serde_json::to_string(text).unwrap().replace('+', "\\u002B").replace('=', "\\u003d"),
+            text.replace('+', "&#x2B;").replace('=', "%3D").replace('"', "\\\""),
+            STANDARD.encode(text).replace('+', "%2B").replace('/', "\\/").replace('=', "%3d"),
+        ]);
         for before in ["", "a", "ab", "abc", "user:"] {
             for after in ["", "1", "12"] {
                 encoded.push(STANDARD.encode(format!("{before}{text}{after}")));
@@ -182,6 +238,23 @@ mod tests {
             assert!(masked.contains("[redacted]"), "not found in {text}");
         }
         assert_eq!(mask.text(&format!("a{text}b{text}c")), "a[redacted]b[redacted]c");
+        let around = format!("%41\\u0042&lt;{}&gt;%4", each(&|byte| format!("&#{byte};")));
+        assert_eq!(mask.text(&around), "%41\\u0042&lt;[redacted]&gt;%4");
+        for left_alone in [
+            "nothing \u{ff} here",
+            "%",
+            "%4",
+            "%+4",
+            "\\",
+            "\\u12",
+            "\\ud800",
+            "&",
+            "&#;",
+            "&#x110000;",
+            "&#+65;",
+        ] {
+            assert_eq!(mask.text(left_alone), left_alone);
+        }
         assert_eq!(mask.bytes(b"nothing \xff here"), &b"nothing \xff here"[..]);
     }
 

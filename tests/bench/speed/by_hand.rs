@@ -90,9 +90,7 @@ impl Rally {
         }
         headers.remove(header::CONTENT_TYPE);
         for (name, value) in &self.companions {
-            if !headers.contains_key(name) {
-                headers.insert(name, value.clone());
-            }
+            headers.entry(name).or_insert_with(|| value.clone());
         }
         headers.insert(&self.header, self.key.clone());
         Ok(())
