@@ -90,7 +90,10 @@ impl Rally {
         }
         headers.remove(header::CONTENT_TYPE);
         for (name, value) in &self.companions {
-            headers.entry(name).or_insert_with(|| value.clone());
+            // Quicker than an entry, which clones the name.
+            if !headers.contains_key(name) {
+                headers.insert(name, value.clone());
+            }
         }
         headers.insert(&self.header, self.key.clone());
         Ok(())
