@@ -25,9 +25,10 @@ fn folder() -> PathBuf {
 /// Runs a script of this folder with an input on stdin, and shows what it says. `None` where there is no Node, no Chromium,
 /// or nothing installed: then the reason is said, and nothing is tested.
 fn run(script: &str, input: &str) -> Option<()> {
-    let chromium = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| answers(name));
-    let missing = if !answers("node") {
-        Some("there is no `node`")
+    let chromium =
+        ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| version(name).is_some());
+    let missing = if version("node").and_then(|version| major(&version)).is_none_or(|major| major < NODE) {
+        Some("there is no `node` of version 20 or newer")
     } else if chromium.is_none() {
         Some("there is no `chromium`")
     } else if !folder().join("node_modules/playwright-core").is_dir() {
@@ -50,7 +51,8 @@ fn run(script: &str, input: &str) -> Option<()> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    node.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // A script that fails before it has read everything says why itself.
+    let _ = node.stdin.take().unwrap().write_all(input.as_bytes());
     let output = node.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     println!("{said}");
@@ -58,7 +60,16 @@ fn run(script: &str, input: &str) -> Option<()> {
     Some(())
 }
 
-fn answers(program: &str) -> bool {
-    let version = Command::new(program).arg("--version").stdin(Stdio::null()).output();
-    version.is_ok_and(|output| output.status.success())
+/// The oldest Node that the driver of the browser runs on.
+const NODE: u32 = 20;
+
+/// What a program says of its version; `None` where there is no such program.
+fn version(program: &str) -> Option<String> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The first number of `v20.1.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
 }
