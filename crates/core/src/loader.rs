@@ -117,6 +117,12 @@ impl Loader {
         if !path.is_dir() {
             if is_yaml {
                 refuse("a descriptor is looked for in a folder of its own", "put it into ID/provider.yaml");
+            } else if path.is_symlink() && !path.exists() {
+                // Whatever it led to may come back: a provider that is to go has no link.
+                refuse(
+                    "this link leads nowhere",
+                    "let it lead to a folder that this program may read, or remove it",
+                );
             }
             return;
         }

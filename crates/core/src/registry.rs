@@ -132,8 +132,8 @@ impl Registry {
     /// a `provider.yaml` and perhaps a `fixtures.yaml`.
     ///
     /// # Errors
-    /// When the directory cannot be read, a descriptor is broken, a folder is not named by the id of its provider, or
-    /// two providers have one id.
+    /// When the directory cannot be read, a link in it leads nowhere, a descriptor is broken, a folder is not named by the
+    /// id of its provider, or two providers have one id.
     pub fn with_directory(self, directory: impl AsRef<Path>) -> Result<Self, LoadError> {
         let mut loader = Loader::over(self.entries);
         loader.load_directory(directory.as_ref());

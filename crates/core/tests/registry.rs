@@ -131,6 +131,25 @@ fn what_was_meant_to_be_a_provider_is_told() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_told() {
+    use std::os::unix::fs::symlink;
+
+    let directory = Directory::new().with("..1/acme/provider.yaml", ACME);
+    symlink("..1", directory.0.join("..data")).expect("a link");
+    symlink("..data/acme", directory.0.join("acme")).expect("a link");
+    symlink("nowhere", directory.0.join(".hidden")).expect("a link");
+    assert_eq!(ids(&directory.load().expect("it leads to a folder")), ["acme"]);
+    fs::rename(directory.0.join("..1"), directory.0.join("..2")).expect("it is moved");
+    let expected = "DIR/acme: this link leads nowhere\n  help: let it lead to a folder that this program may read, or remove it";
+    assert_eq!(directory.refused(), expected);
+    // In a circle.
+    fs::remove_file(directory.0.join("acme")).expect("a link");
+    symlink("acme", directory.0.join("acme")).expect("a link");
+    assert_eq!(directory.refused(), expected);
+}
+
 #[test]
 fn a_directory_adds_to_what_there_is() {
     let directory = Directory::new()

@@ -54,11 +54,10 @@ fn digest(entry: &DirEntry) -> Option<u64> {
     }
     let mut hasher = DefaultHasher::new();
     if !path.is_dir() {
-        // A descriptor beside the folders is a fault, whatever it holds.
-        return path
-            .extension()
-            .is_some_and(|ending| ending == "yaml" || ending == "yml")
-            .then(|| hasher.finish());
+        // A descriptor beside the folders is a fault, whatever it holds, and a link that leads nowhere is one.
+        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        let leads_nowhere = path.is_symlink() && !path.exists();
+        return (is_yaml || leads_nowhere).then(|| hasher.finish());
     }
     let mut is_there = false;
     for name in FILES {

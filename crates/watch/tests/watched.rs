@@ -329,6 +329,28 @@ mod links {
         assert_eq!(watching.now(), ["acme 2", "beta 2"]);
     }
 
+    /// Removing the links says that a provider is to go; what they lead to may be on its way.
+    #[test]
+    fn links_that_lead_nowhere_keep_what_there_is() {
+        let mounted = Mounted::new(&["acme", "beta"]);
+        let watching = mounted.0.watching();
+        symlink("..3", mounted.0.at("..next")).unwrap();
+        fs::rename(mounted.0.at("..next"), mounted.0.at("..data")).unwrap();
+        let said = watching.kept();
+        for id in ["acme", "beta"] {
+            let link = mounted.0.at(id);
+            assert!(said.contains(&format!("{}: this link leads nowhere", link.display())), "{said}");
+        }
+        assert_eq!(watching.now(), ["acme 1", "beta 1"]);
+        mounted.fill(&["acme"], 2);
+        fs::rename(mounted.0.at("..2"), mounted.0.at("..3")).unwrap();
+        assert!(watching.kept().contains("beta: this link leads nowhere"));
+        assert_eq!(watching.now(), ["acme 1", "beta 1"]);
+        fs::remove_file(mounted.0.at("beta")).unwrap();
+        assert_eq!(watching.reloaded(), "~acme -beta");
+        assert_eq!(watching.now(), ["acme 2"]);
+    }
+
     /// Ends the readers when the test ends, however it does.
     struct Done<'d>(&'d AtomicBool);
 

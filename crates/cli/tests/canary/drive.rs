@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
-    process::{self, Child, Command, ExitStatus, Stdio},
+    process::{self, Child, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    process::{copy_for_all, kill, may_dump, of_process, without_threads},
+    process::{copy_for_all, ended_by_signals, kill, may_dump, of_process, without_threads},
     scanner::{Canary, Encoding},
     server::{Server, ask},
     situations::{Circumstance, Sent, Situation},
@@ -270,7 +270,7 @@ impl<'s> Stage<'s> {
         let circumstance = &self.situation.circumstance;
         let mut command = match circumstance {
             Circumstance::NoThreads => without_threads(&self.program)?,
-            _ => Command::new(&self.program),
+            _ => ended_by_signals(&self.program),
         };
         command.args(self.arguments()).env_clear().envs(self.environment());
         command.current_dir(self.watched.join("here"));

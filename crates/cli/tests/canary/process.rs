@@ -8,7 +8,7 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     sync::{
-        Mutex,
+        LazyLock, Mutex,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -55,6 +55,21 @@ pub(crate) fn of_process(root: u32) -> Vec<(Sink, Vec<u8>)> {
         }
     }
     found
+}
+
+/// A command that a signal ends. Whoever started the tests may have ignored `SIGINT`, as a shell does for what it runs in
+/// the background, and every child would ignore it too. Where there is no `env` that undoes this, nothing is undone.
+pub(crate) fn ended_by_signals(program: &Path) -> Command {
+    const UNDO: &str = "--default-signal=INT,TERM";
+    static WORKS: LazyLock<bool> = LazyLock::new(|| {
+        Command::new("env").args([UNDO, "true"]).output().is_ok_and(|output| output.status.success())
+    });
+    if !*WORKS {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.arg(UNDO).arg(program);
+    command
 }
 
 /// Sends a signal.

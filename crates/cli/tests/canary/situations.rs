@@ -286,6 +286,7 @@ fn refused(subject: &Subject, others: &[Subject]) -> Vec<Situation> {
         ("n8, twice", format!("{{\"{field}\":{text},\"{field}\":{text}}}")),
         ("n9, a mask", subject.json_with(format!("••••{secret}"))),
     ];
+    wrong.extend(subject.mistaken.iter().map(|value| ("a mistake", subject.json_with(value.as_str()))));
     let foreign = others.iter().filter(|other| other.provider != subject.provider && other.is_unmistakable);
     wrong.extend(foreign.map(|other| ("n5, of another provider", subject.json_with(other.secret()))));
     if subject.header().is_some() {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::UNIX_EPOCH};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fastrand::Rng;
-use keyway::{Entry, Field, Method, Registry, Shape, Submission};
+use keyway::{Entry, Field, Method, Mistake, Registry, Shape, Submission};
 use keyway_testkit::Fixtures;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -34,6 +34,8 @@ pub(crate) struct Subject {
     pub(crate) check: String,
     /// Whether the first secret can be of no other provider.
     pub(crate) is_unmistakable: bool,
+    /// The first secret as its descriptor's mistakes have it, those that are refused.
+    pub(crate) mistaken: Vec<String>,
     values: BTreeMap<String, String>,
     secrets: Vec<Made>,
     /// Where the secret of each field belongs.
@@ -134,6 +136,13 @@ impl Subject {
             panic!("what the canary makes up for {} is not accepted: {refused:?}", entry.descriptor().id())
         });
         let check = accepted.credential.check_request().unwrap().uri().path().to_owned();
+        let first = method.fields().iter().find(|field| field.is_secret()).unwrap();
+        let mistake = |mistake: &Mistake| {
+            let [before, inside, after] = [mistake.prefix(), mistake.contains(), mistake.suffix()];
+            let [before, inside, after] = [before, inside, after].map(Option::unwrap_or_default);
+            format!("{before}{}{inside}{after}", secrets[0].whole)
+        };
+        let mistaken = first.mistakes().iter().filter(|mistake| mistake.is_refused()).map(mistake).collect();
         let prompt = |field: &Field| {
             let made = secrets.iter().find(|made| *field.id() == *made.field);
             (field.label().to_owned(), made.map(|made| made.whole.clone()))
@@ -142,13 +151,9 @@ impl Subject {
             provider: entry.descriptor().id().to_string(),
             method: method.id().to_string(),
             prompts: method.fields().iter().map(prompt).collect(),
-            is_unmistakable: method
-                .fields()
-                .iter()
-                .find(|field| field.is_secret())
-                .and_then(Field::shape)
-                .is_some_and(Shape::is_specific),
+            is_unmistakable: first.shape().is_some_and(Shape::is_specific),
             check,
+            mistaken,
             values,
             secrets,
             places,

@@ -8,6 +8,7 @@ mod arrives;
 mod bounds;
 mod harden;
 mod refuses;
+mod silence;
 mod tls;
 
 use std::time::Duration;
