@@ -144,3 +144,18 @@ impl Shape {
         Some(shape)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_holds_what_its_charset_holds() {
+        for (name, charset) in CHARSETS {
+            let class = regex::bytes::Regex::new(&format!("(?-u)^[{}]$", charset.class())).expect("a class");
+            for byte in 0..=u8::MAX {
+                assert_eq!(class.is_match(&[byte]), charset.holds(byte), "{name}: {byte}");
+            }
+        }
+    }
+}

@@ -8,6 +8,8 @@ mod drive;
 mod planted;
 mod process;
 mod scanner;
+#[path = "../cli/support/script.rs"]
+mod script;
 mod server;
 mod situations;
 mod subject;

@@ -1,14 +1,8 @@
 //! A terminal, lent by `script`. Where there is no such `script`, that is said; in CI it fails.
 
-use std::{
-    io::{Read as _, Write as _},
-    process::{Command, ExitStatus, Stdio},
-    sync::mpsc::channel,
-    thread,
-    time::Duration,
-};
+use std::{io::Write as _, process::ExitStatus, time::Duration};
 
-use crate::process::has;
+use crate::{process::has, script};
 
 /// Tells whether there is one.
 pub(crate) fn is_there() -> bool {
@@ -24,24 +18,8 @@ pub(crate) fn run(
     if !is_there() {
         return None;
     }
-    let mut script = Command::new("script")
-        .args(["-qec", command, "/dev/null"])
-        .env_clear()
-        .envs(environment.iter().cloned())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = script.stdout.take().unwrap();
-    let (send, output) = channel();
-    thread::spawn(move || {
-        let mut chunk = [0; 4096];
-        while let Ok(count @ 1..) = stdout.read(&mut chunk) {
-            if send.send(chunk[..count].to_vec()).is_err() {
-                break;
-            }
-        }
-    });
+    let (mut script, output) =
+        script::start(script::script(command).env_clear().envs(environment.iter().cloned()));
     let (mut shown, mut from) = (Vec::new(), 0);
     for (text, answer) in steps {
         // A prompt is drawn anew for every key that is pressed: what is waited for comes behind what was.

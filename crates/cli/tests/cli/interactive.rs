@@ -2,14 +2,16 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    io::{Read as _, Write as _},
+    io::Write as _,
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, channel},
-    thread,
+    sync::mpsc::Receiver,
     time::Duration,
 };
 
-use crate::support::ROOTLY_KEY;
+use crate::support::{
+    ROOTLY_KEY,
+    script::{script, start},
+};
 
 const ESCAPE: &str = "\u{1b}";
 const CONTROL_C: &str = "\u{3}";
@@ -35,25 +37,8 @@ impl Terminal {
             return None;
         }
         let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_keyway"));
-        let mut script = Command::new("script")
-            .args(["-qec", &command, "/dev/null"])
-            .env("NO_COLOR", "1")
-            .env("TERM", "xterm")
-            .env_remove("KEYWAY_PROVIDERS")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = script.stdout.take().unwrap();
-        let (send, output) = channel();
-        thread::spawn(move || {
-            let mut chunk = [0; 4096];
-            while let Ok(count @ 1..) = stdout.read(&mut chunk) {
-                if send.send(chunk[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
+        let (script, output) =
+            start(script(&command).env("NO_COLOR", "1").env("TERM", "xterm").env_remove("KEYWAY_PROVIDERS"));
         Some(Self { script, output, seen: String::new() })
     }
 

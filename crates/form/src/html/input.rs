@@ -76,9 +76,7 @@ impl Control<'_> {
 
     fn choice(&self, choices: &[Choice]) -> Rendered {
         let value = self.input.value();
-        let chosen = choices
-            .iter()
-            .position(|choice| value.is_some_and(|value| value.eq_ignore_ascii_case(choice.value())));
+        let chosen = choices.iter().position(|choice| value == Some(choice.value()));
         html! {
             select id=(self.id) name=(self.name()) required[self.input.is_required()] autocomplete="off"
                 aria-invalid=(self.is_wrong()) aria-describedby=[self.described] {

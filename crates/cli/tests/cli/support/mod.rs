@@ -2,6 +2,8 @@
 
 mod folder;
 mod keyway;
+#[cfg(target_os = "linux")]
+pub(crate) mod script;
 mod server;
 
 pub(crate) use folder::Folder;
