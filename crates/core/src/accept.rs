@@ -250,10 +250,7 @@ fn unknown(method: &Method, name: &str, findings: &mut Findings) {
     let known = || method.fields().iter().map(|field| field.id().as_str());
     // What is no name may be anything, a key pasted into the wrong place among it: it is not repeated.
     let message = format!("there is no such field; {}", suggest(&meant(name), known()));
-    let begins_like_a_key = |field: &Field| {
-        field.shape().is_some_and(|shape| !shape.prefix().is_empty() && name.starts_with(shape.prefix()))
-    };
-    let shown = shown(name).filter(|_| !method.fields().iter().any(begins_like_a_key));
+    let shown = shown(name).filter(|_| !method.fields().iter().any(|field| field.usually_begins(name)));
     findings.refuse_once(shown.unwrap_or(UNNAMED), Code::UnknownField, message);
 }
 

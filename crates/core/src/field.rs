@@ -262,6 +262,13 @@ impl Field {
         &self.formerly
     }
 
+    /// Tells whether a word begins as the field's values usually do.
+    pub(crate) fn usually_begins(&self, word: &str) -> bool {
+        self.shape
+            .as_ref()
+            .is_some_and(|shape| !shape.prefix().is_empty() && word.starts_with(shape.prefix()))
+    }
+
     /// Tells whether a name is the field's id, or was.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.id.as_str() == name || self.formerly.iter().any(|former| former.as_str() == name)

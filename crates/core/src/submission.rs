@@ -70,7 +70,7 @@ impl Submission {
     }
 
     /// What a form may show again of the value for a field: the value as it came, when the field is not secret, it was
-    /// given once, and it is not what was given for a secret field too.
+    /// given once, and it is neither what was given for a secret field too, nor begins as one usually does.
     ///
     /// # Security
     /// A person may paste a key into the wrong input. Whoever shows a value again also leaves out what was refused.
@@ -82,7 +82,7 @@ impl Submission {
         match (given.next(), given.next()) {
             (Some((_, Raw::Text(text))), None) => {
                 let text = text.expose();
-                (!self.holds_secret(method, text)).then_some(text)
+                (!self.holds_secret(method, text) && !looks_secret(method, text)).then_some(text)
             }
             _ => None,
         }
@@ -124,6 +124,15 @@ impl Submission {
             _ => Err(SubmissionError::NotAnObject),
         }
     }
+}
+
+/// Tells whether a word of a text begins like a secret of the method: a key that was pasted into the wrong input.
+fn looks_secret(method: &Method, text: &str) -> bool {
+    let mut secrets = method.fields().iter().filter(|field| field.is_secret());
+    secrets.any(|field| {
+        text.split(|c: char| c.is_whitespace() || "\"'`“‘<=:".contains(c))
+            .any(|word| field.usually_begins(word))
+    })
 }
 
 #[derive(Default)]

@@ -492,6 +492,10 @@ fn what_a_form_may_show_again() {
     assert_eq!(given.shown(method, note), None);
     let given = Submission::from_json(br#"{"note":"1234567890123456","token":1234567890123456}"#);
     assert_eq!(given.expect("an object").shown(method, note), None);
+    // Another one of its form, and nothing in its own input.
+    for text in ["acme_made0up0other", "token=acme_made0up0other", "my \"acme_made0up0other\""] {
+        assert_eq!(submission(&[("note", text), ("token", "")]).shown(method, note), None, "{text}");
+    }
     let site = method.field("site").expect("it is there");
     assert_eq!(submission(&[("subdomain", "eu")]).shown(method, site), Some("eu"), "under its earlier name");
     assert_eq!(submission(&[("site", "a"), ("site", "b")]).shown(method, site), None, "twice");

@@ -1,6 +1,6 @@
 //! A method as a form: the model that every rendering draws.
 
-use keyway_core::{Choice, Code, Descriptor, Field, FieldProblem, Kind, Method, Refused, Shape, Submission};
+use keyway_core::{Choice, Code, Descriptor, FieldProblem, Kind, Method, Refused, Submission};
 
 use crate::{Input, Notice};
 
@@ -81,7 +81,6 @@ impl<'a> Form<'a> {
         for input in self.inputs.iter_mut().filter(may_show) {
             if let Some(text) = submission.shown(self.method, input.field())
                 && !text.trim().is_empty()
-                && !looks_secret(self.method, text)
             {
                 input.value = match input.field().kind() {
                     Kind::Choice(_) => input.field().choice(text).map(Choice::value),
@@ -121,15 +120,4 @@ impl<'a> Form<'a> {
     pub fn is_refused(&self) -> bool {
         !self.errors.is_empty() || self.inputs.iter().any(|input| !input.errors.is_empty())
     }
-}
-
-/// Tells whether a word of a text begins like a secret of the method: a key that was pasted into the wrong input.
-fn looks_secret(method: &Method, text: &str) -> bool {
-    let secrets = || method.fields().iter().filter(|field| field.is_secret());
-    let mut prefixes =
-        secrets().filter_map(Field::shape).map(Shape::prefix).filter(|prefix| !prefix.is_empty());
-    prefixes.any(|prefix| {
-        text.split(|c: char| c.is_whitespace() || "\"'`“‘<=:".contains(c))
-            .any(|word| word.starts_with(prefix))
-    })
 }
