@@ -1,0 +1,447 @@
+//! Where sealed rows are kept: one trait, two engines.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+/// Keeps rows, and knows nothing of keys: all that it sees is sealed, or may be seen.
+///
+/// # Contract
+/// - [`commit`](Self::commit) is atomic and durable: once it says `Done`, all of the batch survives a crash; when it says
+///   anything else, nothing of it is there. The exception is [`StoreErrorKind::Uncertain`]: the caller finds out by
+///   looking.
+/// - A reader sees all of a batch or nothing of it.
+/// - Every error is clean: no row of another tenant, no address, no password in it.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// The engine's name, for people: `SQLite`, `PostgreSQL`.
+    fn engine(&self) -> &'static str;
+
+    /// What the vault is, and where its audit log stands; `None` when there is no vault here yet.
+    async fn vault(&self) -> Result<Option<(VaultRow, Head)>, StoreError>;
+
+    /// All key rows, sorted by when they were made, then by id.
+    async fn keys(&self) -> Result<Vec<KeyRow>, StoreError>;
+
+    /// One connection of a tenant.
+    async fn connection(&self, tenant: &str, id: &str) -> Result<Option<ConnectionRow>, StoreError>;
+
+    /// Connections of a tenant, sorted by id, from the one after `after` on.
+    async fn connections(
+        &self,
+        tenant: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError>;
+
+    /// Ids of a tenant's connections that have one of these marks, sorted: those with the same secret, and those with the
+    /// same account.
+    async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError>;
+
+    /// The grant whose token has this hash.
+    async fn grant_by_hash(&self, hash: &[u8]) -> Result<Option<GrantRow>, StoreError>;
+
+    /// One grant of a tenant.
+    async fn grant(&self, tenant: &str, id: &str) -> Result<Option<GrantRow>, StoreError>;
+
+    /// Grants of a tenant, of one connection or of all, sorted by id, from the one after `after` on.
+    async fn grants(
+        &self,
+        tenant: &str,
+        connection: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<GrantRow>, StoreError>;
+
+    /// Audit entries after a sequence number, in order: of one tenant, or of all.
+    async fn entries(
+        &self,
+        tenant: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Applies a batch, all or nothing.
+    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
+
+    /// Connections with something under a key, of all tenants, sorted by id: what a rotation still has to do.
+    async fn under_key(&self, key: &str, limit: u32) -> Result<Vec<ConnectionRow>, StoreError>;
+
+    /// How many connections have something under a key.
+    async fn count_under_key(&self, key: &str) -> Result<u64, StoreError>;
+
+    /// Replaces the wraps of rows, each if it is still as it was (version, key id); all in one transaction, and only while
+    /// the lease is held, which it prolongs. Returns how many it replaced, or `None` when the lease is somebody else's.
+    async fn rewrap(&self, lease: &Lease, rows: &[Rewrap]) -> Result<Option<u64>, StoreError>;
+
+    /// Takes or prolongs a lease, by the engine's own clock. `false` when somebody else holds it.
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError>;
+
+    /// Gives a lease back. Nothing happens when it is somebody else's.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Numbers of rows, of all tenants.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// A view in which nothing changes while it is read.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+
+    /// Fills an empty store, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::NotEmpty`] when there is a vault here.
+    async fn fill(&self) -> Result<Box<dyn Fill>, StoreError>;
+
+    /// Waits until something other than uses was committed, by whatever process, after the entry `after`; returns where
+    /// [`Head::changed`] stands now. Returns at once when it is past `after` already. May be dropped at any time. A change
+    /// of another process is noticed within a second.
+    async fn changed(&self, after: i64) -> Result<i64, StoreError>;
+
+    /// Makes deleted bytes unreadable where the engine can do that at once. A failure loses nothing.
+    async fn scrub(&self) -> Result<(), StoreError>;
+
+    /// Closes all connections to the database.
+    async fn close(&self);
+}
+
+/// A view of a store in which nothing changes.
+#[async_trait]
+pub trait Snapshot: Send {
+    /// As [`Store::vault`].
+    async fn vault(&mut self) -> Result<Option<(VaultRow, Head)>, StoreError>;
+    /// As [`Store::keys`].
+    async fn keys(&mut self) -> Result<Vec<KeyRow>, StoreError>;
+    /// Connections of all tenants, sorted by id.
+    async fn connections(
+        &mut self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError>;
+    /// Grants of all tenants, sorted by id.
+    async fn grants(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<GrantRow>, StoreError>;
+    /// Audit entries of all tenants, in order.
+    async fn entries(&mut self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError>;
+}
+
+/// Fills an empty store. What is dropped without [`finish`](Self::finish) leaves no trace.
+#[async_trait]
+pub trait Fill: Send {
+    /// Adds rows.
+    async fn put(&mut self, rows: Rows) -> Result<(), StoreError>;
+    /// Makes all of it there at once.
+    async fn finish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Rows of one kind.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each holds what its name says")]
+pub enum Rows {
+    Vault(VaultRow, Head),
+    Keys(Vec<KeyRow>),
+    Connections(Vec<ConnectionRow>),
+    Grants(Vec<GrantRow>),
+    Entries(Vec<EntryRow>),
+}
+
+/// The one row that says what the vault is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultRow {
+    /// The vault's id: 32 hex digits.
+    pub id: String,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at: i64,
+    /// The root secret, sealed under the active key.
+    pub root: Vec<u8>,
+}
+
+/// Where the audit log stands. Every batch moves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The last entry's number; the first entry is 1.
+    pub seq: i64,
+    /// The last entry's MAC.
+    pub mac: Vec<u8>,
+    /// The last entry that changed anything: all but uses.
+    pub changed: i64,
+}
+
+/// A key that seals, or did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The key's id: 16 hex digits.
+    pub id: String,
+    /// `active`, `decrypt` or `retired`.
+    pub state: String,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at: i64,
+    /// The key itself, wrapped by a KMS; `None` where the key is kept elsewhere.
+    pub wrapped: Option<Vec<u8>>,
+    /// Over all of the above.
+    pub mac: Vec<u8>,
+}
+
+/// A connection as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionRow {
+    /// The id, unique over all tenants.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// The provider's id when it was saved.
+    pub provider: String,
+    /// The method's id when it was saved.
+    pub method: String,
+    /// The origins that may receive it, one a line, its own first.
+    pub origins: String,
+    /// 1 when the origins were given in place of the descriptor's (`--origin`), else 0.
+    pub elsewhere: i64,
+    /// The version of the descriptor's language when it was saved.
+    pub descriptor: i64,
+    /// Counts the changes of this row, from 1.
+    pub version: i64,
+    /// The version of the row with which the credential was sealed.
+    pub credential_version: i64,
+    /// The version of the row with which name and account were sealed.
+    pub details_version: i64,
+    /// `active` or `needs_key`.
+    pub status: String,
+    /// What the last check said: a verdict's word; `None` before the first.
+    pub verdict: Option<String>,
+    /// When it was last checked, in milliseconds since 1970.
+    pub checked_at: Option<i64>,
+    /// When it was saved, in milliseconds since 1970.
+    pub created_at: i64,
+    /// When the row last changed, in milliseconds since 1970.
+    pub updated_at: i64,
+    /// A keyed fingerprint of the secrets.
+    pub secret_mark: Vec<u8>,
+    /// A keyed fingerprint of the account's id.
+    pub account_mark: Option<Vec<u8>>,
+    /// The id of the key under which both records are.
+    pub key: String,
+    /// The fields, sealed.
+    pub credential: Vec<u8>,
+    /// Name and account, sealed.
+    pub details: Vec<u8>,
+    /// Over all of the above but the wraps, which are sealed themselves and change when keys rotate.
+    pub mac: Vec<u8>,
+}
+
+/// A grant as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// The id, unique over all tenants.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// The connection that it lets somebody use.
+    pub connection: String,
+    /// SHA-256 of the token.
+    pub hash: Vec<u8>,
+    /// What it allows, as JSON.
+    pub terms: String,
+    /// Counts the changes of this row, from 1.
+    pub version: i64,
+    /// When it was made, in milliseconds since 1970.
+    pub created_at: i64,
+    /// When it was revoked, in milliseconds since 1970.
+    pub revoked_at: Option<i64>,
+    /// Over all of the above.
+    pub mac: Vec<u8>,
+}
+
+/// An entry of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// Its number, from 1, without gaps.
+    pub seq: i64,
+    /// When it was written, in milliseconds since 1970.
+    pub at: i64,
+    /// Whose it is; `None` for what concerns the whole vault.
+    pub tenant: Option<String>,
+    /// The connection it is about.
+    pub connection: Option<String>,
+    /// What happened, as one word.
+    pub kind: String,
+    /// The rest, as JSON.
+    pub body: String,
+    /// Over all of the above, and the MAC of the entry before.
+    pub mac: Vec<u8>,
+}
+
+/// The keyed fingerprints by which connections are alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// Of the secrets.
+    pub secret: Vec<u8>,
+    /// Of the account's id.
+    pub account: Option<Vec<u8>>,
+}
+
+/// Ids of connections that are alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// Those with the same secret.
+    pub secret: Vec<String>,
+    /// Those with the same account.
+    pub account: Vec<String>,
+}
+
+/// Changes, and the audit entries that tell of them.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// Where the audit log stands for this batch to fit: number and MAC of the last entry.
+    pub after: Head,
+    /// What is written to the audit log first. Their numbers follow `after.seq`. Never empty.
+    pub entries: Vec<EntryRow>,
+    /// What changes. When there is anything, [`Head::changed`] becomes the last entry's number.
+    pub changes: Vec<Change>,
+}
+
+/// One change of a batch. Where a row is not as it should be, nothing of the batch is done.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Adds a connection.
+    Insert(Box<ConnectionRow>),
+    /// Replaces a connection that has the version `from`.
+    Update {
+        /// The new row.
+        row: Box<ConnectionRow>,
+        /// The version that is replaced.
+        from: i64,
+    },
+    /// Removes a connection that has the version `from`, and its grants.
+    Delete {
+        /// Whose it is.
+        tenant: String,
+        /// The connection.
+        id: String,
+        /// The version that is removed.
+        from: i64,
+    },
+    /// Adds a grant.
+    InsertGrant(GrantRow),
+    /// Replaces a grant that has the version `from`.
+    UpdateGrant {
+        /// The new row.
+        row: GrantRow,
+        /// The version that is replaced.
+        from: i64,
+    },
+    /// Adds or replaces a key row.
+    PutKey(KeyRow),
+    /// Retires a key: replaces its row if no connection has anything under it any more.
+    RetireKey(KeyRow),
+    /// Replaces the vault's root, sealed anew. The id stays.
+    PutRoot(Vec<u8>),
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// All of it is done, and durable.
+    Done,
+    /// Nothing was done: the audit log has moved on, or stands elsewhere.
+    HeadMoved,
+    /// Nothing was done: a row is not there, or not as it was, or a key is still in use.
+    RowMoved,
+}
+
+/// New wraps for one row.
+#[derive(Debug, Clone)]
+pub struct Rewrap {
+    /// The connection.
+    pub id: String,
+    /// The version that it must still have.
+    pub version: i64,
+    /// The key that it must still be under.
+    pub from: String,
+    /// The key that it is under now.
+    pub key: String,
+    /// The credential, under it.
+    pub credential: Vec<u8>,
+    /// Name and account, under it.
+    pub details: Vec<u8>,
+}
+
+/// A right that one holder has at a time, until it runs out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is for.
+    pub name: &'static str,
+    /// Who holds it: random.
+    pub holder: String,
+    /// For how long, in milliseconds from now.
+    pub ms: i64,
+}
+
+/// Numbers of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections, of all tenants.
+    pub connections: u64,
+    /// Grants that were not revoked, of all tenants.
+    pub grants: u64,
+    /// Tenants with a connection.
+    pub tenants: u64,
+}
+
+/// The store did not do what it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}{}", detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    detail: Option<String>,
+}
+
+impl StoreError {
+    /// Says what went wrong.
+    pub fn new(kind: StoreErrorKind) -> Self {
+        Self { kind, detail: None }
+    }
+
+    /// Says more, for whoever runs the database: an error's code, or a file. Never a row, an address or a password.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+/// What went wrong, by what can be done about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The database cannot be reached, or broke the connection. Nothing was changed. Trying again may help.
+    #[error("the database cannot be reached")]
+    Unavailable,
+    /// The connection broke while a change was being made: it is done, or it is not.
+    #[error("the connection to the database broke while a change was being made")]
+    Uncertain,
+    /// Others keep the database busy for too long. Nothing was changed. Trying again may help.
+    #[error("the database is busy")]
+    Busy,
+    /// The database takes no changes: a read-only file, or a standby.
+    #[error("the database takes no changes")]
+    ReadOnly,
+    /// There is no room. Nothing was changed.
+    #[error("the database has no room left")]
+    Full,
+    /// The database, its address, or its file cannot be used as it is.
+    #[error("the database cannot be used")]
+    Unusable,
+    /// The database was made by a newer Keyway.
+    #[error("the database was made by a newer version of Keyway")]
+    Newer,
+    /// There is a vault here, where an empty store is needed.
+    #[error("there is a vault in this database already")]
+    NotEmpty,
+    /// What was read makes no sense.
+    #[error("the database is damaged")]
+    Damaged,
+}
