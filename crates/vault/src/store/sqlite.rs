@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Sqlite,
+    ConnectOptions as _, Connection as _, Sqlite,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -112,6 +112,9 @@ fn connections(most: u32) -> PoolOptions<Sqlite> {
         .max_connections(most)
         .acquire_timeout(WAIT)
         .test_before_acquire(false)
+        // After a failed write SQLite may have rolled back by itself. sqlx does not learn of that, and would take the
+        // connection to be in a transaction for ever.
+        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
         .idle_timeout(None)
         .max_lifetime(None)
 }

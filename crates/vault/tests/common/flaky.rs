@@ -15,7 +15,7 @@ use keyway_vault::{
 /// transaction, as [`StoreErrorKind::Uncertain`], before or after it.
 ///
 /// What [`Store::snapshot`] and [`Store::fill`] return does not fail by itself.
-pub struct Flaky {
+pub(crate) struct Flaky {
     store: Arc<dyn Store>,
     share: f64,
     random: Mutex<fastrand::Rng>,
@@ -23,7 +23,7 @@ pub struct Flaky {
 
 impl Flaky {
     /// Fails `share` of the calls (0 to 1), the same ones for the same seed and the same order of calls.
-    pub fn new(store: Arc<dyn Store>, share: f64, seed: u64) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, share: f64, seed: u64) -> Self {
         Self { store, share, random: Mutex::new(fastrand::Rng::with_seed(seed)) }
     }
 
