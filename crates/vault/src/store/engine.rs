@@ -34,6 +34,11 @@ impl SqlStore {
         Self { pool, hints }
     }
 
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     async fn head_changed(&self) -> Result<Option<i64>, StoreError> {
         self.pool.row("SELECT changed FROM keyway_head", values![], |columns| columns.take()).await
     }

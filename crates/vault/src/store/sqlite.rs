@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, Sqlite,
+    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -114,7 +114,9 @@ fn connections(most: u32) -> PoolOptions<Sqlite> {
         .test_before_acquire(false)
         // After a failed write SQLite may have rolled back by itself. sqlx does not learn of that, and would take the
         // connection to be in a transaction for ever.
-        .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
+        .before_acquire(|connection: &mut SqliteConnection, _| {
+            Box::pin(async move { Ok(!connection.is_in_transaction()) })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
 }
@@ -169,4 +171,100 @@ fn make(path: &Path) -> io::Result<()> {
 
 fn unusable(path: &Path, why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unusable).because(format!("{} {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+    use crate::store::{Batch, Committed, EntryRow, Head, Rows, Store as _, VaultRow};
+
+    /// A file in a folder of its own, which goes when the test ends.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            Self(env::temp_dir().join(format!("keyway-sqlite-{name}-{}", process::id())))
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("vault.db")
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn every_connection_is_set_to_be_durable_and_careful() {
+        block_on(async {
+            let place = Place::new("settings");
+            drop(create(&place.file()).await.unwrap());
+            let pool = pool(&place.file()).unwrap();
+            for (pool, writes) in [(pool.writer(), true), (pool, false)] {
+                for (pragma, value) in [
+                    ("PRAGMA synchronous", 2),
+                    ("PRAGMA fullfsync", 1),
+                    ("PRAGMA secure_delete", 1),
+                    ("PRAGMA foreign_keys", 1),
+                    ("PRAGMA busy_timeout", 5000),
+                    ("PRAGMA temp_store", 2),
+                    ("PRAGMA trusted_schema", 0),
+                    ("PRAGMA cell_size_check", 1),
+                    ("PRAGMA query_only", i64::from(!writes)),
+                ] {
+                    let found = pool.row(pragma, values![], |columns| columns.take::<i64>()).await.unwrap();
+                    assert_eq!(found, Some(value), "{pragma}, writes: {writes}");
+                }
+                let mode = pool.row("PRAGMA journal_mode", values![], |columns| columns.take::<String>());
+                assert_eq!(mode.await.unwrap().as_deref(), Some("wal"));
+            }
+        });
+    }
+
+    fn batch(after: &Head, bytes: usize) -> Batch {
+        let seq = after.seq + 1;
+        let body = "x".repeat(bytes);
+        let entry =
+            EntryRow { seq, at: 0, tenant: None, connection: None, kind: "saved".into(), body, mac: vec![] };
+        Batch { after: after.clone(), entries: vec![entry], changes: vec![] }
+    }
+
+    /// As on a full disk: `SQLite` gives the same error where it may add no page.
+    #[test]
+    fn n46_a_full_database_takes_nothing_and_recovers() {
+        block_on(async {
+            let place = Place::new("full");
+            let store = create(&place.file()).await.unwrap();
+            let mut fill = store.fill().await.unwrap();
+            let mut head = Head { seq: 1, mac: vec![], changed: 1 };
+            let vault = VaultRow { id: "v".into(), created_at: 0, root: vec![] };
+            fill.put(Rows::Vault(vault, head.clone())).await.unwrap();
+            fill.finish().await.unwrap();
+
+            let writer = store.pool().writer();
+            writer.row("PRAGMA max_page_count = 60", values![], |_| Ok(())).await.unwrap();
+            let error = loop {
+                match store.commit(&batch(&head, 10_000)).await {
+                    Ok(committed) => assert_eq!(committed, Committed::Done),
+                    Err(error) => break error,
+                }
+                head.seq += 1;
+            };
+            assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
+            assert!(head.seq > 3);
+            assert_eq!(store.vault().await.unwrap().unwrap().1, head);
+            assert_eq!(i64::try_from(store.entries(None, 0, 99).await.unwrap().len()).unwrap(), head.seq - 1);
+            writer.row("PRAGMA max_page_count = 100000", values![], |_| Ok(())).await.unwrap();
+            assert_eq!(store.commit(&batch(&head, 10_000)).await.unwrap(), Committed::Done);
+        });
+    }
 }
