@@ -140,7 +140,7 @@ pub trait Snapshot: Send {
 /// Fills an empty store. What is dropped without [`finish`](Self::finish) leaves no trace.
 #[async_trait]
 pub trait Fill: Send {
-    /// Adds rows.
+    /// Adds rows; connections before the grants that are on them. After an error there is nothing to finish.
     async fn put(&mut self, rows: Rows) -> Result<(), StoreError>;
     /// Makes all of it there at once.
     async fn finish(self: Box<Self>) -> Result<(), StoreError>;

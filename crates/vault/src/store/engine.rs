@@ -12,7 +12,7 @@ use super::{
     postgres::Listening,
     snapshot::View,
     sqlite,
-    table::{Table as _, VAULT, select, vault},
+    table::{Columns, Table as _, VAULT, only, select, vault},
 };
 
 /// A store in a SQL database.
@@ -23,9 +23,9 @@ pub(super) struct SqlStore {
 
 /// What tells that it is time to look at the head again.
 pub(super) enum Hints {
-    /// `SQLite` tells nobody.
+    /// SQLite tells nobody.
     Clock,
-    /// `PostgreSQL` tells whoever listens.
+    /// PostgreSQL tells whoever listens.
     Listening(Listening),
 }
 
@@ -40,7 +40,7 @@ impl SqlStore {
     }
 
     async fn head_changed(&self) -> Result<Option<i64>, StoreError> {
-        self.pool.row("SELECT changed FROM keyway_head", values![], |columns| columns.take()).await
+        self.pool.row("SELECT changed FROM keyway_head", values![], only).await
     }
 }
 
@@ -89,9 +89,7 @@ impl Store for SqlStore {
              UNION ALL SELECT 'account', id FROM keyway_connections WHERE tenant = $1 AND account_mark = $3 \
              ORDER BY 2";
         let values = values![tenant, &marks.secret, &marks.account];
-        let read = |columns: &mut super::table::Columns<'_>| {
-            Ok((columns.take::<String>()?, columns.take::<String>()?))
-        };
+        let read = |columns: &mut Columns<'_>| Ok((columns.take::<String>()?, columns.take::<String>()?));
         let mut alike = Alike::default();
         for (mark, id) in self.pool.rows(sql, values, read).await? {
             if mark == "secret" { &mut alike.secret } else { &mut alike.account }.push(id);
@@ -153,7 +151,7 @@ impl Store for SqlStore {
 
     async fn count_under_key(&self, key: &str) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM keyway_connections WHERE key = $1";
-        let count = self.pool.row(sql, values![key], |columns| columns.take::<i64>()).await?;
+        let count = self.pool.row(sql, values![key], only::<i64>).await?;
         Ok(count.unwrap_or_default().unsigned_abs())
     }
 

@@ -9,9 +9,10 @@ use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
     link::{Pool, Transaction, values},
+    table::only,
 };
 
-/// A step: its text for `SQLite`, and for `PostgreSQL`. Once published, a step never changes.
+/// A step: its text for SQLite, and for PostgreSQL. Once published, a step never changes.
 const STEPS: &[(&str, &str)] =
     &[(include_str!("../../migrations/sqlite-1.sql"), include_str!("../../migrations/postgres-1.sql"))];
 
@@ -29,12 +30,10 @@ pub(super) async fn version(pool: &Pool) -> Result<Option<i64>, StoreError> {
         }
         Pool::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('keyway_migrations')",
     };
-    if pool.row(sql, values![], |columns| columns.take::<i64>()).await? == Some(0) {
+    if pool.row(sql, values![], only::<i64>).await? == Some(0) {
         return Ok(None);
     }
-    pool.row("SELECT max(version) FROM keyway_migrations", values![], |columns| columns.take())
-        .await
-        .map(Option::flatten)
+    pool.row("SELECT max(version) FROM keyway_migrations", values![], only).await.map(Option::flatten)
 }
 
 /// Makes sure that the tables are those of today.

@@ -1,4 +1,4 @@
-//! `SQLite`: one file, which nobody else may read.
+//! SQLite: one file, which nobody else may read.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,6 +18,7 @@ use super::{
     engine::{Hints, SqlStore},
     link::{Pool, values},
     schema,
+    table::only,
 };
 
 /// Opens a file that is there.
@@ -37,7 +38,7 @@ pub(super) async fn create(path: &Path) -> Result<SqlStore, StoreError> {
     }
     let pool = pool(path)?;
     // In this order: who makes it at the same time makes all tables at once.
-    let tables = pool.row("SELECT count(*) FROM sqlite_schema", values![], |columns| columns.take::<i64>());
+    let tables = pool.row("SELECT count(*) FROM sqlite_schema", values![], only::<i64>);
     let empty = tables.await? == Some(0);
     match schema::version(&pool).await? {
         Some(_) => schema::require(&pool).await?,
@@ -47,7 +48,7 @@ pub(super) async fn create(path: &Path) -> Result<SqlStore, StoreError> {
     finish(pool).await
 }
 
-/// Where others' changes are looked for: `SQLite` wakes nobody, and a look costs some microseconds.
+/// Where others' changes are looked for: SQLite wakes nobody, and a look costs some microseconds.
 pub(super) async fn pause() {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
@@ -57,10 +58,7 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
     if let Pool::Postgres(_) = pool {
         return Ok(());
     }
-    let busy = pool
-        .writer()
-        .row("PRAGMA wal_checkpoint(TRUNCATE)", values![], |columns| columns.take::<i64>())
-        .await?;
+    let busy = pool.writer().row("PRAGMA wal_checkpoint(TRUNCATE)", values![], only::<i64>).await?;
     if busy == Some(0) {
         return Ok(());
     }
@@ -70,8 +68,7 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
 
 async fn finish(pool: Pool) -> Result<SqlStore, StoreError> {
     // Of the connection that asked for it: others notice when they read next.
-    let mode =
-        pool.writer().row("PRAGMA journal_mode", values![], |columns| columns.take::<String>()).await?;
+    let mode = pool.writer().row("PRAGMA journal_mode", values![], only::<String>).await?;
     if mode.as_deref() != Some("wal") {
         return Err(StoreError::new(StoreErrorKind::Unusable)
             .because("this file system does not carry a write-ahead log; use another, or PostgreSQL"));
@@ -221,10 +218,10 @@ mod tests {
                     ("PRAGMA cell_size_check", 1),
                     ("PRAGMA query_only", i64::from(!writes)),
                 ] {
-                    let found = pool.row(pragma, values![], |columns| columns.take::<i64>()).await.unwrap();
+                    let found = pool.row(pragma, values![], only::<i64>).await.unwrap();
                     assert_eq!(found, Some(value), "{pragma}, writes: {writes}");
                 }
-                let mode = pool.row("PRAGMA journal_mode", values![], |columns| columns.take::<String>());
+                let mode = pool.row("PRAGMA journal_mode", values![], only::<String>);
                 assert_eq!(mode.await.unwrap().as_deref(), Some("wal"));
             }
         });
@@ -238,7 +235,7 @@ mod tests {
         Batch { after: after.clone(), entries: vec![entry], changes: vec![] }
     }
 
-    /// As on a full disk: `SQLite` gives the same error where it may add no page.
+    /// As on a full disk: SQLite gives the same error where it may add no page.
     #[test]
     fn n46_a_full_database_takes_nothing_and_recovers() {
         block_on(async {
