@@ -66,7 +66,7 @@ async fn connection(mut client: TcpStream, mut server: UnixStream, cut: Arc<Atom
                 }
                 if cut == Cut::After as u8 {
                     // The answer says that it is done; nobody hears of it.
-                    server.read(&mut answered).await.ok();
+                    server.read_u8().await.ok();
                     return;
                 }
             }
