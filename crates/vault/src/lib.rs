@@ -3,13 +3,29 @@
 mod name;
 
 mod error;
+mod packed;
+
 mod keys;
+mod roots;
+mod seal;
+
 mod store;
 
+mod anchor;
+mod audit;
+mod connection;
+mod scope;
+mod vault;
+
+pub use anchor::{Anchor, AnchorSink};
+pub use audit::{Entry, RowKind, RowMark, Use, What};
+pub use connection::{Connection, New, Opened, Saved, Status};
 pub use error::Error;
 pub use keys::{KEY_LENGTH, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey};
 pub use name::{Actor, ConnectionId, GrantId, NameError, Tenant};
+pub use scope::{Accounts, Scope};
 pub use store::{
     Alike, Batch, Change, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease,
     Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
 };
+pub use vault::Vault;

@@ -64,8 +64,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Applies a batch, all or nothing.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
-    /// Connections with something under a key, of all tenants, sorted by id: what a rotation still has to do.
-    async fn under_key(&self, key: &str, limit: u32) -> Result<Vec<ConnectionRow>, StoreError>;
+    /// Connections with something under a key, of all tenants, sorted by id, from the one after `after` on: what a rotation
+    /// still has to do.
+    async fn under_key(
+        &self,
+        key: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// How many connections have something under a key.
     async fn count_under_key(&self, key: &str) -> Result<u64, StoreError>;
