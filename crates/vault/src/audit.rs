@@ -86,9 +86,12 @@ pub struct Use {
     pub method: String,
     /// The request's path, as a template: what could be an id or a key is `{}`.
     pub path: String,
-    /// The answer's status; none where none came, or where this was written before the request was sent.
+    /// The answer's status; none where none came, or came yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// Whether this was written before the request was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub intended: bool,
 }
 
 /// A row after an entry: its MAC, or none where it is gone.

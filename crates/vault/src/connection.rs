@@ -6,7 +6,7 @@ use keyway_core::{Account, Credential, FieldProblem, VerdictKind};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{ConnectionId, Error, Tenant, audit::time, seal::Binding, store::ConnectionRow, vault::tampered};
+use crate::{ConnectionId, Error, Tenant, audit::time, store::ConnectionRow, vault::tampered};
 
 /// A credential kept for a tenant, as it may be shown: without any value of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,9 @@ pub(crate) fn name(text: &str) -> Result<String, Error> {
     let text = text.trim();
     let length = text.chars().count();
     if length == 0 || length > MAX_NAME || text.chars().any(char::is_control) {
-        return Err(Error::Invalid(format!("a connection's name has 1 to {MAX_NAME} characters on one line")));
+        return Err(Error::Invalid(format!(
+            "a connection's name has 1 to {MAX_NAME} characters on one line"
+        )));
     }
     Ok(text.to_owned())
 }
@@ -199,4 +201,3 @@ impl Connection {
         })
     }
 }
-

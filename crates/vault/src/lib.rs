@@ -14,18 +14,26 @@ mod store;
 mod anchor;
 mod audit;
 mod connection;
+mod export;
+mod recorder;
+mod rotate;
 mod scope;
 mod vault;
+mod verify;
 
 pub use anchor::{Anchor, AnchorSink};
 pub use audit::{Entry, RowKind, RowMark, Use, What};
 pub use connection::{Connection, New, Opened, Saved, Status};
 pub use error::Error;
+pub use export::Exported;
 pub use keys::{KEY_LENGTH, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey};
 pub use name::{Actor, ConnectionId, GrantId, NameError, Tenant};
+pub use recorder::{By, Record, Recorder, Recording};
+pub use rotate::{Progress, Rotated};
 pub use scope::{Accounts, Scope};
 pub use store::{
     Alike, Batch, Change, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease,
     Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
 };
 pub use vault::Vault;
+pub use verify::{Finding, OpenRun, Report};

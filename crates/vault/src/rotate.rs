@@ -129,8 +129,7 @@ impl Vault {
             let old = self.ring();
             let (vault, _) = self.0.store.vault().await?.ok_or(Error::NoVault)?;
             let binding = Binding::root(&vault);
-            let root =
-                old.open(&binding, &vault.root).map_err(|_| tampered("the vault's root"))?;
+            let root = old.open(&binding, &vault.root).map_err(|_| tampered("the vault's root"))?;
             let root = Ring::new([&fresh.key], id).seal(&binding, &root);
             let roots = &self.0.roots;
             let mut keys = vec![key_row(roots, id, "active", now(), fresh.wrapped)];

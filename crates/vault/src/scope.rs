@@ -171,7 +171,9 @@ impl Scope {
             let old = self.row(id).await?;
             let details = self.details(&old).await?;
             if !self.is_same_service(&old, &draft) {
-                return Err(Error::Invalid("this key is for another provider than the connection".to_owned()));
+                return Err(Error::Invalid(
+                    "this key is for another provider than the connection".to_owned(),
+                ));
             }
             let ring = self.vault.ring();
             draft.name = draft.name.or(details.name);
@@ -431,7 +433,5 @@ fn kept(row: &ConnectionRow, text: &[u8]) -> Result<Kept, Error> {
 }
 
 fn ids(ids: &[String]) -> Result<Vec<ConnectionId>, Error> {
-    ids.iter()
-        .map(|id| ConnectionId::parse(id).map_err(|_| tampered("a connection's id")))
-        .collect()
+    ids.iter().map(|id| ConnectionId::parse(id).map_err(|_| tampered("a connection's id"))).collect()
 }

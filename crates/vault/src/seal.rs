@@ -74,12 +74,7 @@ impl Binding {
 
     /// The root secret of a vault.
     pub(crate) fn root(row: &VaultRow) -> Self {
-        Self(
-            Packed::new("keyway/v1/root")
-                .text(&row.id)
-                .number(row.created_at)
-                .number(ALGORITHM.into()),
-        )
+        Self(Packed::new("keyway/v1/root").text(&row.id).number(row.created_at).number(ALGORITHM.into()))
     }
 
     /// What the wrap of the data key is bound to: all of it, and the key that wraps. AES-GCM alone does not commit to its
@@ -226,8 +221,7 @@ fn open(
 ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Unopened::Malformed)?;
     let mut text = Zeroizing::new(sealed.to_vec());
-    let length =
-        key.open_in_place(nonce, Aad::from(bound), &mut text).map_err(|_| Unopened::Forged)?.len();
+    let length = key.open_in_place(nonce, Aad::from(bound), &mut text).map_err(|_| Unopened::Forged)?.len();
     text.truncate(length);
     Ok(text)
 }
@@ -285,7 +279,10 @@ mod tests {
         }
         for length in 0..record.len() {
             assert!(ring.open(&binding, &record[..length]).is_err(), "the first {length} bytes");
-            assert!(ring.open(&binding, &record[record.len() - length..]).is_err(), "the last {length} bytes");
+            assert!(
+                ring.open(&binding, &record[record.len() - length..]).is_err(),
+                "the last {length} bytes"
+            );
         }
         for more in [&b"\0"[..], b"KWS", &record] {
             assert!(ring.open(&binding, &[&record, more].concat()).is_err(), "trailing bytes");
@@ -318,7 +315,11 @@ mod tests {
                 "{what}"
             );
         }
-        assert_eq!(ring.open(&Binding::details(&own), &record).unwrap_err(), Unopened::Forged, "the other part");
+        assert_eq!(
+            ring.open(&Binding::details(&own), &record).unwrap_err(),
+            Unopened::Forged,
+            "the other part"
+        );
         let vault = VaultRow { id: "con_a".to_owned(), created_at: 0, root: Vec::new() };
         assert_eq!(ring.open(&Binding::root(&vault), &record).unwrap_err(), Unopened::Forged, "the root");
     }

@@ -50,7 +50,11 @@ impl Vault {
     ///
     /// # Errors
     /// When there is a vault, or no key. Nothing is there then.
-    pub async fn init(store: Arc<dyn Store>, source: Arc<dyn KeySource>, actor: &Actor) -> Result<Self, Error> {
+    pub async fn init(
+        store: Arc<dyn Store>,
+        source: Arc<dyn KeySource>,
+        actor: &Actor,
+    ) -> Result<Self, Error> {
         // Before a key is made: it would be one for nothing.
         let mut fill_store = store.fill().await?;
         let fresh = source.fresh(&[]).await?;
@@ -85,10 +89,7 @@ impl Vault {
     pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
         let (row, head) = store.vault().await?.ok_or(Error::NoVault)?;
         let rows = store.keys().await?;
-        let masters = source.keys(&known(&rows)?).await?;
-        let ring = ring_of(&rows, &masters, &row)?;
-        let secret = ring.open(&Binding::root(&row), &row.root).map_err(|_| tampered("the vault's root"))?;
-        let roots = Roots::new(&secret);
+        let (ring, roots) = unlock(&*source, &row, &rows).await?;
         check_keys(&roots, &rows)?;
         let vault = Self::new(store, source, row, roots, ring, head.clone());
         vault.check_head(&head).await?;
@@ -147,7 +148,9 @@ impl Vault {
         let entries = self.0.store.entries(None, anchor.seq() - 1, 1).await?;
         match entries.first() {
             Some(entry) if entry.seq == anchor.seq() && same(&entry.mac, anchor.mac()) => Ok(()),
-            _ => Err(tampered(&format!("the audit log: entry {} is not that of the anchor; it", anchor.seq()))),
+            _ => {
+                Err(tampered(&format!("the audit log: entry {} is not that of the anchor; it", anchor.seq())))
+            }
         }
     }
 
@@ -189,6 +192,13 @@ impl Vault {
             }
             opened => opened.map_err(|_| tampered(what)),
         }
+    }
+
+    /// Writes something to the audit log that changes no row.
+    pub(crate) async fn note(&self, event: Event) -> Result<(), Error> {
+        let mut write = self.write().await;
+        while !write.commit(Vec::new(), vec![event.clone()]).await? {}
+        Ok(())
     }
 
     /// Begins to write. Nobody else of this process writes until it ends.
@@ -314,6 +324,24 @@ pub(crate) fn known(rows: &[KeyRow]) -> Result<Vec<KnownKey>, Error> {
         .collect()
 }
 
+/// The keys that a vault's row and its keys' rows need.
+async fn unlock(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<(Ring, Roots), Error> {
+    let masters = source.keys(&known(rows)?).await?;
+    let ring = ring_of(rows, &masters, row)?;
+    let secret = ring.open(&Binding::root(row), &row.root).map_err(|_| tampered("the vault's root"))?;
+    Ok((ring, Roots::new(&secret)))
+}
+
+/// What is derived from a vault's root secret.
+pub(crate) async fn root_of(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<Roots, Error> {
+    unlock(source, row, rows).await.map(|(_, roots)| roots)
+}
+
+/// Tells whether a key's row is as it was written.
+pub(crate) fn authentic_key(roots: &Roots, row: &KeyRow) -> bool {
+    same(&roots.key(row), &row.mac)
+}
+
 /// The ring of all keys that records may be under. Each of them must be there.
 fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<Ring, Error> {
     let needed = known(rows)?.into_iter().map(|key| key.id);
@@ -339,7 +367,7 @@ fn wrong(needed: KeyId, there: &str) -> KeyError {
 
 fn check_keys(roots: &Roots, rows: &[KeyRow]) -> Result<(), Error> {
     for row in rows {
-        if !same(&roots.key(row), &row.mac) {
+        if !authentic_key(roots, row) {
             return Err(tampered(&format!("the row of key {}", row.id)));
         }
     }

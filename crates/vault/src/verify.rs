@@ -14,6 +14,7 @@ use crate::{
     scope::is_authentic,
     seal::Binding,
     store::{ConnectionRow, EntryRow, Head, Snapshot},
+    vault::authentic_key,
 };
 
 /// What [`Vault::verify`] found. As JSON it is one object.
@@ -112,7 +113,9 @@ struct Check<'v> {
     anchors: BTreeMap<i64, Vec<&'v Anchor>>,
     /// What the audit log says must be there, with whose it is.
     expected: HashMap<(RowKind, String), Expected>,
-    /// Every row that there ever was.
+    /// The grants of each connection.
+    grants: HashMap<String, Vec<String>>,
+    /// The rows that were removed.
     gone: HashSet<(RowKind, String)>,
     runs: HashMap<String, OpenRun>,
     report: Report,
@@ -121,7 +124,6 @@ struct Check<'v> {
 struct Expected {
     mac: String,
     tenant: Option<String>,
-    connection: Option<String>,
 }
 
 impl<'v> Check<'v> {
@@ -134,6 +136,7 @@ impl<'v> Check<'v> {
             vault,
             anchors,
             expected: HashMap::new(),
+            grants: HashMap::new(),
             gone: HashSet::new(),
             runs: HashMap::new(),
             report: Report::default(),
@@ -185,7 +188,8 @@ impl<'v> Check<'v> {
             if same(anchor.mac(), &row.mac) {
                 self.report.anchors += 1;
             } else {
-                let message = "the anchor knows another entry: the log was written anew from there, or before";
+                let message =
+                    "the anchor knows another entry: the log was written anew from there, or before";
                 self.find("anchor", None, &what, message);
             }
         }
@@ -200,18 +204,21 @@ impl<'v> Check<'v> {
         for mark in &entry.what.rows {
             let key = (mark.row, mark.id.clone());
             let Some(mac) = &mark.mac else {
-                if mark.row == RowKind::Connection {
-                    // Its grants go with it.
-                    self.expected.retain(|(kind, _), row| {
-                        *kind != RowKind::Grant || row.connection.as_deref() != Some(mark.id.as_str())
-                    });
+                // Its grants go with a connection.
+                for grant in self.grants.remove(&mark.id).unwrap_or_default() {
+                    self.expected.remove(&(RowKind::Grant, grant.clone()));
+                    self.gone.insert((RowKind::Grant, grant));
                 }
                 self.expected.remove(&key);
                 self.gone.insert(key);
                 continue;
             };
-            let (tenant, connection) = (entry.tenant.clone(), entry.connection.clone());
-            self.expected.insert(key, Expected { mac: mac.clone(), tenant, connection });
+            let expected = Expected { mac: mac.clone(), tenant: entry.tenant.clone() };
+            if self.expected.insert(key, expected).is_none()
+                && let (RowKind::Grant, Some(connection)) = (mark.row, &entry.connection)
+            {
+                self.grants.entry(connection.clone()).or_default().push(mark.id.clone());
+            }
         }
         let Some(run) = &entry.what.run else { return };
         match entry.kind.as_str() {
@@ -230,10 +237,13 @@ impl<'v> Check<'v> {
         match self.expected.remove(&key) {
             Some(expected) if same(expected.mac.as_bytes(), hex(mac).as_bytes()) => {}
             Some(_) => {
-                let message = "it is not the one that was written last: an older or another one is in its place";
+                let message =
+                    "it is not the one that was written last: an older or another one is in its place";
                 self.find("old", tenant, &what, message);
             }
-            None if self.gone.contains(&key) => self.find("old", tenant, &what, "it was removed, and is back"),
+            None if self.gone.contains(&key) => {
+                self.find("old", tenant, &what, "it was removed, and is back")
+            }
             None => self.find("extra", tenant, &what, "the audit log does not know it"),
         }
     }
@@ -245,7 +255,7 @@ impl<'v> Check<'v> {
         }
         for row in rows {
             self.report.keys += 1;
-            if !same(&self.vault.0.roots.key(&row), &row.mac) {
+            if !authentic_key(&self.vault.0.roots, &row) {
                 self.find("changed", None, &format!("key {}", row.id), "its row is not as it was written");
             }
             self.compare(RowKind::Key, None, &row.id, &row.mac);
