@@ -32,8 +32,8 @@ pub use recorder::{By, Record, Recorder, Recording};
 pub use rotate::{Progress, Rotated};
 pub use scope::{Accounts, Scope};
 pub use store::{
-    Alike, Batch, Change, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease,
-    Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
+    Alike, Batch, Change, Committed, ConnectionRow, Counts, Database, EntryRow, Fill, GrantRow, Head, KeyRow,
+    Lease, Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
 };
 pub use vault::Vault;
 pub use verify::{Finding, OpenRun, Report};

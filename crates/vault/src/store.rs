@@ -1,11 +1,25 @@
 //! Where sealed rows are kept: one trait, two engines.
 
+mod commit;
+mod database;
+mod engine;
+mod fault;
+mod fill;
+mod link;
+mod postgres;
+mod schema;
+mod snapshot;
+mod sqlite;
+mod table;
+
 use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::export::as_base64;
+
+pub use database::Database;
 
 /// Keeps rows, and knows nothing of keys: all that it sees is sealed, or may be seen.
 ///
@@ -462,12 +476,18 @@ pub enum StoreErrorKind {
     /// The database, its address, or its file cannot be used as it is.
     #[error("the database cannot be used")]
     Unusable,
+    /// There is a file or a database, or not even that, but nothing of Keyway in it yet.
+    #[error("there is no vault in this database yet")]
+    Missing,
     /// The database was made by a newer Keyway.
     #[error("the database was made by a newer version of Keyway")]
     Newer,
     /// There is a vault here, where an empty store is needed.
     #[error("there is a vault in this database already")]
     NotEmpty,
+    /// What was to be kept or looked for cannot be: a text with a NUL, or a batch that does not fit together.
+    #[error("the database cannot take this")]
+    Invalid,
     /// What was read makes no sense.
     #[error("the database is damaged")]
     Damaged,
