@@ -18,6 +18,7 @@ mod export;
 mod recorder;
 mod rotate;
 mod scope;
+mod status;
 mod vault;
 mod verify;
 

@@ -216,11 +216,12 @@ impl Scope {
         }
     }
 
-    /// Removes a connection, and its grants.
+    /// Removes a connection, and its grants; also one that is not as it was written.
     pub async fn remove(&self, id: &ConnectionId) -> Result<(), Error> {
         let mut write = self.vault.write().await;
         loop {
-            let row = self.row(id).await?;
+            let row = self.vault.0.store.connection(self.tenant.as_str(), id.as_str()).await?;
+            let row = row.ok_or(Error::NotFound)?;
             let (tenant, gone) = (row.tenant.clone(), row.id.clone());
             let mut event = self.event(&row, "connection.removed");
             event.what.rows = vec![RowMark::gone(RowKind::Connection, &gone)];
