@@ -68,7 +68,9 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
 }
 
 async fn finish(pool: Pool) -> Result<SqlStore, StoreError> {
-    let mode = pool.row("PRAGMA journal_mode", values![], |columns| columns.take::<String>()).await?;
+    let Pool::Sqlite { write, .. } = &pool else { return Ok(SqlStore::new(pool, Hints::Clock)) };
+    let writer = Pool::Sqlite { read: write.clone(), write: write.clone() };
+    let mode = writer.row("PRAGMA journal_mode", values![], |columns| columns.take::<String>()).await?;
     if mode.as_deref() != Some("wal") {
         return Err(StoreError::new(StoreErrorKind::Unusable)
             .because("this file system does not carry a write-ahead log; use another, or PostgreSQL"));
