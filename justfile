@@ -63,4 +63,8 @@ typos:
 
 # What Keyway costs, beside the same work by hand and beside others: one table. Nothing in it fails; take a quiet machine.
 bench:
-    cargo bench -p keyway-bench
+    cargo bench -p keyway-bench --bench speed
+
+# What keeping costs: opening, looking up among up to a million connections, rotating. Some minutes, 2 GB of disk.
+bench-vault:
+    cargo bench -p keyway-bench --bench vault
