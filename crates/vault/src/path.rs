@@ -74,7 +74,7 @@ impl PathPattern {
             match (wanted, segments.next()) {
                 ("**", rest) => return rest.is_some(),
                 ("*", Some(segment)) if !segment.is_empty() => {}
-                (_, Some(segment)) if wanted == segment && wanted != "*" => {}
+                (_, Some(segment)) if wanted == segment => {}
                 _ => return false,
             }
         }
