@@ -7,7 +7,11 @@ mod keys;
 mod store;
 
 pub use error::Error;
-pub use keys::{KEY_LENGTH, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey};
+#[cfg(unix)]
+pub use keys::KeyFile;
+pub use keys::{
+    KEY_LENGTH, KeyError, KeyId, KeySource, KeyVariable, Kms, KmsKeys, KnownKey, MasterKey, NewKey, Transit,
+};
 pub use name::{Actor, ConnectionId, GrantId, NameError, Tenant};
 pub use store::{
     Alike, Batch, Change, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease,
