@@ -29,9 +29,9 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let io = |error: io::Error| match error.kind() {
         ErrorKind::NotFound => KeyError::Missing(format!("the file {shown} does not exist")),
         // The error of a link that is not followed says "too many levels", or something else, as the system has it.
-        _ if path.is_symlink() => KeyError::Unsafe(format!(
-            "the file {shown} is a symbolic link; name the file that it leads to, which whoever owns the link cannot swap"
-        )),
+        _ if path.is_symlink() => {
+            KeyError::Unsafe(format!("the file {shown} is a symbolic link; name the file that it leads to"))
+        }
         _ => KeyError::Malformed(format!("the file {shown}: {error}")),
     };
     // A pipe must not block.

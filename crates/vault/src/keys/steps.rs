@@ -50,12 +50,11 @@ fn copy(from: &Path) -> Folder {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let (inode, to) = (entry.metadata().unwrap().ino(), folder.0.join(entry.file_name()));
-        match seen.iter().find(|(other, _)| *other == inode) {
-            Some((_, same)) => fs::hard_link(same, to).unwrap(),
-            None => {
-                fs::copy(entry.path(), &to).unwrap();
-                seen.push((inode, to));
-            }
+        if let Some((_, same)) = seen.iter().find(|(other, _)| *other == inode) {
+            fs::hard_link(same, to).unwrap();
+        } else {
+            fs::copy(entry.path(), &to).unwrap();
+            seen.push((inode, to));
         }
     }
     folder

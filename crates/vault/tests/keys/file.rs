@@ -139,8 +139,7 @@ async fn n44_the_content_of_a_file() {
 #[tokio::test]
 async fn n44_the_file_itself() {
     type Make = fn(&Folder, &Path);
-    let link = "the master key is not safe where it is: the file FILE is a symbolic link; name the file that it leads to, which \
-                whoever owns the link cannot swap";
+    let link = "the master key is not safe where it is: the file FILE is a symbolic link; name the file that it leads to";
     let regular = "the master key is not safe where it is: the file FILE is not a regular file";
     let open = |mode: &str| {
         format!(
@@ -174,15 +173,8 @@ async fn n44_the_file_itself() {
         (|_, path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success()), regular.to_owned()),
         (
             |_, path| {
-                fs::hard_link(
-                    {
-                        let real = path.with_extension("real");
-                        write(&real, ONE, 0o600);
-                        real
-                    },
-                    path,
-                )
-                .unwrap()
+                write(&path.with_extension("real"), ONE, 0o600);
+                fs::hard_link(path.with_extension("real"), path).unwrap();
             },
             "one".to_owned(),
         ),
@@ -320,7 +312,7 @@ async fn n44_what_stands_beside_the_file() {
         (|_, beside| write(beside, "", 0o600), None),
         (
             |_, beside| {
-                write(beside, "half a line, and much more than what takes its place".repeat(99), 0o600)
+                write(beside, "half a line, and much more than what takes its place".repeat(99), 0o600);
             },
             None,
         ),
@@ -342,7 +334,7 @@ async fn n44_what_stands_beside_the_file() {
         (|_, beside| fs::create_dir(beside).unwrap(), Some("cannot be written: ")),
         (
             |_, beside| {
-                assert!(Command::new("mkfifo").args(["-m", "600"]).arg(beside).status().unwrap().success())
+                assert!(Command::new("mkfifo").args(["-m", "600"]).arg(beside).status().unwrap().success());
             },
             Some("keys.new is not a regular file"),
         ),

@@ -152,13 +152,13 @@ impl Somebody {
     /// `None` where this process may not become somebody else.
     fn new() -> Option<Self> {
         let words = user();
-        let works = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+        let allowed = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
             && Command::new(&words[0])
                 .args(&words[1..])
                 .arg("true")
                 .status()
                 .is_ok_and(|status| status.success());
-        if !works {
+        if !allowed {
             assert!(env::var_os("CI").is_none(), "it takes the superuser, and `setpriv`");
             return None;
         }

@@ -369,9 +369,9 @@ fn i2_settings_that_cannot_be_and_no_token_in_any_text() {
         Transit::new(Recorded::saying(200, ""), origin, mount, name, &Secret::new(token))
             .map_err(|error| told(&error))
     };
-    let made = make("teams/a/transit", "keyway.v1_x-y", TOKEN).unwrap().in_namespace("ns1/").unwrap();
-    assert_silent(&format!("{made:?} {made:#?} {}", made.describe()));
-    assert_silent(&format!("{:?}", KmsKeys::new(Arc::new(made.clone()))));
+    let good = make("teams/a/transit", "keyway.v1_x-y", TOKEN).unwrap().in_namespace("ns1/").unwrap();
+    assert_silent(&format!("{good:?} {good:#?} {}", good.describe()));
+    assert_silent(&format!("{:?}", KmsKeys::new(Arc::new(good.clone()))));
 
     let setup = |what: &str| format!("the key service is not set up: {what}");
     let mount = setup("the mount is not segments of letters, digits, `_`, `.`, `-` with `/` between them");
@@ -400,7 +400,7 @@ fn i2_settings_that_cannot_be_and_no_token_in_any_text() {
         assert_eq!(make("transit", "keyway", bad).unwrap_err(), token);
     }
     for bad in ["", "a b", "a\r\nx: y", &"x".repeat(257)] {
-        let error = made.clone().in_namespace(bad).unwrap_err();
+        let error = good.clone().in_namespace(bad).unwrap_err();
         assert_eq!(told(&error), setup("the namespace is empty, too long, or not visible ASCII"));
     }
     // What the tests look for is there to be found.
