@@ -110,6 +110,14 @@ impl Pool {
         }
     }
 
+    /// The connection that writes, for what is said of it or by it alone.
+    pub(super) fn writer(&self) -> Self {
+        match self {
+            Self::Sqlite { write, .. } => Self::Sqlite { read: write.clone(), write: write.clone() },
+            Self::Postgres(pool) => Self::Postgres(pool.clone()),
+        }
+    }
+
     /// Begins to read what does not change meanwhile. The view is that of the first statement.
     pub(super) async fn snapshot(&self) -> Result<Transaction, StoreError> {
         match self {

@@ -36,16 +36,14 @@ pub(super) async fn create(path: &Path) -> Result<SqlStore, StoreError> {
         Err(error) => return Err(unusable(path, &format!("cannot be made ({})", error.kind()))),
     }
     let pool = pool(path)?;
-    if schema::version(&pool).await?.is_none() {
-        let others =
-            pool.row("SELECT count(*) FROM sqlite_schema", values![], |columns| columns.take::<i64>());
-        if others.await? != Some(0) {
-            return Err(unusable(path, "is the database of something else"));
-        }
-    } else {
-        schema::require(&pool).await?;
+    // In this order: who makes it at the same time makes all tables at once.
+    let tables = pool.row("SELECT count(*) FROM sqlite_schema", values![], |columns| columns.take::<i64>());
+    let empty = tables.await? == Some(0);
+    match schema::version(&pool).await? {
+        Some(_) => schema::require(&pool).await?,
+        None if empty => schema::migrate(&pool).await?,
+        None => return Err(unusable(path, "is the database of something else")),
     }
-    schema::migrate(&pool).await?;
     finish(pool).await
 }
 
@@ -56,10 +54,13 @@ pub(super) async fn pause() {
 
 /// Moves the write-ahead log into the file and empties it, so that what was deleted is in neither.
 pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
-    let Pool::Sqlite { write, .. } = pool else { return Ok(()) };
-    let writer = Pool::Sqlite { read: write.clone(), write: write.clone() };
-    let busy =
-        writer.row("PRAGMA wal_checkpoint(TRUNCATE)", values![], |columns| columns.take::<i64>()).await?;
+    if let Pool::Postgres(_) = pool {
+        return Ok(());
+    }
+    let busy = pool
+        .writer()
+        .row("PRAGMA wal_checkpoint(TRUNCATE)", values![], |columns| columns.take::<i64>())
+        .await?;
     if busy == Some(0) {
         return Ok(());
     }
@@ -68,9 +69,9 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
 }
 
 async fn finish(pool: Pool) -> Result<SqlStore, StoreError> {
-    let Pool::Sqlite { write, .. } = &pool else { return Ok(SqlStore::new(pool, Hints::Clock)) };
-    let writer = Pool::Sqlite { read: write.clone(), write: write.clone() };
-    let mode = writer.row("PRAGMA journal_mode", values![], |columns| columns.take::<String>()).await?;
+    // Of the connection that asked for it: others notice when they read next.
+    let mode =
+        pool.writer().row("PRAGMA journal_mode", values![], |columns| columns.take::<String>()).await?;
     if mode.as_deref() != Some("wal") {
         return Err(StoreError::new(StoreErrorKind::Unusable)
             .because("this file system does not carry a write-ahead log; use another, or PostgreSQL"));
