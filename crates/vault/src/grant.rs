@@ -7,7 +7,7 @@ use keyway_core::Secret;
 
 use crate::{
     ConnectionId, Denied, Error, GrantId, Scope, Tenant, Terms, Token, TokenHash, Vault,
-    audit::{Event, RowMark, What, millis, now, time},
+    audit::{Event, RowMark, What, now, time},
     roots::same,
     store::{Change, GrantRow},
     vault::tampered,
@@ -97,12 +97,9 @@ impl Scope {
     /// # Errors
     /// [`Error::NotFound`] when there is no such connection. [`Error::Invalid`] when it would be over before it began.
     pub async fn grant(&self, connection: &ConnectionId, terms: Terms) -> Result<NewGrant, Error> {
-        let invalid = |why: &str| Error::Invalid(why.to_owned());
-        if terms.expires_at().is_some_and(|end| millis(end) <= now()) {
-            return Err(invalid("a grant's expiry is in the future"));
-        }
+        terms.check_new(SystemTime::now()).map_err(|error| Error::Invalid(error.to_string()))?;
         let token = Token::new(terms.prefix().unwrap_or_default())
-            .ok_or_else(|| invalid("this cannot stand before a token"))?;
+            .ok_or_else(|| Error::Invalid("this cannot stand before a token".to_owned()))?;
         let mut row = GrantRow {
             id: GrantId::random().to_string(),
             tenant: self.tenant.to_string(),

@@ -64,7 +64,8 @@ impl Scope {
             let mut saved = Vec::with_capacity(list.len());
             let (mut changes, mut events) = (Vec::new(), Vec::new());
             for draft in &drafts {
-                let row = self.sealed(&ring, draft);
+                let mut row = self.unsealed(draft);
+                self.seal(&ring, &mut row, draft);
                 let marks = Marks { secret: row.secret_mark.clone(), account: row.account_mark.clone() };
                 let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
                 saved.push(Saved {
@@ -177,7 +178,7 @@ impl Scope {
             }
             let ring = self.vault.ring();
             draft.name = draft.name.or(details.name);
-            let mut row = self.sealed(&ring, &draft);
+            let mut row = self.unsealed(&draft);
             if accounts == Accounts::Same
                 && let Some(known) = &old.account_mark
                 && !row.account_mark.as_ref().is_some_and(|mark| same(mark, known))
@@ -188,7 +189,7 @@ impl Scope {
             row.created_at = old.created_at;
             row.version = old.version + 1;
             (row.credential_version, row.details_version) = (row.version, row.version);
-            self.seal_into(&ring, &mut row, &draft);
+            self.seal(&ring, &mut row, &draft);
             let event = self.event(&row, "connection.replaced");
             let connection = Connection::of(&row, draft.details())?;
             let change = Change::Update { row: Box::new(row), from: old.version };
@@ -283,12 +284,12 @@ impl Scope {
         Ok(())
     }
 
-    /// The row of a new connection.
-    fn sealed(&self, ring: &Ring, draft: &Draft) -> ConnectionRow {
+    /// The row of a new connection, before anything is sealed.
+    fn unsealed(&self, draft: &Draft) -> ConnectionRow {
         let (provider, method) = (draft.provider.clone(), draft.method.clone());
         let secrets: Vec<&str> = draft.secrets.iter().map(Secret::expose).collect();
         let now = now();
-        let mut row = ConnectionRow {
+        ConnectionRow {
             id: ConnectionId::random().to_string(),
             tenant: self.tenant.to_string(),
             secret_mark: self.vault.0.roots.mark("secret", self.tenant.as_str(), &provider, &secrets),
@@ -310,12 +311,10 @@ impl Scope {
             credential: Vec::new(),
             details: Vec::new(),
             mac: Vec::new(),
-        };
-        self.seal_into(ring, &mut row, draft);
-        row
+        }
     }
 
-    fn seal_into(&self, ring: &Ring, row: &mut ConnectionRow, draft: &Draft) {
+    fn seal(&self, ring: &Ring, row: &mut ConnectionRow, draft: &Draft) {
         row.key = ring.active().to_string();
         row.credential = ring.seal(&Binding::credential(row), &draft.text);
         row.details = ring.seal(&Binding::details(row), &draft.details().text());
