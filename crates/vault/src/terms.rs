@@ -37,6 +37,9 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
+    /// It was revoked. Terms do not know; the grant does.
+    #[error("this grant was revoked")]
+    Revoked,
     /// It has run out.
     #[error("this grant has expired")]
     Expired,

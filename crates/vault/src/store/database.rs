@@ -1,0 +1,109 @@
+//! Where a vault is kept, as people write it.
+
+use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::{Store, StoreError, StoreErrorKind, postgres, sqlite};
+
+/// A database: `sqlite:PATH`, `postgres:URL` or `postgresql://…`.
+///
+/// A PostgreSQL that is neither on loopback nor on a Unix socket is reached over TLS, and its certificate checked
+/// (`verify-full`), unless the address says another `sslmode`.
+///
+/// # Security
+/// `Debug` and `Display` show neither user nor password; no error repeats the address.
+#[derive(Clone)]
+pub struct Database(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl Database {
+    /// A SQLite file.
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Self(Engine::Sqlite(path.into()))
+    }
+
+    /// Opens what is there; older tables become those of today.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Missing`] when there is nothing of Keyway, [`StoreErrorKind::Newer`] when a newer Keyway made it,
+    /// [`StoreErrorKind::Unusable`] when it is no database, or a file that others may read or write.
+    pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match &self.0 {
+            Engine::Sqlite(path) => Arc::new(sqlite::open(path).await?),
+            Engine::Postgres(options) => Arc::new(postgres::open(options).await?),
+        })
+    }
+
+    /// Makes the file (for its owner alone, and its folder too when that is not there) or the tables, and opens it. Takes
+    /// what is there already when it is Keyway's, or an empty file: whether there is a vault is for [`Store::fill`] to say.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for `Missing`.
+    pub async fn create(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match &self.0 {
+            Engine::Sqlite(path) => Arc::new(sqlite::create(path).await?),
+            Engine::Postgres(options) => Arc::new(postgres::create(options).await?),
+        })
+    }
+}
+
+impl FromStr for Database {
+    type Err = StoreError;
+
+    fn from_str(text: &str) -> Result<Self, StoreError> {
+        let unusable = |why: String| StoreError::new(StoreErrorKind::Unusable).because(why);
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            // `sqlite:///srv/vault.db` and `sqlite://vault.db` are what other programs want to see.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path == ":memory:" {
+                return Err(unusable("`sqlite:` must be followed by the path of a file".into()));
+            }
+            if path.contains(['?', '\0']) {
+                return Err(unusable("`sqlite:PATH` takes no parameters, and no `?` in the path".into()));
+            }
+            return Ok(Self::sqlite(path));
+        }
+        let address = match text.strip_prefix("postgres:") {
+            // `postgres:postgres://…` is `postgres:URL`, word for word.
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => url,
+            Some(url) if url.starts_with("//") => text,
+            _ if text.starts_with("postgresql://") => text,
+            _ => {
+                return Err(unusable(
+                    "a database is written `sqlite:PATH` or `postgres://USER@HOST/NAME`".into(),
+                ));
+            }
+        };
+        let options = postgres::options(address).map_err(|why| {
+            unusable(format!("the address of the PostgreSQL database cannot be read: {why}"))
+        })?;
+        Ok(Self(Engine::Postgres(Box::new(options))))
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Engine::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Engine::Postgres(options) => {
+                let name = options.get_database().unwrap_or_default();
+                match options.get_socket() {
+                    Some(socket) => write!(f, "postgres:{}/{name}", socket.display()),
+                    None => write!(f, "postgres://{}:{}/{name}", options.get_host(), options.get_port()),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({self})")
+    }
+}

@@ -1,0 +1,220 @@
+//! The store over SQL: what both engines do alike.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::{
+    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks,
+    Rewrap, Snapshot, Store, StoreError, VaultRow, commit,
+    fill::Filling,
+    link::{Pool, values},
+    postgres::Listening,
+    snapshot::View,
+    sqlite,
+    table::{Table as _, VAULT, select, vault},
+};
+
+/// A store in a SQL database.
+pub(super) struct SqlStore {
+    pool: Pool,
+    hints: Hints,
+}
+
+/// What tells that it is time to look at the head again.
+pub(super) enum Hints {
+    /// `SQLite` tells nobody.
+    Clock,
+    /// `PostgreSQL` tells whoever listens.
+    Listening(Listening),
+}
+
+impl SqlStore {
+    pub(super) fn new(pool: Pool, hints: Hints) -> Self {
+        Self { pool, hints }
+    }
+
+    async fn head_changed(&self) -> Result<Option<i64>, StoreError> {
+        self.pool.row("SELECT changed FROM keyway_head", values![], |columns| columns.take()).await
+    }
+}
+
+impl fmt::Debug for SqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStore").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    fn engine(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite { .. } => "SQLite",
+            Pool::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    async fn vault(&self) -> Result<Option<(VaultRow, Head)>, StoreError> {
+        self.pool.row(VAULT, values![], vault).await
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
+        self.pool.rows(select::<KeyRow>("ORDER BY created_at, id"), values![], KeyRow::read).await
+    }
+
+    async fn connection(&self, tenant: &str, id: &str) -> Result<Option<ConnectionRow>, StoreError> {
+        let sql = select::<ConnectionRow>("WHERE tenant = $1 AND id = $2");
+        self.pool.row(sql, values![tenant, id], ConnectionRow::read).await
+    }
+
+    async fn connections(
+        &self,
+        tenant: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let sql = select::<ConnectionRow>("WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3");
+        let values = values![tenant, after.unwrap_or_default(), i64::from(limit)];
+        self.pool.rows(sql, values, ConnectionRow::read).await
+    }
+
+    async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
+        // One statement, and so one state of the rows. No account is alike to none: `= NULL` holds for no row.
+        let sql = "SELECT 'secret', id FROM keyway_connections WHERE tenant = $1 AND secret_mark = $2 \
+             UNION ALL SELECT 'account', id FROM keyway_connections WHERE tenant = $1 AND account_mark = $3 \
+             ORDER BY 2";
+        let values = values![tenant, &marks.secret, &marks.account];
+        let read = |columns: &mut super::table::Columns<'_>| {
+            Ok((columns.take::<String>()?, columns.take::<String>()?))
+        };
+        let mut alike = Alike::default();
+        for (mark, id) in self.pool.rows(sql, values, read).await? {
+            if mark == "secret" { &mut alike.secret } else { &mut alike.account }.push(id);
+        }
+        Ok(alike)
+    }
+
+    async fn grant_by_hash(&self, hash: &[u8]) -> Result<Option<GrantRow>, StoreError> {
+        self.pool.row(select::<GrantRow>("WHERE hash = $1"), values![hash], GrantRow::read).await
+    }
+
+    async fn grant(&self, tenant: &str, id: &str) -> Result<Option<GrantRow>, StoreError> {
+        let sql = select::<GrantRow>("WHERE tenant = $1 AND id = $2");
+        self.pool.row(sql, values![tenant, id], GrantRow::read).await
+    }
+
+    async fn grants(
+        &self,
+        tenant: &str,
+        connection: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<GrantRow>, StoreError> {
+        let (after, limit) = (after.unwrap_or_default(), i64::from(limit));
+        let (sql, values) = match connection {
+            Some(connection) => (
+                "WHERE tenant = $1 AND connection = $2 AND id > $3 ORDER BY id LIMIT $4",
+                values![tenant, connection, after, limit],
+            ),
+            None => ("WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3", values![tenant, after, limit]),
+        };
+        self.pool.rows(select::<GrantRow>(sql), values, GrantRow::read).await
+    }
+
+    async fn entries(
+        &self,
+        tenant: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<EntryRow>, StoreError> {
+        let limit = i64::from(limit);
+        let (sql, values) = match tenant {
+            Some(tenant) => {
+                ("WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3", values![tenant, after, limit])
+            }
+            None => ("WHERE seq > $1 ORDER BY seq LIMIT $2", values![after, limit]),
+        };
+        self.pool.rows(select::<EntryRow>(sql), values, EntryRow::read).await
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        commit::commit(&self.pool, batch).await
+    }
+
+    async fn under_key(
+        &self,
+        key: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let sql = select::<ConnectionRow>("WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3");
+        let values = values![key, after.unwrap_or_default(), i64::from(limit)];
+        self.pool.rows(sql, values, ConnectionRow::read).await
+    }
+
+    async fn count_under_key(&self, key: &str) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM keyway_connections WHERE key = $1";
+        let count = self.pool.row(sql, values![key], |columns| columns.take::<i64>()).await?;
+        Ok(count.unwrap_or_default().unsigned_abs())
+    }
+
+    async fn rewrap(&self, lease: &Lease, rows: &[Rewrap]) -> Result<Option<u64>, StoreError> {
+        commit::rewrap(&self.pool, lease, rows).await
+    }
+
+    async fn lease(&self, lease: &Lease) -> Result<bool, StoreError> {
+        commit::lease(&self.pool, lease).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        commit::release(&self.pool, lease).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        let sql = "SELECT (SELECT count(*) FROM keyway_connections), \
+             (SELECT count(*) FROM keyway_grants WHERE revoked_at IS NULL), \
+             (SELECT count(DISTINCT tenant) FROM keyway_connections)";
+        let counts = self
+            .pool
+            .row(sql, values![], |columns| {
+                Ok(Counts {
+                    connections: columns.take::<i64>()?.unsigned_abs(),
+                    grants: columns.take::<i64>()?.unsigned_abs(),
+                    tenants: columns.take::<i64>()?.unsigned_abs(),
+                })
+            })
+            .await?;
+        Ok(counts.unwrap_or_default())
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(View::begin(&self.pool).await?))
+    }
+
+    async fn fill(&self) -> Result<Box<dyn Fill>, StoreError> {
+        Ok(Box::new(Filling::begin(&self.pool).await?))
+    }
+
+    async fn changed(&self, after: i64) -> Result<i64, StoreError> {
+        loop {
+            match self.head_changed().await? {
+                Some(changed) if changed > after => return Ok(changed),
+                _ => match &self.hints {
+                    Hints::Clock => sqlite::pause().await,
+                    Hints::Listening(listening) => listening.hint().await,
+                },
+            }
+        }
+    }
+
+    async fn scrub(&self) -> Result<(), StoreError> {
+        sqlite::truncate_wal(&self.pool).await
+    }
+
+    async fn close(&self) {
+        if let Hints::Listening(listening) = &self.hints {
+            listening.close().await;
+        }
+        self.pool.close().await;
+    }
+}

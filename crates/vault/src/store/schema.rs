@@ -1,0 +1,76 @@
+//! The tables, and how older ones become those of today.
+
+use sqlx::{
+    SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use super::{
+    StoreError, StoreErrorKind,
+    fault::{Stage, fault},
+    link::{Pool, Transaction, values},
+};
+
+/// A step: its text for `SQLite`, and for `PostgreSQL`. Once published, a step never changes.
+const STEPS: &[(&str, &str)] =
+    &[(include_str!("../../migrations/sqlite-1.sql"), include_str!("../../migrations/postgres-1.sql"))];
+
+/// Where sqlx keeps which steps were taken. Its usual name might be taken by the database's owner.
+const TABLE: &str = "keyway_migrations";
+
+/// Any number, the same for all processes: `keyway` in ASCII.
+const LOCK: i64 = 0x6b65_7977_6179;
+
+/// The step that the tables are at; `None` when there are none.
+pub(super) async fn version(pool: &Pool) -> Result<Option<i64>, StoreError> {
+    let sql = match pool {
+        Pool::Sqlite { .. } => {
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'keyway_migrations'"
+        }
+        Pool::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('keyway_migrations')",
+    };
+    if pool.row(sql, values![], |columns| columns.take::<i64>()).await? == Some(0) {
+        return Ok(None);
+    }
+    pool.row("SELECT max(version) FROM keyway_migrations", values![], |columns| columns.take())
+        .await
+        .map(Option::flatten)
+}
+
+/// Makes sure that the tables are those of today.
+pub(super) async fn require(pool: &Pool) -> Result<(), StoreError> {
+    let today = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    match version(pool).await? {
+        None => Err(StoreError::new(StoreErrorKind::Missing)),
+        Some(version) if version > today => Err(StoreError::new(StoreErrorKind::Newer)),
+        Some(version) if version == today => Ok(()),
+        Some(_) => migrate(pool).await,
+    }
+}
+
+/// Takes all steps that were not taken yet, in one transaction; others wait, and find it done.
+pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
+    let mut transaction = pool.write().await?;
+    let steps = STEPS.iter().zip(1..).map(|((sqlite, postgres), version)| {
+        let sql = if matches!(transaction, Transaction::Sqlite(_)) { sqlite } else { postgres };
+        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(steps.collect());
+    migrator.dangerous_set_table_name(TABLE);
+    // sqlx's lock is the session's, and would be given back before the transaction ends.
+    migrator.set_locking(false);
+    if let Transaction::Postgres(_) = transaction {
+        transaction.rows("SELECT pg_advisory_xact_lock($1)", values![LOCK], |_| Ok(())).await?;
+    }
+    match &mut transaction {
+        Transaction::Sqlite(transaction) => migrator.run(&mut **transaction).await,
+        Transaction::Postgres(transaction) => migrator.run(&mut **transaction).await,
+    }
+    .map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => fault(&error, Stage::Running),
+        sqlx::migrate::MigrateError::VersionMissing(_) => StoreError::new(StoreErrorKind::Newer),
+        error => fault(&error.into(), Stage::Running),
+    })?;
+    transaction.commit().await
+}
