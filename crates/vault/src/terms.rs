@@ -37,7 +37,7 @@ pub struct Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denied {
-    /// It was revoked.
+    /// It was revoked. Terms do not know; the grant does.
     #[error("this grant was revoked")]
     Revoked,
     /// It has run out.
