@@ -86,6 +86,7 @@ impl<'a> Lock<'a> {
                 .open(&beside)?;
             let found = file.metadata()?;
             check(&found).map_err(|why| io::Error::other(format!("{} {why}", beside.display())))?;
+            step();
             let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
             match locked {
                 Ok(()) if !names(&beside, &found)? => {}
