@@ -83,9 +83,11 @@ impl<'a> Lock<'a> {
                 .truncate(false)
                 .mode(0o600)
                 .custom_flags(flags(OFlags::NONBLOCK))
-                .open(&beside)?;
+                .open(&beside)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", beside.display())))?;
             let found = file.metadata()?;
             check(&found).map_err(|why| io::Error::other(format!("{} {why}", beside.display())))?;
+            step();
             let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
             match locked {
                 Ok(()) if !names(&beside, &found)? => {}

@@ -122,6 +122,41 @@ fn n44_n45_a_kill_while_a_key_is_made_loses_none() {
     assert!(grown >= 1, "the copies were made too early");
 }
 
+/// Whoever opened the file that is to take the other's place, and locks it when it has, must not write into it.
+#[test]
+fn n45_another_process_that_comes_in_at_any_step_loses_no_key_and_none_of_its_own() {
+    for nth in 0.. {
+        let (folder, file, before) = filled(2);
+        let (other, known, theirs) =
+            (KeyFile::at(folder.file()), before.clone(), Rc::new(RefCell::new(None)));
+        let (mut steps, found) = (0, Rc::clone(&theirs));
+        let come_in = move || {
+            if steps == nth {
+                let (other, known) = (other.clone(), known.clone());
+                // A thread has no step of this one's. While the lock is held, it would wait.
+                let locked = is_locked(&other);
+                let act = move || if locked { None } else { Some(other.fresh_key(&known).unwrap().id()) };
+                *found.borrow_mut() = Some(std::thread::spawn(act).join().unwrap());
+            }
+            steps += 1;
+        };
+        let mut mine = None;
+        at_each_step(come_in, || mine = Some(file.fresh_key(&before).unwrap().id()));
+        let (Some(theirs), mine) = (theirs.take(), mine.unwrap()) else { return assert!(nth >= 8) };
+        let there = ids(&file);
+        assert!(there.ends_with(&before) && there.contains(&mine), "step {nth}: {there:?}");
+        assert!(theirs.is_none_or(|theirs| there.contains(&theirs)), "step {nth}: {there:?}");
+        assert_eq!(folder.names(), ["keys"]);
+    }
+}
+
+fn is_locked(file: &KeyFile) -> bool {
+    let name = file.describe().replace("the file ", "") + ".new";
+    fs::File::open(name).is_ok_and(|file| {
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
+    })
+}
+
 #[test]
 fn n44_n45_a_kill_while_a_key_is_forgotten_loses_no_other() {
     let (folder, file, before) = filled(3);

@@ -322,7 +322,7 @@ async fn n44_what_stands_beside_the_file() {
                 write(&folder.at("precious"), ONE, 0o600);
                 symlink("precious", beside).unwrap();
             },
-            Some("cannot be written: "),
+            Some("keys.new: "),
         ),
         (
             |folder, beside| {

@@ -221,7 +221,7 @@ async fn n44_a_folder_that_may_not_be_written() {
     write(&path, ONE, 0o600);
     assert_eq!(
         somebody.role("change", &path),
-        "the master key cannot be kept: the file FILE cannot be written: Permission denied (os error 13)"
+        "the master key cannot be kept: the file FILE cannot be written: FILE.new: Permission denied (os error 13)"
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), ONE);
 }
