@@ -78,7 +78,7 @@ impl Record {
 /// Writes uses to the audit log: those that wait together in one commit, at most 250 milliseconds after the first of them.
 ///
 /// None is dropped: where the log cannot be written, callers wait, and then fail. Clones are the same recorder. It ends with
-/// [`end`](Self::end); one that was killed is seen by [`Vault::verify`], with the last entry that it wrote.
+/// [`Recording::end`]; one that was killed is seen by [`Vault::verify`], with the last entry that it wrote.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: Sender<Queued>,
