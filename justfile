@@ -30,7 +30,7 @@ doc:
 
 # The facade with each of its features alone, and with none.
 features:
-    for features in "" form http watch $(cd providers && ls -d */Cargo.toml | cut -d/ -f1); do \
+    for features in "" form http vault watch $(cd providers && ls -d */Cargo.toml | cut -d/ -f1); do \
         cargo check -p keyway --no-default-features --features "$features" || exit 1; \
     done
 
@@ -63,4 +63,8 @@ typos:
 
 # What Keyway costs, beside the same work by hand and beside others: one table. Nothing in it fails; take a quiet machine.
 bench:
-    cargo bench -p keyway-bench
+    cargo bench -p keyway-bench --bench speed
+
+# What keeping costs: opening, looking up among up to a million connections, rotating. Some minutes, 2 GB of disk.
+bench-vault:
+    cargo bench -p keyway-bench --bench vault

@@ -30,6 +30,7 @@ fn no_arrow_runs_upwards() {
         ("keyway-testkit", 2),
         ("keyway-watch", 2),
         ("keyway-sandbox", 3),
+        ("keyway-vault", 3),
         ("keyway", 4),
         ("keyway-cli", 5),
     ]);

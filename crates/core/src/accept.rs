@@ -155,6 +155,11 @@ pub(crate) struct Findings {
 }
 
 impl Findings {
+    /// All of them as warnings.
+    pub(crate) fn into_warnings(self) -> impl Iterator<Item = FieldProblem> {
+        self.problems.into_iter().chain(self.warnings)
+    }
+
     pub(crate) fn refuse(&mut self, field: &str, code: Code, message: impl Into<String>) {
         self.problems.push(FieldProblem { field: field.into(), code, message: message.into() });
     }
@@ -179,6 +184,10 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    pub(crate) fn new(value: &Secret, secret: bool) -> Self {
+        if secret { Self::Secret(value.clone()) } else { Self::Plain(value.expose().to_owned()) }
+    }
+
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::Secret(secret) => secret.expose(),
@@ -187,7 +196,7 @@ impl Value {
     }
 }
 
-pub(crate) use value::{choice, trim};
+pub(crate) use value::{check, choice, trim, unusable};
 
 /// Why a field would refuse a value of its own descriptor, if it would.
 pub(crate) fn refusal(field: &Field, value: &str) -> Option<String> {

@@ -8,8 +8,8 @@ use http::{HeaderName, HeaderValue, Method as HttpMethod, Request, Uri, header, 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    Answer, BodyAccess, Code, Draft, Error, FieldProblem, Hop, Id, Method, Origin, Provider, RateLimit,
-    Secret,
+    Answer, BodyAccess, Code, Draft, Error, FieldProblem, Hop, Id, Kept, KeptField, Method, Origin, Provider,
+    RateLimit, Secret,
     accept::{UNNAMED, Value},
     check::Check,
     draft::{is_cookie, query_pair},
@@ -22,8 +22,9 @@ use crate::{
 
 /// A submission that its method accepted: complete, trimmed, checked, and bound to its origins.
 ///
-/// Accepting ([`Registry::accept`](crate::Registry::accept)) is the only way to make one. It knows its provider, so
-/// nobody passes the two together.
+/// Accepting ([`Registry::accept`](crate::Registry::accept)) is the only way to make one; [`keep`](Self::keep) and
+/// [`Entry::restore`](crate::Entry::restore) put it away and reopen it. It knows its provider, so nobody passes the two
+/// together.
 ///
 /// # Security
 /// `Debug` shows ids and origins, never a value. What is placed in requests was rendered at acceptance: header values
@@ -33,6 +34,8 @@ pub struct Credential {
     method: Arc<Method>,
     values: Vec<(Id, Value)>,
     origins: Vec<Origin>,
+    /// The origins were replaced, and are none of the descriptor's.
+    elsewhere: bool,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// All of them, encoded and joined.
     pub(crate) query: Option<Secret>,
@@ -47,21 +50,18 @@ impl Credential {
         method: Arc<Method>,
         values: Vec<(Id, Value)>,
     ) -> Result<Self, FieldProblem> {
-        let render = |template: &Template| {
-            let missing = || template.names().find(|name| lookup(&values, name).is_none());
-            template
-                .render(|name| lookup(&values, name).map(Cow::Borrowed))
-                .ok_or_else(|| unplaceable(missing(), "a value that is needed is missing"))
-        };
-        let mut origins = Vec::with_capacity(method.origins.len());
-        for template in &method.origins {
-            let origin = Origin::parse(&render(template)?).map_err(|error| FieldProblem {
-                field: template.names().next().unwrap_or(UNNAMED).to_owned(),
-                code: Code::Host,
-                message: format!("this does not make an address that can be used: {error}"),
-            })?;
-            origins.push(origin);
-        }
+        let origins = origins(&method, &values)?;
+        Self::build_for(provider, method, values, (origins, false))
+    }
+
+    /// Makes one for these origins: those that [`origins`] gives, or where `elsewhere`, any.
+    pub(crate) fn build_for(
+        provider: Arc<dyn Provider>,
+        method: Arc<Method>,
+        values: Vec<(Id, Value)>,
+        (origins, elsewhere): (Vec<Origin>, bool),
+    ) -> Result<Self, FieldProblem> {
+        let render = |template: &Template| render(template, &values);
         let header = |template: &Template, value: &Secret| {
             sensitive(value)
                 .ok_or_else(|| unplaceable(template.names().next(), "this value cannot be sent in a header"))
@@ -97,7 +97,7 @@ impl Credential {
         let check = origins.first().zip(path).and_then(|(own, path)| target::uri(own, &path).ok());
         let in_path = method.check.path.names().next();
         let check = check.ok_or_else(|| unplaceable(in_path, "this value cannot be sent in a path"))?;
-        Ok(Self { provider, method, values, origins, headers, query, cookie, check })
+        Ok(Self { provider, method, values, origins, elsewhere, headers, query, cookie, check })
     }
 
     /// The provider.
@@ -123,7 +123,19 @@ impl Credential {
             self.check = check;
         }
         self.origins = vec![origin];
+        self.elsewhere = true;
         self
+    }
+
+    /// What has to be stored of it, so that [`Entry::restore`](crate::Entry::restore) makes it again.
+    pub fn keep(&self) -> Kept {
+        let field = |(id, value): &(Id, Value)| match value {
+            Value::Secret(secret) => KeptField { id: id.clone(), value: secret.clone(), secret: true },
+            Value::Plain(text) => {
+                KeptField { id: id.clone(), value: Secret::new(text.as_str()), secret: false }
+            }
+        };
+        Kept::new(self.values.iter().map(field).collect(), self.origins.clone(), self.elsewhere)
     }
 
     /// A secret value, for an adapter that has to compute with it.
@@ -247,6 +259,25 @@ impl Credential {
             Value::Plain(_) => None,
         }))
     }
+}
+
+/// The origins of a method, filled in: the provider's own first.
+pub(crate) fn origins(method: &Method, values: &[(Id, Value)]) -> Result<Vec<Origin>, FieldProblem> {
+    let parsed = method.origins.iter().map(|template| {
+        Origin::parse(&render(template, values)?).map_err(|error| FieldProblem {
+            field: template.names().next().unwrap_or(UNNAMED).to_owned(),
+            code: Code::Host,
+            message: format!("this does not make an address that can be used: {error}"),
+        })
+    });
+    parsed.collect()
+}
+
+fn render(template: &Template, values: &[(Id, Value)]) -> Result<String, FieldProblem> {
+    let missing = || template.names().find(|name| lookup(values, name).is_none());
+    template
+        .render(|name| lookup(values, name).map(Cow::Borrowed))
+        .ok_or_else(|| unplaceable(missing(), "a value that is needed is missing"))
 }
 
 fn joined(pairs: &[Secret], between: &str) -> Secret {

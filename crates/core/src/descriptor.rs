@@ -190,6 +190,11 @@ impl Descriptor {
         })
     }
 
+    /// The version of the descriptors' language that it is written in.
+    pub fn version(&self) -> i64 {
+        VERSION
+    }
+
     /// The id.
     pub fn id(&self) -> &Id {
         &self.id

@@ -29,6 +29,7 @@ mod rule;
 mod shape;
 
 mod accept;
+mod restore;
 mod submission;
 
 mod credential;
@@ -68,6 +69,7 @@ pub use provider::Provider;
 pub use rate::RateLimit;
 pub use registration::Registration;
 pub use registry::{AcceptError, Entry, NotFound, Registry};
+pub use restore::{Kept, KeptField, NotRestored, NotRestoredKind, Restored};
 pub use secret::Secret;
 pub use shape::{Charset, Shape};
 pub use submission::{Submission, SubmissionError};

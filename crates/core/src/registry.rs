@@ -3,11 +3,13 @@
 use std::{borrow::Cow, path::Path, sync::Arc};
 
 use crate::{
-    Accepted, Descriptor, Id, LoadError, Method, Provider, Refused, Registration, Submission,
+    Accepted, Descriptor, Id, Kept, LoadError, Method, NotRestored, Provider, Refused, Registration,
+    Restored, Submission,
     accept::{self, Shapes},
     id::meant,
     loader::{Described, Loader},
     problem::suggest,
+    restore,
 };
 
 /// The providers that a program knows, sorted by id. Never changes once it is made.
@@ -52,6 +54,29 @@ impl Entry {
     /// All that is wrong with it, at once.
     pub fn accept(&self, method: &Arc<Method>, submission: &Submission) -> Result<Accepted, Refused> {
         accept::accept(&self.provider, method, submission, &self.shapes)
+    }
+
+    /// Makes a stored credential again, as the descriptor is today: what is not safe any more is refused, and what a
+    /// stricter descriptor would refuse today is a warning. `method` is found by the id under which it was stored, or
+    /// by a later one: [`Registry::method`].
+    ///
+    /// | stored field | today's field |
+    /// |---|---|
+    /// | under its id, or under one of `formerly` | has the stored value, whatever its default |
+    /// | under none of them | the value is left out, with a warning |
+    /// | under several | the one under its id, otherwise the first one of `formerly`; the others as above |
+    ///
+    /// The credential has exactly the stored origins. Those of the descriptor must still hold them: the first one is
+    /// the provider's own today, and the others are among today's. Where the origins were replaced
+    /// ([`Credential::at_origin`](crate::Credential::at_origin)), the descriptor is not asked.
+    ///
+    /// # Errors
+    /// When it cannot be used any more, and a new key is needed.
+    ///
+    /// # Security
+    /// For whoever stored it and can tell that nobody changed it, such as a vault: everybody else has a [`Submission`].
+    pub fn restore(&self, method: &Arc<Method>, kept: &Kept) -> Result<Restored, NotRestored> {
+        restore::restore(&self.provider, method, kept, &self.shapes)
     }
 }
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What an address is for, as far as dialling it goes.
 ///
-/// Only [`Public`](Self::Public) addresses are dialled, and [`Loopback`](Self::Loopback) where a transport was told so.
+/// Only [`Public`](Self::Public) addresses are dialled, and [`Loopback`](Self::Loopback) or [`Private`](Self::Private) ones
+/// where a transport was told so.
 /// For version 6 the rule is a list of what is allowed, not of what is refused: global unicast without its special
 /// blocks, so that a block nobody has thought of is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,7 +17,7 @@ pub enum AddressClass {
     Loopback,
     /// Somebody's own network: RFC 1918, carrier-grade NAT, unique and site-local addresses.
     Private,
-    /// One link only. Clouds keep the metadata service here.
+    /// One link only. Most clouds keep the metadata service here.
     LinkLocal,
     /// Many machines at once.
     Multicast,
@@ -26,10 +27,12 @@ pub enum AddressClass {
 
 use AddressClass::{LinkLocal, Loopback, Multicast, Private, Public, Special};
 
-/// The blocks of version 4 that are not public: IANA's special-purpose registry, and what clouds keep for themselves.
-const V4: [([u8; 4], u32, AddressClass); 18] = [
+/// The blocks of version 4 that are not public: IANA's special-purpose registry, and what clouds keep for themselves. The
+/// first that holds an address says what it is.
+const V4: [([u8; 4], u32, AddressClass); 19] = [
     ([0, 0, 0, 0], 8, Special), // "this network", RFC 791; 0.0.0.0 reaches the machine itself
     ([10, 0, 0, 0], 8, Private), // RFC 1918
+    ([100, 100, 100, 200], 32, Special), // Alibaba's metadata service, in the block below
     ([100, 64, 0, 0], 10, Private), // carrier-grade NAT, RFC 6598
     ([127, 0, 0, 0], 8, Loopback), // RFC 1122
     ([168, 63, 129, 16], 32, Special), // Azure's host agent: looks public, never leaves the host
@@ -50,12 +53,15 @@ const V4: [([u8; 4], u32, AddressClass); 18] = [
 
 /// The blocks of version 6 that are not public. What lies outside of `2000::/3` is refused without being listed;
 /// it is listed where its class is worth telling.
-const V6: [(Ipv6Addr, u32, AddressClass); 10] = [
+const V6: [(Ipv6Addr, u32, AddressClass); 13] = [
     (Ipv6Addr::LOCALHOST, 128, Loopback),
-    (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, Private), // unique local, RFC 4193
-    (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, LinkLocal), // RFC 4291
-    (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10, Private), // site-local, withdrawn by RFC 3879
-    (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Multicast), // RFC 4291
+    (Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32, Special), // Amazon's metadata and credentials
+    (Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0), 32, Special),  // Google's metadata service
+    (Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0), 32, Special),  // Scaleway's metadata service
+    (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7, Private),      // unique local, RFC 4193
+    (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10, LinkLocal),   // RFC 4291
+    (Ipv6Addr::new(0xfec0, 0, 0, 0, 0, 0, 0, 0), 10, Private),     // site-local, withdrawn by RFC 3879
+    (Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8, Multicast),    // RFC 4291
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, Special), // protocol assignments, with Teredo; RFC 2928
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, Special), // documentation, RFC 3849
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, Special), // 6to4: a version 4 address in disguise, RFC 3056
@@ -123,7 +129,8 @@ mod tests {
             ("1.0.0.0 1.1.1.1 8.8.8.8 9.255.255.255", Public),
             ("10.0.0.0 10.0.0.1 10.255.255.255", Private),
             ("11.0.0.0 100.63.255.255 100.128.0.0", Public),
-            ("100.64.0.0 100.100.100.200 100.127.255.255", Private),
+            ("100.64.0.0 100.100.100.199 100.100.100.201 100.127.255.255", Private),
+            ("100.100.100.200", Special),
             ("126.255.255.255 128.0.0.0", Public),
             ("127.0.0.0 127.0.0.1 127.1.2.3 127.255.255.255", Loopback),
             ("168.63.129.16", Special),
@@ -173,7 +180,8 @@ mod tests {
             ("2001:db8:: 2001:db8::1 2001:db8:ffff::1 3fff::1 3fff:fff::1 3ffe::1", Special),
             ("2001:db7::1 2001:db9::1 3fff:1000::1", Public),
             ("fe80:: fe80::1 fe80::a9fe:a9fe febf:ffff::1", LinkLocal),
-            ("fec0:: fec0::1 feff::1 fc00:: fc00::1 fd00:ec2::254 fdff::1", Private),
+            ("fec0:: fec0::1 feff::1 fc00:: fc00::1 fd00:ec1::254 fd00:ec3::1 fdff::1", Private),
+            ("fd00:ec2::254 fd00:ec2::23 fd20:ce::254 fd00:42::42", Special),
             ("ff00:: ff01::1 ff02::1 ff0e::1 ffff::", Multicast),
             ("100:: 100::1 100:0:0:1::1 5f00::1 1fff:: 4000::1 fe00::1", Special),
             ("2000::1 2606:4700::1111 2a00:1450:4001::1 3ffd::1 3fff:ffff::", Public),

@@ -21,6 +21,8 @@ pub fn check_url(url: &Url) -> Result<(), TransportErrorKind> {
 pub(crate) struct Permit {
     /// Loopback may be asked, and without TLS.
     pub(crate) loopback: bool,
+    /// Somebody's own network may be asked, with TLS.
+    pub(crate) private: bool,
     /// The proxy's host, which may be anywhere: whoever configured it vouches for it.
     pub(crate) proxy: Option<Box<str>>,
 }
@@ -34,7 +36,7 @@ impl Permit {
             "http" if loopback => {}
             _ => return Err(TransportErrorKind::Scheme),
         }
-        if class != AddressClass::Public && !loopback {
+        if !loopback && !self.admits(class) {
             return Err(TransportErrorKind::Address);
         }
         // reqwest would turn it into an `Authorization` header of its own.
@@ -42,6 +44,11 @@ impl Permit {
             return Err(TransportErrorKind::Other);
         }
         Ok(())
+    }
+
+    /// Tells whether addresses of this class may be dialled, whatever name they come by.
+    pub(crate) fn admits(&self, class: AddressClass) -> bool {
+        class == AddressClass::Public || (self.private && class == AddressClass::Private)
     }
 
     /// The URL that `uri` stands for, checked.
@@ -78,8 +85,9 @@ mod tests {
 
     use super::*;
 
-    const PUBLIC: Permit = Permit { loopback: false, proxy: None };
-    const LOOPBACK: Permit = Permit { loopback: true, proxy: None };
+    const PUBLIC: Permit = Permit { loopback: false, private: false, proxy: None };
+    const LOOPBACK: Permit = Permit { loopback: true, private: false, proxy: None };
+    const PRIVATE: Permit = Permit { loopback: false, private: true, proxy: None };
 
     #[track_caller]
     fn check(permit: &Permit, url: &str, expected: Result<(), TransportErrorKind>) {
@@ -188,6 +196,39 @@ mod tests {
             check(&PUBLIC, &format!("https://{host}/"), Err(Address));
             check(&LOOPBACK, &format!("https://{host}/"), Err(Address));
             check(&LOOPBACK, &format!("http://{host}/"), Err(Scheme));
+        }
+    }
+
+    #[test]
+    fn n20_n21_private_networks_where_they_are_allowed() {
+        for host in ["10.0.0.1", "012.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "[fd12::1]"] {
+            check(&PRIVATE, &format!("https://{host}:8200/"), Ok(()));
+            check(&PRIVATE, &format!("http://{host}:8200/"), Err(Scheme));
+            check(&PUBLIC, &format!("https://{host}:8200/"), Err(Address));
+        }
+        check(&PRIVATE, "https://8.8.8.8/", Ok(()));
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "[::1]",
+            "0",
+            "[::ffff:10.0.0.1]",
+            "[64:ff9b::a00:1]",
+            "[fe80::1]",
+            "224.0.0.1",
+            // Where clouds answer whoever asks with the keys of the machine.
+            "169.254.169.254",
+            "0xa9fea9fe",
+            "169.254.170.2",
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "[fd00:ec2::254]",
+            "[fd00:ec2::23]",
+            "[fd20:ce::254]",
+            "[fd00:42::42]",
+        ] {
+            check(&PRIVATE, &format!("https://{host}/"), Err(Address));
         }
     }
 

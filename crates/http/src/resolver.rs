@@ -10,7 +10,7 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::{
-    address::is_public,
+    AddressClass,
     guard::{Permit, is_loopback_name},
 };
 
@@ -54,7 +54,8 @@ impl CheckedResolver {
         }
         // One bad address spoils the name: picking the good ones would let its owner choose when to hand out which.
         let addresses = found().await?;
-        if addresses.iter().copied().all(is_public) { Ok(addresses) } else { Err(Unresolved::Refused) }
+        let allowed = |address: &IpAddr| self.permit.admits(AddressClass::of(*address));
+        if addresses.iter().all(allowed) { Ok(addresses) } else { Err(Unresolved::Refused) }
     }
 }
 
@@ -133,11 +134,30 @@ mod tests {
         ] {
             // Loopback on request is for loopback names, not for whoever points a name there.
             for loopback in [false, true] {
-                let (resolver, asked) = answering(Permit { loopback, proxy: None }, addresses);
+                let (resolver, asked) = answering(Permit { loopback, ..Permit::default() }, addresses);
                 let expected = ok.then(|| parse(addresses));
                 assert_eq!(resolve(&resolver, "api.example.com").await, expected, "{addresses}");
                 assert_eq!(asked.load(Ordering::Relaxed), 1, "what is checked is what is dialled");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn n22_names_of_private_networks_where_they_are_allowed() {
+        for (addresses, ok) in [
+            ("10.0.0.1", true),
+            ("192.168.1.1 fd12::1", true),
+            ("10.0.0.1 8.8.8.8", true),
+            ("10.0.0.1 169.254.169.254", false),
+            ("fd00:ec2::254", false),
+            ("127.0.0.1", false),
+            ("::1 10.0.0.1", false),
+            ("::ffff:10.0.0.1", false),
+        ] {
+            let permit = Permit { private: true, ..Permit::default() };
+            let (resolver, _) = answering(permit, addresses);
+            let expected = ok.then(|| parse(addresses));
+            assert_eq!(resolve(&resolver, "vault.example.internal").await, expected, "{addresses}");
         }
     }
 
@@ -148,7 +168,7 @@ mod tests {
             assert_eq!(resolve(&refusing, name).await, None, "{name}");
             assert_eq!(asked.load(Ordering::Relaxed), 0);
 
-            let (allowing, asked) = answering(Permit { loopback: true, proxy: None }, "8.8.8.8");
+            let (allowing, asked) = answering(Permit { loopback: true, ..Permit::default() }, "8.8.8.8");
             assert_eq!(resolve(&allowing, name).await, Some(parse("127.0.0.1 ::1")), "{name}");
             assert_eq!(asked.load(Ordering::Relaxed), 0);
         }
@@ -176,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_proxy_may_be_anywhere() {
-        let permit = Permit { loopback: false, proxy: Some("proxy.internal".into()) };
+        let permit = Permit { proxy: Some("proxy.internal".into()), ..Permit::default() };
         let (resolver, _) = answering(permit, "10.0.0.1");
         assert_eq!(resolve(&resolver, "proxy.internal").await, Some(parse("10.0.0.1")));
         assert_eq!(resolve(&resolver, "other.internal").await, None);

@@ -166,6 +166,17 @@ impl HttpTransportBuilder {
         self
     }
 
+    /// Allows private networks, with TLS alone: RFC 1918, carrier-grade NAT, unique local addresses. For a transport that
+    /// asks servers of the operator's own, such as a key service.
+    ///
+    /// # Security
+    /// Link-local addresses and the metadata services of clouds are refused all the same. Whatever somebody else may name,
+    /// a provider's host among it, is not for such a transport: give it one of its own.
+    pub fn allow_private(mut self) -> Self {
+        self.permit.private = true;
+        self
+    }
+
     /// Sends everything through a proxy, given as an `http` or `https` URL; loopback is asked directly.
     ///
     /// # Security
@@ -270,14 +281,12 @@ mod tests {
     use super::*;
 
     /// A transport for which every name has these addresses.
-    fn resolving(addresses: &'static [&str]) -> HttpTransport {
+    fn resolving(builder: HttpTransportBuilder, addresses: &'static [&str]) -> HttpTransport {
         let look_up: LookUp = Arc::new(move |_| {
             let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().unwrap()).collect();
             Box::pin(async move { Ok(addresses) })
         });
-        HttpTransportBuilder { look_up: Some(look_up), ..HttpTransport::builder().allow_loopback() }
-            .build()
-            .unwrap()
+        HttpTransportBuilder { look_up: Some(look_up), ..builder }.build().unwrap()
     }
 
     #[tokio::test]
@@ -292,23 +301,47 @@ mod tests {
             &["::ffff:127.0.0.1"],
             &["169.254.169.254"],
         ] {
-            let request =
-                Request::get(format!("https://rebind.example.com:{port}/")).body(Bytes::new()).unwrap();
-            let error = resolving(addresses).send(request).await.unwrap_err();
-            assert_eq!(
-                error,
-                TransportError::new(TransportErrorKind::Address, "rebind.example.com"),
-                "{addresses:?}"
-            );
+            refused(HttpTransport::builder().allow_loopback(), port, addresses).await;
+        }
+        // A private network is not the machine itself, nor what tells whoever asks the machine's keys.
+        for addresses in [&["127.0.0.1"] as &[&str], &["169.254.169.254"], &["fd00:ec2::254"]] {
+            refused(HttpTransport::builder().allow_private(), port, addresses).await;
         }
         let dialled = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(dialled.is_err(), "somebody dialled");
     }
 
+    async fn refused(builder: HttpTransportBuilder, port: u16, addresses: &'static [&str]) {
+        let request = Request::get(format!("https://rebind.example.com:{port}/")).body(Bytes::new()).unwrap();
+        let error = resolving(builder, addresses).send(request).await.unwrap_err();
+        assert_eq!(
+            error,
+            TransportError::new(TransportErrorKind::Address, "rebind.example.com"),
+            "{addresses:?}"
+        );
+    }
+
+    #[test]
+    fn private_networks_are_allowed_on_request_and_over_tls() {
+        let judge = |builder: HttpTransportBuilder, url: &str| {
+            builder.build().unwrap().permit.check_url(&Url::parse(url).unwrap())
+        };
+        let url = "https://10.0.0.1:8200/v1/sys/health";
+        assert_eq!(judge(HttpTransport::builder().allow_private(), url), Ok(()));
+        assert_eq!(judge(HttpTransport::builder(), url), Err(TransportErrorKind::Address));
+        let plain = "http://10.0.0.1:8200/v1/sys/health";
+        for builder in [
+            HttpTransport::builder().allow_private(),
+            HttpTransport::builder().allow_private().allow_loopback(),
+        ] {
+            assert_eq!(judge(builder, plain), Err(TransportErrorKind::Scheme));
+        }
+    }
+
     #[tokio::test]
     async fn names_without_an_address() {
         let request = Request::get("https://nowhere.example.com/").body(Bytes::new()).unwrap();
-        let error = resolving(&[]).send(request).await.unwrap_err();
+        let error = resolving(HttpTransport::builder(), &[]).send(request).await.unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::Dns);
     }
 

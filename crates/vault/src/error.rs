@@ -42,6 +42,9 @@ pub enum Error {
     /// Somebody else rotates keys at this moment.
     #[error("keys are being rotated by somebody else; try again when that is done")]
     Rotating,
+    /// A use cannot be written to the audit log: too many wait to be written already. Nothing should be sent.
+    #[error("the audit log cannot be written at this moment; nothing was sent")]
+    Audit,
     /// A file is not an export, is cut off, or was changed. Nothing was imported.
     #[error("this export cannot be imported: {0}")]
     Import(String),

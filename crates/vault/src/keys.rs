@@ -1,5 +1,14 @@
 //! Master keys: what they are, and where they come from.
 
+#[cfg(unix)]
+mod file;
+mod kms;
+#[cfg(unix)]
+mod private;
+mod text;
+mod transit;
+mod variable;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -10,6 +19,12 @@ use aws_lc_rs::{
 use zeroize::Zeroizing;
 
 use crate::name::fill;
+
+#[cfg(unix)]
+pub use file::KeyFile;
+pub use kms::{Kms, KmsKeys};
+pub use transit::Transit;
+pub use variable::KeyVariable;
 
 /// The bytes of a master key.
 pub const KEY_LENGTH: usize = 32;
@@ -201,7 +216,13 @@ pub enum KeyError {
     /// It cannot be written or changed.
     #[error("the master key cannot be kept: {0}")]
     NotKept(String),
+    /// The key service is named or addressed in a way that cannot be.
+    #[error("the key service is not set up: {0}")]
+    Setup(String),
     /// The KMS did not answer, or refused.
     #[error("the key service did not do it: {0}")]
     Service(String),
 }
+
+#[cfg(all(test, unix))]
+mod steps;

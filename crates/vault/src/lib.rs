@@ -3,13 +3,52 @@
 mod name;
 
 mod error;
+mod packed;
+
 mod keys;
+mod roots;
+mod seal;
+
 mod store;
 
+mod path;
+mod terms;
+mod token;
+
+mod anchor;
+mod audit;
+mod connection;
+mod export;
+mod grant;
+mod recorder;
+mod rotate;
+mod scope;
+mod status;
+mod vault;
+mod verify;
+
+pub use anchor::{Anchor, AnchorSink};
+pub use audit::{Entry, RowKind, RowMark, Use, What};
+pub use connection::{Connection, New, Opened, Saved, Status};
 pub use error::Error;
-pub use keys::{KEY_LENGTH, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey};
+pub use export::Exported;
+pub use grant::{Grant, NewGrant};
+#[cfg(unix)]
+pub use keys::KeyFile;
+pub use keys::{
+    KEY_LENGTH, KeyError, KeyId, KeySource, KeyVariable, Kms, KmsKeys, KnownKey, MasterKey, NewKey, Transit,
+};
 pub use name::{Actor, ConnectionId, GrantId, NameError, Tenant};
+pub use path::{PathPattern, PatternError, template_of};
+pub use recorder::{By, Record, Recorder, Recording};
+pub use rotate::{Progress, Rotated};
+pub use scope::{Accounts, Scope};
+pub use status::{KeyStatus, VaultStatus};
 pub use store::{
     Alike, Batch, Change, Committed, ConnectionRow, Counts, Database, EntryRow, Fill, GrantRow, Head, KeyRow,
     Lease, Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
 };
+pub use terms::{Denied, Rate, Terms, TermsBuilder, TermsError};
+pub use token::{NotAToken, Token, TokenHash, shape_prefix};
+pub use vault::Vault;
+pub use verify::{Finding, OpenRun, Report};

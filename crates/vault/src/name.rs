@@ -1,6 +1,6 @@
-//! Names: of tenants, of who acts, of connections and grants.
+//! Names: of tenants, of who acts, of connections and grants. Clones share the text.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::rand;
 
@@ -11,19 +11,19 @@ pub struct NameError(&'static str);
 
 /// A tenant of the platform: 1 to 128 of ASCII letters, digits and `. _ : @ -`. The platform says who that is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tenant(Box<str>);
+pub struct Tenant(Arc<str>);
 
 /// Who does something, for the audit log: 1 to 128 of ASCII letters, digits and `. _ : @ / -`, such as `user:42`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Actor(Box<str>);
+pub struct Actor(Arc<str>);
 
 /// A connection's id: `con_` and 20 characters, 100 random bits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnectionId(Box<str>);
+pub struct ConnectionId(Arc<str>);
 
 /// A grant's id: `gra_` and 20 characters, 100 random bits. It is not the token, and no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GrantId(Box<str>);
+pub struct GrantId(Arc<str>);
 
 /// The longest tenant or actor, in characters.
 const MAX: usize = 128;
@@ -102,7 +102,7 @@ fn plain(text: &str, signs: &str) -> bool {
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const ID_LENGTH: usize = 20;
 
-fn random_id(prefix: &str) -> Box<str> {
+fn random_id(prefix: &str) -> Arc<str> {
     let mut bytes = [0; ID_LENGTH];
     fill(&mut bytes);
     let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));

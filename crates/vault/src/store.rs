@@ -15,6 +15,9 @@ mod table;
 use std::fmt;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::export::as_base64;
 
 pub use database::Database;
 
@@ -78,8 +81,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Applies a batch, all or nothing.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
-    /// Connections with something under a key, of all tenants, sorted by id: what a rotation still has to do.
-    async fn under_key(&self, key: &str, limit: u32) -> Result<Vec<ConnectionRow>, StoreError>;
+    /// Connections with something under a key, of all tenants, sorted by id, from the one after `after` on: what a rotation
+    /// still has to do.
+    async fn under_key(
+        &self,
+        key: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// How many connections have something under a key.
     async fn count_under_key(&self, key: &str) -> Result<u64, StoreError>;
@@ -158,29 +167,34 @@ pub enum Rows {
 }
 
 /// The one row that says what the vault is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VaultRow {
     /// The vault's id: 32 hex digits.
     pub id: String,
     /// When it was made, in milliseconds since 1970.
     pub created_at: i64,
     /// The root secret, sealed under the active key.
+    #[serde(with = "as_base64")]
     pub root: Vec<u8>,
 }
 
 /// Where the audit log stands. Every batch moves it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// The last entry's number; the first entry is 1.
     pub seq: i64,
     /// The last entry's MAC.
+    #[serde(with = "as_base64")]
     pub mac: Vec<u8>,
     /// The last entry that changed anything: all but uses.
     pub changed: i64,
 }
 
 /// A key that seals, or did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct KeyRow {
     /// The key's id: 16 hex digits.
     pub id: String,
@@ -189,13 +203,16 @@ pub struct KeyRow {
     /// When it was made, in milliseconds since 1970.
     pub created_at: i64,
     /// The key itself, wrapped by a KMS; `None` where the key is kept elsewhere.
+    #[serde(with = "as_base64::maybe")]
     pub wrapped: Option<Vec<u8>>,
     /// Over all of the above.
+    #[serde(with = "as_base64")]
     pub mac: Vec<u8>,
 }
 
 /// A connection as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ConnectionRow {
     /// The id, unique over all tenants.
     pub id: String,
@@ -228,21 +245,27 @@ pub struct ConnectionRow {
     /// When the row last changed, in milliseconds since 1970.
     pub updated_at: i64,
     /// A keyed fingerprint of the secrets.
+    #[serde(with = "as_base64")]
     pub secret_mark: Vec<u8>,
     /// A keyed fingerprint of the account's id.
+    #[serde(with = "as_base64::maybe")]
     pub account_mark: Option<Vec<u8>>,
     /// The id of the key under which both records are.
     pub key: String,
     /// The fields, sealed.
+    #[serde(with = "as_base64")]
     pub credential: Vec<u8>,
     /// Name and account, sealed.
+    #[serde(with = "as_base64")]
     pub details: Vec<u8>,
     /// Over all of the above but the wraps, which are sealed themselves and change when keys rotate.
+    #[serde(with = "as_base64")]
     pub mac: Vec<u8>,
 }
 
 /// A grant as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GrantRow {
     /// The id, unique over all tenants.
     pub id: String,
@@ -251,6 +274,7 @@ pub struct GrantRow {
     /// The connection that it lets somebody use.
     pub connection: String,
     /// SHA-256 of the token.
+    #[serde(with = "as_base64")]
     pub hash: Vec<u8>,
     /// What it allows, as JSON.
     pub terms: String,
@@ -261,11 +285,13 @@ pub struct GrantRow {
     /// When it was revoked, in milliseconds since 1970.
     pub revoked_at: Option<i64>,
     /// Over all of the above.
+    #[serde(with = "as_base64")]
     pub mac: Vec<u8>,
 }
 
 /// An entry of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EntryRow {
     /// Its number, from 1, without gaps.
     pub seq: i64,
@@ -280,6 +306,7 @@ pub struct EntryRow {
     /// The rest, as JSON.
     pub body: String,
     /// Over all of the above, and the MAC of the entry before.
+    #[serde(with = "as_base64")]
     pub mac: Vec<u8>,
 }
 

@@ -31,7 +31,7 @@ fn unquote(value: &str) -> &str {
 }
 
 /// The value in its canonical spelling, when nothing is wrong with it.
-pub(super) fn check(
+pub(crate) fn check(
     field: &Field,
     value: &str,
     others: Option<(&Shapes, &Id)>,
@@ -39,7 +39,11 @@ pub(super) fn check(
 ) -> Option<String> {
     let id = field.id().as_str();
     let label = field.label();
-    if let Some((code, message)) = refusal(field, value).or_else(|| repeated(field, value)) {
+    let refusal = too_long(field, value)
+        .or_else(|| not_the_value(field, value))
+        .or_else(|| unfit_characters(field, value))
+        .or_else(|| repeated(field, value));
+    if let Some((code, message)) = refusal {
         findings.refuse(id, code, message);
         return None;
     }
@@ -96,13 +100,23 @@ fn shapes(field: &Field, value: &str, others: Option<(&Shapes, &Id)>, findings: 
     Some(())
 }
 
-/// Why a field would not take this value, whatever its kind.
-fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
+/// Why a value may not be used, whoever gave it and whenever: its size, its characters, or what it makes of a host.
+pub(crate) fn unusable(field: &Field, value: &str) -> Option<(Code, String)> {
+    let form = || match field.kind() {
+        Kind::Choice(_) => None,
+        Kind::Text | Kind::Url | Kind::Host => canonical(field, value).err(),
+    };
+    too_long(field, value).or_else(|| unfit_characters(field, value)).or_else(form)
+}
+
+fn too_long(field: &Field, value: &str) -> Option<(Code, String)> {
+    (value.len() > MAX_BYTES)
+        .then(|| (Code::TooLong, format!("{} is larger than {} KiB", field.label(), MAX_BYTES / 1024)))
+}
+
+/// Why this is not the value but something that a person took for it.
+fn not_the_value(field: &Field, value: &str) -> Option<(Code, String)> {
     let label = field.label();
-    let position = |test: &dyn Fn(char) -> bool| value.chars().position(test).map(|index| index + 1);
-    if value.len() > MAX_BYTES {
-        return Some((Code::TooLong, format!("{label} is larger than {} KiB", MAX_BYTES / 1024)));
-    }
     if field.is_secret() && is_mask(value) {
         return Some((
             Code::Masked,
@@ -119,6 +133,13 @@ fn refusal(field: &Field, value: &str) -> Option<(Code, String)> {
     if field.is_secret() && !field.says_spaces() && is_header_line(value) {
         return Some((Code::Command, format!("this is a whole header line; paste {label} alone")));
     }
+    None
+}
+
+/// Why the characters of a value cannot go where the field's value goes.
+fn unfit_characters(field: &Field, value: &str) -> Option<(Code, String)> {
+    let label = field.label();
+    let position = |test: &dyn Fn(char) -> bool| value.chars().position(test).map(|index| index + 1);
     if let Some(at) = position(&|c| c.is_control() && !(c == '\n' && field.is_multiline())) {
         return Some((
             Code::Control,

@@ -144,9 +144,15 @@ impl Store for SqlStore {
         commit::commit(&self.pool, batch).await
     }
 
-    async fn under_key(&self, key: &str, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
-        let sql = select::<ConnectionRow>("WHERE key = $1 ORDER BY id LIMIT $2");
-        self.pool.rows(sql, values![key, i64::from(limit)], ConnectionRow::read).await
+    async fn under_key(
+        &self,
+        key: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let sql = select::<ConnectionRow>("WHERE key = $1 AND id > $2 ORDER BY id LIMIT $3");
+        let values = values![key, after.unwrap_or_default(), i64::from(limit)];
+        self.pool.rows(sql, values, ConnectionRow::read).await
     }
 
     async fn count_under_key(&self, key: &str) -> Result<u64, StoreError> {

@@ -112,7 +112,7 @@ async fn entries_follow_their_number(place: Place) {
     assert_eq!(numbers(store.entries(None, 2, 2).await.unwrap()), [3, 4]);
     assert_eq!(numbers(store.entries(Some("acme"), 0, 99).await.unwrap()), [2, 4, 6]);
     assert_eq!(numbers(store.entries(Some("acme"), 2, 1).await.unwrap()), [4]);
-    assert_eq!(numbers(store.entries(Some("nobody"), 0, 99).await.unwrap()), []);
+    assert!(numbers(store.entries(Some("nobody"), 0, 99).await.unwrap()).is_empty());
     let mut view = store.snapshot().await.unwrap();
     assert_eq!(numbers(view.entries(4, 99).await.unwrap()), [5, 6]);
 }
@@ -196,7 +196,7 @@ async fn counts_are_of_all_tenants(place: Place) {
     assert_eq!(store.counts().await.unwrap(), Counts { connections: 3, grants: 1, tenants: 2 });
     assert_eq!(store.count_under_key("k1").await.unwrap(), 3);
     assert_eq!(store.count_under_key("k2").await.unwrap(), 0);
-    let under: Vec<_> = store.under_key("k1", 2).await.unwrap().into_iter().map(|row| row.id).collect();
+    let under: Vec<_> = store.under_key("k1", None, 2).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(under, ["c1", "c2"]);
 }
 

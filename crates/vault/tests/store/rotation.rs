@@ -71,7 +71,7 @@ async fn wraps_are_replaced_where_they_are_as_they_were(place: Place) {
     assert_eq!(store.connection("acme", "c1").await.unwrap().unwrap(), expected);
     assert_eq!(store.connection("acme", "c3").await.unwrap().unwrap(), under_other);
     assert_eq!(store.connection("other", "c4").await.unwrap().unwrap(), newer);
-    let under: Vec<_> = store.under_key("k1", 9).await.unwrap().into_iter().map(|row| row.id).collect();
+    let under: Vec<_> = store.under_key("k1", None, 9).await.unwrap().into_iter().map(|row| row.id).collect();
     assert_eq!(under, ["c4"]);
 
     // A version is compared, not a key: who changed the row since it was read here is not undone.

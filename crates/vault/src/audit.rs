@@ -1,0 +1,238 @@
+//! The audit log: who did what, as a chain that only whoever has the key can write.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error,
+    roots::Roots,
+    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow},
+};
+
+/// An entry of the audit log. As JSON it is one flat object; what does not apply is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its number, from 1, without gaps.
+    pub seq: i64,
+    /// When it was written, as RFC 3339 in UTC.
+    pub at: String,
+    /// Whose it is; none for what concerns the whole vault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// The connection it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// What happened: `connection.created`, `grant.revoked`, `uses`, …
+    pub kind: String,
+    /// The rest.
+    #[serde(flatten)]
+    pub what: What,
+    /// The MAC, in hex: over all of this, and the entry before.
+    pub mac: String,
+}
+
+/// What an entry says besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct What {
+    /// Who did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// The provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// What a check said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// The connection's status from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// The grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// The master key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The recorder of uses that wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Uses of connections, committed together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub uses: Vec<Use>,
+    /// The rows that were written, so that `verify` knows what must be there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowMark>,
+}
+
+/// One use of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Use {
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// The connection.
+    pub connection: String,
+    /// By which grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+    /// By whom, where there is no grant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// The request's method.
+    pub method: String,
+    /// The request's path, as a template: what could be an id or a key is `{}`.
+    pub path: String,
+    /// The answer's status; none where none came, or came yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Whether this was written before the request was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub intended: bool,
+}
+
+/// A row after an entry: its MAC, or none where it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowMark {
+    /// `connection`, `grant` or `key`.
+    pub row: RowKind,
+    /// The row's id.
+    pub id: String,
+    /// Its MAC in hex; none where the row is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
+}
+
+/// The kind of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is what its name says")]
+pub enum RowKind {
+    Connection,
+    Grant,
+    Key,
+}
+
+impl RowKind {
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Grant => "grant",
+            Self::Key => "key",
+        }
+    }
+}
+
+impl RowMark {
+    pub(crate) fn connection(row: &ConnectionRow) -> Self {
+        Self { row: RowKind::Connection, id: row.id.clone(), mac: Some(hex(&row.mac)) }
+    }
+
+    pub(crate) fn grant(row: &GrantRow) -> Self {
+        Self { row: RowKind::Grant, id: row.id.clone(), mac: Some(hex(&row.mac)) }
+    }
+
+    pub(crate) fn key(row: &KeyRow) -> Self {
+        Self { row: RowKind::Key, id: row.id.clone(), mac: Some(hex(&row.mac)) }
+    }
+
+    pub(crate) fn gone(row: RowKind, id: &str) -> Self {
+        Self { row, id: id.to_owned(), mac: None }
+    }
+}
+
+/// An entry before it has its place in the chain.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) tenant: Option<String>,
+    pub(crate) connection: Option<String>,
+    pub(crate) kind: &'static str,
+    pub(crate) what: What,
+}
+
+impl Event {
+    /// Something that concerns the whole vault.
+    pub(crate) fn of_vault(kind: &'static str, what: What) -> Self {
+        Self { tenant: None, connection: None, kind, what }
+    }
+
+    /// Something about a connection.
+    pub(crate) fn of(tenant: &str, connection: &str, kind: &'static str, what: What) -> Self {
+        Self { tenant: Some(tenant.to_owned()), connection: Some(connection.to_owned()), kind, what }
+    }
+}
+
+/// Gives events their places behind the head.
+pub(crate) fn chain(roots: &Roots, after: &Head, events: Vec<Event>, now: i64) -> Vec<EntryRow> {
+    let (mut seq, mut before) = (after.seq, after.mac.clone());
+    let entries = events.into_iter().map(|event| {
+        seq += 1;
+        let mut row = EntryRow {
+            seq,
+            at: now,
+            tenant: event.tenant,
+            connection: event.connection,
+            kind: event.kind.to_owned(),
+            body: serde_json::to_string(&event.what).expect("texts and numbers are JSON"),
+            mac: Vec::new(),
+        };
+        row.mac = roots.entry(&before, &row);
+        before.clone_from(&row.mac);
+        row
+    });
+    entries.collect()
+}
+
+impl Entry {
+    /// Reads an entry's row.
+    pub(crate) fn read(row: &EntryRow) -> Result<Self, Error> {
+        let what = serde_json::from_str(&row.body)
+            .map_err(|_| Error::Tampered { what: format!("entry {} of the audit log", row.seq) })?;
+        Ok(Self {
+            seq: row.seq,
+            at: rfc3339(row.at),
+            tenant: row.tenant.clone(),
+            connection: row.connection.clone(),
+            kind: row.kind.clone(),
+            what,
+            mac: hex(&row.mac),
+        })
+    }
+}
+
+/// Milliseconds since 1970, now.
+pub(crate) fn now() -> i64 {
+    millis(SystemTime::now())
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn millis(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The time that milliseconds since 1970 say.
+pub(crate) fn time(millis: i64) -> SystemTime {
+    // The end of the year 9999: what comes later cannot be written, and nobody made it.
+    let millis = u64::try_from(millis).unwrap_or_default().min(253_402_300_799_999);
+    UNIX_EPOCH + Duration::from_millis(millis)
+}
+
+/// A time as RFC 3339 in UTC, with milliseconds.
+pub(crate) fn rfc3339(millis: i64) -> String {
+    humantime::format_rfc3339_millis(time(millis)).to_string()
+}
+
+/// Bytes in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,203 @@
+//! A connection: a credential kept for a tenant, with its account, its name and its status.
+
+use std::time::SystemTime;
+
+use keyway_core::{Account, Credential, FieldProblem, VerdictKind};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{ConnectionId, Error, Tenant, audit::time, store::ConnectionRow, vault::tampered};
+
+/// A credential kept for a tenant, as it may be shown: without any value of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// The id.
+    pub id: ConnectionId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// The provider's id, as it was when the credential was saved.
+    pub provider: String,
+    /// The method's id, as it was when the credential was saved.
+    pub method: String,
+    /// The name that somebody gave it.
+    pub name: Option<String>,
+    /// Whose account it is at the provider, where a check said so.
+    pub account: Option<Account>,
+    /// Whether it can be used.
+    pub status: Status,
+    /// What the last check said.
+    pub verdict: Option<VerdictKind>,
+    /// The origins that may receive it, its own first.
+    pub origins: Vec<String>,
+    /// When it was last checked.
+    pub checked_at: Option<SystemTime>,
+    /// When it was saved.
+    pub created_at: SystemTime,
+    /// When anything of it last changed.
+    pub updated_at: SystemTime,
+    /// Counts its changes, from 1.
+    pub version: i64,
+}
+
+/// Whether a connection can be used. Only a check's verdict changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// It can.
+    Active,
+    /// The provider refuses the key: it needs a new one.
+    NeedsKey,
+}
+
+impl Status {
+    /// The stable word: `active` or `needs_key`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::NeedsKey => "needs_key",
+        }
+    }
+
+    /// The status that a stable word names.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Active, Self::NeedsKey].into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// What is to be kept.
+#[derive(Debug, Clone, Copy)]
+#[must_use]
+pub struct New<'n> {
+    pub(crate) credential: &'n Credential,
+    pub(crate) account: Option<&'n Account>,
+    pub(crate) name: Option<&'n str>,
+}
+
+impl<'n> New<'n> {
+    /// A credential, to be kept. Whether it is good is for the caller to know.
+    pub fn new(credential: &'n Credential) -> Self {
+        Self { credential, account: None, name: None }
+    }
+
+    /// Says whose account it is: that of a valid verdict.
+    pub fn account(mut self, account: &'n Account) -> Self {
+        self.account = Some(account);
+        self
+    }
+
+    /// Gives it a name: 1 to 100 characters on one line.
+    pub fn name(mut self, name: &'n str) -> Self {
+        self.name = Some(name);
+        self
+    }
+}
+
+/// A connection that was just saved.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Saved {
+    /// The connection.
+    pub connection: Connection,
+    /// Other connections of the tenant with the same secret.
+    pub same_secret: Vec<ConnectionId>,
+    /// Other connections of the tenant with the same account.
+    pub same_account: Vec<ConnectionId>,
+}
+
+/// A connection, and its credential ready to be used.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The connection.
+    pub connection: Connection,
+    /// The credential, bound to the stored origins.
+    pub credential: Credential,
+    /// What the provider's descriptor would say of the stored values today.
+    pub warnings: Vec<FieldProblem>,
+}
+
+/// The longest name, in characters.
+const MAX_NAME: usize = 100;
+
+/// A name as it is kept.
+pub(crate) fn name(text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if length == 0 || length > MAX_NAME || text.chars().any(char::is_control) {
+        return Err(Error::Invalid(format!(
+            "a connection's name has 1 to {MAX_NAME} characters on one line"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+/// What is sealed of a connection beside its credential.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Details {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<AccountOf>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountOf {
+    id: String,
+    label: String,
+}
+
+impl AccountOf {
+    pub(crate) fn new(account: &Account) -> Self {
+        Self { id: account.id().to_owned(), label: account.label().to_owned() }
+    }
+}
+
+impl Details {
+    pub(crate) fn read(text: &[u8], what: &str) -> Result<Self, Error> {
+        serde_json::from_slice(text).map_err(|_| tampered(what))
+    }
+
+    pub(crate) fn text(&self) -> Zeroizing<Vec<u8>> {
+        padded(&serde_json::to_vec(self).expect("texts are JSON"))
+    }
+}
+
+/// JSON filled up with spaces to a multiple of 64 bytes, so that a record's length says little of what is in it.
+pub(crate) fn padded(json: &[u8]) -> Zeroizing<Vec<u8>> {
+    let length = json.len().next_multiple_of(PAD);
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
+    text.extend_from_slice(json);
+    text.resize(length, b' ');
+    text
+}
+
+const PAD: usize = 64;
+
+impl Connection {
+    /// What a row and its opened details say.
+    pub(crate) fn of(row: &ConnectionRow, details: Details) -> Result<Self, Error> {
+        let damaged = || tampered(&format!("connection {}", row.id));
+        let verdict = match &row.verdict {
+            Some(word) => Some(VerdictKind::parse(word).ok_or_else(damaged)?),
+            None => None,
+        };
+        Ok(Self {
+            id: ConnectionId::parse(&row.id).map_err(|_| damaged())?,
+            tenant: Tenant::parse(&row.tenant).map_err(|_| damaged())?,
+            provider: row.provider.clone(),
+            method: row.method.clone(),
+            name: details.name,
+            account: details.account.map(|account| Account::new(account.id, account.label)),
+            status: Status::parse(&row.status).ok_or_else(damaged)?,
+            verdict,
+            origins: row.origins.lines().map(str::to_owned).collect(),
+            checked_at: row.checked_at.map(time),
+            created_at: time(row.created_at),
+            updated_at: time(row.updated_at),
+            version: row.version,
+        })
+    }
+}

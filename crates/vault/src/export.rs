@@ -1,0 +1,321 @@
+//! The whole vault as a file, and back: to another engine, or as a backup. No key is in clear in it.
+
+use std::{
+    io::{BufRead, Read as _, Write},
+    sync::Arc,
+};
+
+use aws_lc_rs::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Actor, Error, KeySource, Store, Vault,
+    audit::{Event, What},
+    roots::same,
+    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, VaultRow},
+    vault::{authentic_key, root_of},
+};
+
+/// How many rows there are, of each kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Exported {
+    /// Connections.
+    pub connections: u64,
+    /// Grants.
+    pub grants: u64,
+    /// Keys that seal, or did.
+    pub keys: u64,
+    /// Entries of the audit log.
+    pub entries: u64,
+}
+
+/// A line of an export. The first is `Vault`, the last is `End`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    Vault {
+        format: u32,
+        row: VaultRow,
+        head: Head,
+    },
+    Key(KeyRow),
+    Connection(Box<ConnectionRow>),
+    Grant(GrantRow),
+    Entry(EntryRow),
+    End {
+        rows: Exported,
+    },
+    /// Over everything before it.
+    Mac(String),
+}
+
+const FORMAT: u32 = 1;
+const PAGE: u32 = 1000;
+/// The longest line: two sealed records of 32 fields of 64 KiB would be longer, and nobody has them.
+const MAX_LINE: u64 = 16 * 1024 * 1024;
+
+impl Vault {
+    /// Writes the whole vault as JSON lines: one state of it, whatever is written meanwhile. Records stay sealed, so whoever
+    /// imports it needs the master key.
+    ///
+    /// # Errors
+    /// When it cannot be read or written. What was written is then no export: its last lines are missing.
+    pub async fn export(&self, actor: &Actor, out: &mut (dyn Write + Send)) -> Result<Exported, Error> {
+        let what = What { actor: Some(actor.to_string()), ..What::default() };
+        self.note(Event::of_vault("vault.exported", what)).await?;
+        let mut view = self.0.store.snapshot().await?;
+        let (row, head) = view.vault().await?.ok_or(Error::NoVault)?;
+        let mut lines = Lines { out, mac: self.0.roots.export() };
+        lines.write(&Line::Vault { format: FORMAT, row, head })?;
+        let mut rows = Exported::default();
+        for key in view.keys().await? {
+            rows.keys += 1;
+            lines.write(&Line::Key(key))?;
+        }
+        rows.connections = connections(&mut *view, &mut lines).await?;
+        rows.grants = grants(&mut *view, &mut lines).await?;
+        rows.entries = entries(&mut *view, &mut lines).await?;
+        lines.write(&Line::End { rows })?;
+        lines.finish()?;
+        Ok(rows)
+    }
+
+    /// Fills an empty store from an export, all or nothing, and opens it.
+    ///
+    /// # Errors
+    /// When the store is not empty, the key is missing or another one, or the export is cut off or was changed: nothing is
+    /// there then.
+    pub async fn import(
+        store: Arc<dyn Store>,
+        source: Arc<dyn KeySource>,
+        actor: &Actor,
+        input: &mut (dyn BufRead + Send),
+    ) -> Result<(Self, Exported), Error> {
+        let mut fill = store.fill().await?;
+        let mut lines = Reader { input, number: 0, text: String::new() };
+        let Line::Vault { format: FORMAT, row, head } = lines.next()? else {
+            return Err(lines.wrong("it does not begin as an export of this version does"));
+        };
+        let mut held = lines.text.clone();
+        let mut keys = Vec::new();
+        let mut line = lines.next()?;
+        while let Line::Key(key) = line {
+            keys.push(key);
+            held.push_str(&lines.text);
+            line = lines.next()?;
+        }
+        let roots = root_of(&*source, &row, &keys).await?;
+        let mut mac = roots.export();
+        mac.update(held.as_bytes());
+        if !keys.iter().all(|key| authentic_key(&roots, key)) {
+            return Err(lines.wrong("the row of a key is not as it was written"));
+        }
+        let mut rows = Exported { keys: keys.len() as u64, ..Exported::default() };
+        fill.put(Rows::Vault(row, head)).await?;
+        fill.put(Rows::Keys(keys)).await?;
+        let mut pages = Pages::default();
+        loop {
+            mac.update(lines.text.as_bytes());
+            match line {
+                Line::Connection(row) => {
+                    rows.connections += 1;
+                    pages.connections.push(*row);
+                }
+                Line::Grant(row) => {
+                    rows.grants += 1;
+                    pages.grants.push(row);
+                }
+                Line::Entry(row) => {
+                    rows.entries += 1;
+                    pages.entries.push(row);
+                }
+                Line::End { rows: said } if said == rows => break,
+                Line::End { .. } => return Err(lines.wrong("it has another number of rows than it says")),
+                _ => return Err(lines.wrong("this line does not belong here")),
+            }
+            pages.put(&mut *fill, PAGE as usize).await?;
+            line = lines.next()?;
+        }
+        pages.put(&mut *fill, 1).await?;
+        match lines.next()? {
+            Line::Mac(said) if same(said.as_bytes(), crate::audit::hex(mac.sign().as_ref()).as_bytes()) => {}
+            _ => return Err(lines.wrong("its MAC does not fit: something before it was changed")),
+        }
+        lines.end()?;
+        fill.finish().await?;
+        let vault = Self::open(store, source).await?;
+        let what = What { actor: Some(actor.to_string()), ..What::default() };
+        vault.note(Event::of_vault("vault.imported", what)).await?;
+        Ok((vault, rows))
+    }
+}
+
+async fn connections(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, Error> {
+    let (mut after, mut count): (Option<String>, u64) = (None, 0);
+    loop {
+        let rows = view.connections(after.as_deref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        after = Some(last.id.clone());
+        for row in rows {
+            count += 1;
+            lines.write(&Line::Connection(Box::new(row)))?;
+        }
+    }
+}
+
+async fn grants(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, Error> {
+    let (mut after, mut count): (Option<String>, u64) = (None, 0);
+    loop {
+        let rows = view.grants(after.as_deref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        after = Some(last.id.clone());
+        for row in rows {
+            count += 1;
+            lines.write(&Line::Grant(row))?;
+        }
+    }
+}
+
+async fn entries(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, Error> {
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let rows = view.entries(after, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        after = last.seq;
+        for row in rows {
+            count += 1;
+            lines.write(&Line::Entry(row))?;
+        }
+    }
+}
+
+/// Rows on their way into a store.
+#[derive(Default)]
+struct Pages {
+    connections: Vec<ConnectionRow>,
+    grants: Vec<GrantRow>,
+    entries: Vec<EntryRow>,
+}
+
+impl Pages {
+    /// Puts those rows of which there are at least `least`.
+    async fn put(&mut self, fill: &mut dyn crate::Fill, least: usize) -> Result<(), Error> {
+        if self.connections.len() >= least {
+            fill.put(Rows::Connections(std::mem::take(&mut self.connections))).await?;
+        }
+        if self.grants.len() >= least {
+            fill.put(Rows::Grants(std::mem::take(&mut self.grants))).await?;
+        }
+        if self.entries.len() >= least {
+            fill.put(Rows::Entries(std::mem::take(&mut self.entries))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes lines, and signs them.
+struct Lines<'o> {
+    out: &'o mut (dyn Write + Send),
+    mac: hmac::Context,
+}
+
+impl Lines<'_> {
+    fn write(&mut self, line: &Line) -> Result<(), Error> {
+        let text = format!("{}\n", serde_json::to_string(line).expect("texts and numbers are JSON"));
+        self.mac.update(text.as_bytes());
+        self.put(&text)
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        let mac = crate::audit::hex(self.mac.clone().sign().as_ref());
+        let text = format!("{}\n", serde_json::to_string(&Line::Mac(mac)).expect("texts are JSON"));
+        self.put(&text)?;
+        self.out.flush().map_err(|_| unwritten())
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), Error> {
+        self.out.write_all(text.as_bytes()).map_err(|_| unwritten())
+    }
+}
+
+fn unwritten() -> Error {
+    Error::Io("the export cannot be written; what is there of it is of no use".to_owned())
+}
+
+/// Reads lines.
+struct Reader<'i> {
+    input: &'i mut (dyn BufRead + Send),
+    number: u64,
+    text: String,
+}
+
+impl Reader<'_> {
+    fn next(&mut self) -> Result<Line, Error> {
+        self.number += 1;
+        self.text.clear();
+        let read = (&mut *self.input).take(MAX_LINE).read_line(&mut self.text);
+        match read {
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(self.wrong("this line is not text"));
+            }
+            Err(_) => return Err(Error::Io("the export cannot be read".to_owned())),
+            Ok(_) => {}
+        }
+        if !self.text.ends_with('\n') {
+            return Err(self.wrong("it is cut off here"));
+        }
+        serde_json::from_str(&self.text).map_err(|_| self.wrong("this line is not one of an export"))
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.number += 1;
+        let mut more = [0; 1];
+        match self.input.read(&mut more) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.wrong("something comes after its end")),
+            Err(_) => Err(Error::Io("the export cannot be read".to_owned())),
+        }
+    }
+
+    fn wrong(&self, why: &str) -> Error {
+        Error::Import(format!("line {}: {why}", self.number))
+    }
+}
+
+/// Bytes as base64, in rows that are written as JSON.
+pub(crate) mod as_base64 {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map_err(|_| D::Error::custom("not base64"))
+    }
+
+    pub(crate) mod maybe {
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        #[derive(Serialize, Deserialize)]
+        struct Bytes(#[serde(with = "super")] Vec<u8>);
+
+        #[expect(clippy::ref_option, reason = "serde calls it so")]
+        pub(crate) fn serialize<S: Serializer>(
+            bytes: &Option<Vec<u8>>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            bytes.as_ref().map(|bytes| Bytes(bytes.clone())).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Vec<u8>>, D::Error> {
+            Ok(Option::<Bytes>::deserialize(deserializer)?.map(|bytes| bytes.0))
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! What belongs to one tenant.
+
+use keyway_core::{Account, Id, Kept, KeptField, NotFound, Origin, Registry, Secret, Verdict};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{
+    Actor, Connection, ConnectionId, Error, New, Opened, Saved, Status, Tenant, Vault,
+    audit::{Event, RowKind, RowMark, What, now},
+    connection::{AccountOf, Details, name, padded},
+    roots::same,
+    seal::{Binding, Ring, key_of},
+    store::{Change, ConnectionRow, Marks},
+    vault::tampered,
+};
+
+/// What belongs to a tenant. Somebody else's is not there: every call says [`Error::NotFound`] of it, as of what does not
+/// exist.
+///
+/// Each change is in the audit log, in the name of the actor, in the same transaction.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub(crate) vault: Vault,
+    pub(crate) tenant: Tenant,
+    pub(crate) actor: Actor,
+}
+
+/// Whose account a new key may be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accounts {
+    /// That of the connection.
+    Same,
+    /// Anybody's.
+    Any,
+}
+
+/// The most connections that are listed, or saved together.
+const MAX_PAGE: usize = 1000;
+
+impl Scope {
+    pub(crate) fn new(vault: Vault, tenant: Tenant, actor: Actor) -> Self {
+        Self { vault, tenant, actor }
+    }
+
+    /// Keeps a credential.
+    pub async fn save(&self, new: New<'_>) -> Result<Saved, Error> {
+        let mut saved = self.save_all(&[new]).await?;
+        Ok(saved.remove(0))
+    }
+
+    /// Keeps several credentials, all or none; at most 1,000.
+    pub async fn save_all(&self, list: &[New<'_>]) -> Result<Vec<Saved>, Error> {
+        if list.len() > MAX_PAGE {
+            return Err(Error::Invalid(format!("at most {MAX_PAGE} connections can be saved together")));
+        }
+        let mut drafts = Vec::with_capacity(list.len());
+        for new in list {
+            drafts.push(Draft::new(new)?);
+        }
+        let mut write = self.vault.write().await;
+        loop {
+            let ring = self.vault.ring();
+            let mut saved = Vec::with_capacity(list.len());
+            let (mut changes, mut events) = (Vec::new(), Vec::new());
+            for draft in &drafts {
+                let mut row = self.unsealed(draft);
+                self.seal(&ring, &mut row, draft);
+                let marks = Marks { secret: row.secret_mark.clone(), account: row.account_mark.clone() };
+                let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
+                saved.push(Saved {
+                    connection: Connection::of(&row, draft.details())?,
+                    same_secret: ids(&alike.secret)?,
+                    same_account: ids(&alike.account)?,
+                });
+                events.push(self.event(&row, "connection.created"));
+                changes.push(Change::Insert(Box::new(row)));
+            }
+            if changes.is_empty() || write.commit(changes, events).await? {
+                return Ok(saved);
+            }
+        }
+    }
+
+    /// One connection.
+    pub async fn get(&self, id: &ConnectionId) -> Result<Connection, Error> {
+        let row = self.row(id).await?;
+        self.shown(&row).await
+    }
+
+    /// Connections, sorted by id, from the one after `after` on; at most `limit`, and at most 1,000.
+    pub async fn list(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Vec<Connection>, Error> {
+        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
+        let after = after.map(ConnectionId::as_str);
+        let rows = self.vault.0.store.connections(self.tenant.as_str(), after, limit).await?;
+        let mut list = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.check(&row)?;
+            list.push(self.shown(&row).await?);
+        }
+        Ok(list)
+    }
+
+    /// Opens a connection's credential, as its provider is described today.
+    ///
+    /// # Errors
+    /// [`Error::NeedsKey`] when the stored origins are no longer the provider's, or a stored value cannot be sent any more.
+    pub async fn open(&self, id: &ConnectionId, registry: &Registry) -> Result<Opened, Error> {
+        let row = self.row(id).await?;
+        let what = format!("connection {id}");
+        let text = self.vault.open_record(&Binding::credential(&row), &row.credential, &what).await?;
+        let unknown = |error: NotFound| {
+            Error::Invalid(format!("the connection's provider cannot be used here: {error}"))
+        };
+        let (entry, method) = registry.method(&row.provider, Some(&row.method)).map_err(unknown)?;
+        let restored = entry
+            .restore(method, &kept(&row, &text)?)
+            .map_err(|error| Error::NeedsKey { why: error.to_string() })?;
+        let connection = self.shown(&row).await?;
+        Ok(Opened { connection, credential: restored.credential, warnings: restored.warnings })
+    }
+
+    /// Writes down what a check said. A valid verdict makes the connection active, an invalid one makes it need a key; any
+    /// other leaves the status as it is.
+    ///
+    /// # Errors
+    /// [`Error::OtherAccount`] when the key turned out to be of another account; nothing was changed then.
+    pub async fn checked(&self, id: &ConnectionId, verdict: &Verdict) -> Result<Connection, Error> {
+        let mut write = self.vault.write().await;
+        loop {
+            let mut row = self.row(id).await?;
+            let mut details = self.details(&row).await?;
+            let from = row.version;
+            if let Some(account) = verdict.account() {
+                let mark = self.account_mark(&row.provider, account);
+                if row.account_mark.as_ref().is_some_and(|known| !same(known, &mark)) {
+                    return Err(Error::OtherAccount);
+                }
+                row.account_mark = Some(mark);
+                details.account = Some(AccountOf::new(account));
+            }
+            row.status = match verdict {
+                Verdict::Valid(_) => Status::Active.as_str().to_owned(),
+                Verdict::Invalid(_) => Status::NeedsKey.as_str().to_owned(),
+                _ => row.status,
+            };
+            row.verdict = Some(verdict.kind().as_str().to_owned());
+            row.checked_at = Some(now());
+            self.seal_details(&mut row, &details).await?;
+            let event = self.event(&row, "connection.checked");
+            let connection = Connection::of(&row, details)?;
+            if write.commit(vec![Change::Update { row: Box::new(row), from }], vec![event]).await? {
+                return Ok(connection);
+            }
+        }
+    }
+
+    /// Gives a connection a new key. Its id, its grants and, unless another is given, its name stay.
+    ///
+    /// # Errors
+    /// [`Error::OtherAccount`] with [`Accounts::Same`], when the new key is not of the connection's account, or nobody knows
+    /// whose it is.
+    pub async fn replace(
+        &self,
+        id: &ConnectionId,
+        new: New<'_>,
+        accounts: Accounts,
+    ) -> Result<Connection, Error> {
+        let mut draft = Draft::new(&new)?;
+        let mut write = self.vault.write().await;
+        loop {
+            let old = self.row(id).await?;
+            let details = self.details(&old).await?;
+            if !self.is_same_service(&old, &draft) {
+                return Err(Error::Invalid(
+                    "this key is for another provider than the connection".to_owned(),
+                ));
+            }
+            let ring = self.vault.ring();
+            draft.name = draft.name.or(details.name);
+            let mut row = self.unsealed(&draft);
+            if accounts == Accounts::Same
+                && let Some(known) = &old.account_mark
+                && !row.account_mark.as_ref().is_some_and(|mark| same(mark, known))
+            {
+                return Err(Error::OtherAccount);
+            }
+            row.id.clone_from(&old.id);
+            row.created_at = old.created_at;
+            row.version = old.version + 1;
+            (row.credential_version, row.details_version) = (row.version, row.version);
+            self.seal(&ring, &mut row, &draft);
+            let event = self.event(&row, "connection.replaced");
+            let connection = Connection::of(&row, draft.details())?;
+            let change = Change::Update { row: Box::new(row), from: old.version };
+            if write.commit(vec![change], vec![event]).await? {
+                return Ok(connection);
+            }
+        }
+    }
+
+    /// Gives a connection another name.
+    pub async fn rename(&self, id: &ConnectionId, to: &str) -> Result<Connection, Error> {
+        let to = name(to)?;
+        let mut write = self.vault.write().await;
+        loop {
+            let mut row = self.row(id).await?;
+            let mut details = self.details(&row).await?;
+            let from = row.version;
+            details.name = Some(to.clone());
+            self.seal_details(&mut row, &details).await?;
+            let event = self.event(&row, "connection.renamed");
+            let connection = Connection::of(&row, details)?;
+            if write.commit(vec![Change::Update { row: Box::new(row), from }], vec![event]).await? {
+                return Ok(connection);
+            }
+        }
+    }
+
+    /// Removes a connection, and its grants; also one that is not as it was written.
+    pub async fn remove(&self, id: &ConnectionId) -> Result<(), Error> {
+        let mut write = self.vault.write().await;
+        loop {
+            let row = self.vault.0.store.connection(self.tenant.as_str(), id.as_str()).await?;
+            let row = row.ok_or(Error::NotFound)?;
+            let (tenant, gone) = (row.tenant.clone(), row.id.clone());
+            let mut event = self.event(&row, "connection.removed");
+            event.what.rows = vec![RowMark::gone(RowKind::Connection, &gone)];
+            let change = Change::Delete { tenant, id: gone, from: row.version };
+            if write.commit(vec![change], vec![event]).await? {
+                // What is left of it is sealed, and is gone a little later if it is not now.
+                let _ = self.vault.0.store.scrub().await;
+                return Ok(());
+            }
+        }
+    }
+
+    /// A connection's row, as it was written.
+    pub(crate) async fn row(&self, id: &ConnectionId) -> Result<ConnectionRow, Error> {
+        let row = self.vault.0.store.connection(self.tenant.as_str(), id.as_str()).await?;
+        let row = row.ok_or(Error::NotFound)?;
+        self.check(&row)?;
+        Ok(row)
+    }
+
+    fn check(&self, row: &ConnectionRow) -> Result<(), Error> {
+        let is_ours = row.tenant == self.tenant.as_str();
+        if is_ours && is_authentic(&self.vault, row) {
+            Ok(())
+        } else {
+            Err(tampered(&format!("connection {}", row.id)))
+        }
+    }
+
+    async fn details(&self, row: &ConnectionRow) -> Result<Details, Error> {
+        let what = format!("connection {}", row.id);
+        let text = self.vault.open_record(&Binding::details(row), &row.details, &what).await?;
+        Details::read(&text, &what)
+    }
+
+    async fn shown(&self, row: &ConnectionRow) -> Result<Connection, Error> {
+        Connection::of(row, self.details(row).await?)
+    }
+
+    /// A new version of a row, its details sealed anew.
+    async fn seal_details(&self, row: &mut ConnectionRow, details: &Details) -> Result<(), Error> {
+        let mut ring = self.vault.ring();
+        if key_of(&row.credential) != Ok(ring.active()) {
+            // Both records of a row are under one key, and a rotation did not come to this row yet.
+            let binding = Binding::credential(row);
+            if ring.rewrap(&binding, &row.credential).is_err() {
+                ring = self.vault.reload_keys().await?;
+            }
+            row.credential = ring
+                .rewrap(&binding, &row.credential)
+                .map_err(|_| tampered(&format!("connection {}", row.id)))?;
+        }
+        row.version += 1;
+        row.details_version = row.version;
+        row.updated_at = now();
+        row.key = ring.active().to_string();
+        row.details = ring.seal(&Binding::details(row), &details.text());
+        row.mac = self.vault.0.roots.connection(row);
+        Ok(())
+    }
+
+    /// The row of a new connection, before anything is sealed.
+    fn unsealed(&self, draft: &Draft) -> ConnectionRow {
+        let (provider, method) = (draft.provider.clone(), draft.method.clone());
+        let secrets: Vec<&str> = draft.secrets.iter().map(Secret::expose).collect();
+        let now = now();
+        ConnectionRow {
+            id: ConnectionId::random().to_string(),
+            tenant: self.tenant.to_string(),
+            secret_mark: self.vault.0.roots.mark("secret", self.tenant.as_str(), &provider, &secrets),
+            account_mark: draft.account.as_ref().map(|account| self.account_mark(&provider, account)),
+            provider,
+            method,
+            origins: draft.origins.clone(),
+            elsewhere: draft.elsewhere.into(),
+            descriptor: draft.descriptor,
+            version: 1,
+            credential_version: 1,
+            details_version: 1,
+            status: Status::Active.as_str().to_owned(),
+            verdict: draft.account.as_ref().map(|_| "valid".to_owned()),
+            checked_at: draft.account.as_ref().map(|_| now),
+            created_at: now,
+            updated_at: now,
+            key: String::new(),
+            credential: Vec::new(),
+            details: Vec::new(),
+            mac: Vec::new(),
+        }
+    }
+
+    fn seal(&self, ring: &Ring, row: &mut ConnectionRow, draft: &Draft) {
+        row.key = ring.active().to_string();
+        row.credential = ring.seal(&Binding::credential(row), &draft.text);
+        row.details = ring.seal(&Binding::details(row), &draft.details().text());
+        row.mac = self.vault.0.roots.connection(row);
+    }
+
+    fn account_mark(&self, provider: &str, account: &Account) -> Vec<u8> {
+        self.vault.0.roots.mark("account", self.tenant.as_str(), provider, &[account.id()])
+    }
+
+    fn is_same_service(&self, old: &ConnectionRow, draft: &Draft) -> bool {
+        old.provider == draft.provider || draft.formerly.contains(&old.provider)
+    }
+
+    fn event(&self, row: &ConnectionRow, kind: &'static str) -> Event {
+        let what = What {
+            actor: Some(self.actor.to_string()),
+            provider: Some(row.provider.clone()),
+            verdict: row.verdict.clone(),
+            status: Some(row.status.clone()),
+            rows: vec![RowMark::connection(row)],
+            ..What::default()
+        };
+        Event::of(&row.tenant, &row.id, kind, what)
+    }
+}
+
+/// Tells whether a row is as it was written, and where it says that it is.
+pub(crate) fn is_authentic(vault: &Vault, row: &ConnectionRow) -> bool {
+    let under = |record: &[u8]| key_of(record).is_ok_and(|key| key.to_string() == row.key);
+    same(&vault.0.roots.connection(row), &row.mac) && under(&row.credential) && under(&row.details)
+}
+
+/// What is to be kept, taken out of its credential.
+struct Draft {
+    provider: String,
+    formerly: Vec<String>,
+    method: String,
+    origins: String,
+    elsewhere: bool,
+    descriptor: i64,
+    secrets: Vec<Secret>,
+    text: Zeroizing<Vec<u8>>,
+    account: Option<Account>,
+    name: Option<String>,
+}
+
+/// The fields of a credential, as they are sealed.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields<T> {
+    fields: Vec<FieldOf<T>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldOf<T> {
+    id: T,
+    value: T,
+    secret: bool,
+}
+
+impl Draft {
+    fn new(new: &New<'_>) -> Result<Self, Error> {
+        let kept = new.credential.keep();
+        let descriptor = new.credential.provider().descriptor();
+        let origins: Vec<String> = kept.origins().iter().map(ToString::to_string).collect();
+        let secrets = kept.fields().iter().filter(|field| field.secret).map(|field| field.value.clone());
+        Ok(Self {
+            provider: descriptor.id().to_string(),
+            formerly: descriptor.formerly().iter().map(ToString::to_string).collect(),
+            method: new.credential.method().id().to_string(),
+            origins: origins.join("\n"),
+            elsewhere: kept.is_elsewhere(),
+            descriptor: descriptor.version(),
+            secrets: secrets.collect(),
+            text: text_of(&kept),
+            account: new.account.cloned(),
+            name: new.name.map(name).transpose()?,
+        })
+    }
+
+    fn details(&self) -> Details {
+        Details { name: self.name.clone(), account: self.account.as_ref().map(AccountOf::new) }
+    }
+}
+
+/// A credential's fields as the text that is sealed.
+fn text_of(kept: &Kept) -> Zeroizing<Vec<u8>> {
+    let fields = kept.fields().iter().map(|field| FieldOf {
+        id: field.id.as_str(),
+        value: field.value.expose(),
+        secret: field.secret,
+    });
+    let fields = Fields { fields: fields.collect() };
+    // Escapes can make a text longer: with room for all of them, nothing is copied while it is written.
+    let room: usize = fields.fields.iter().map(|field| field.id.len() + field.value.len() * 6 + 64).sum();
+    let mut json = Zeroizing::new(Vec::with_capacity(room + 64));
+    serde_json::to_writer(&mut *json, &fields).expect("texts are JSON");
+    padded(&json)
+}
+
+/// The fields that a record holds.
+fn kept(row: &ConnectionRow, text: &[u8]) -> Result<Kept, Error> {
+    let damaged = || tampered(&format!("connection {}", row.id));
+    // serde's error could quote a value.
+    let fields: Fields<String> = serde_json::from_slice(text).map_err(|_| damaged())?;
+    let fields = fields.fields.into_iter().map(|field| {
+        let id = Id::parse(&field.id).ok_or_else(damaged)?;
+        Ok(KeptField { id, value: Secret::new(field.value), secret: field.secret })
+    });
+    let fields = fields.collect::<Result<_, Error>>()?;
+    let origins = row.origins.lines().map(|line| Origin::parse_loopback(line).map_err(|_| damaged()));
+    let origins = origins.collect::<Result<_, Error>>()?;
+    Ok(Kept::new(fields, origins, row.elsewhere == 1))
+}
+
+fn ids(ids: &[String]) -> Result<Vec<ConnectionId>, Error> {
+    ids.iter().map(|id| ConnectionId::parse(id).map_err(|_| tampered("a connection's id"))).collect()
+}

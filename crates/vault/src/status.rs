@@ -1,0 +1,83 @@
+//! What a vault says of itself, what it wrote down, and that something changed.
+
+use serde::Serialize;
+
+use crate::{
+    Anchor, Entry, Error, KeyId, Tenant, Vault,
+    audit::rfc3339,
+    store::{Counts, KeyRow},
+};
+
+/// How a vault stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VaultStatus {
+    /// The vault's id.
+    pub id: String,
+    /// The engine: `SQLite` or `PostgreSQL`.
+    pub engine: &'static str,
+    /// Where master keys come from, for a person.
+    pub source: String,
+    /// The keys, the oldest first.
+    pub keys: Vec<KeyStatus>,
+    /// Numbers of rows.
+    pub counts: Counts,
+    /// Where the audit log stands.
+    pub anchor: Anchor,
+}
+
+/// How a master key stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct KeyStatus {
+    /// The id.
+    pub id: String,
+    /// `active`; `decrypt`, while a rotation away from it has not ended; or `retired`.
+    pub state: String,
+    /// When it was made, as RFC 3339 in UTC.
+    pub created_at: String,
+    /// Connections that are under it.
+    pub connections: u64,
+}
+
+/// The most audit entries that are read together.
+const MAX_PAGE: u32 = 1000;
+
+impl Vault {
+    /// Says how the vault stands.
+    pub async fn status(&self) -> Result<VaultStatus, Error> {
+        let store = &self.0.store;
+        let mut keys = Vec::new();
+        for KeyRow { id, state, created_at, .. } in store.keys().await? {
+            let connections = store.count_under_key(&id).await?;
+            keys.push(KeyStatus { id, state, created_at: rfc3339(created_at), connections });
+        }
+        Ok(VaultStatus {
+            id: self.id().to_owned(),
+            engine: store.engine(),
+            source: self.0.source.describe(),
+            keys,
+            counts: store.counts().await?,
+            anchor: self.anchor().await?,
+        })
+    }
+
+    /// The key under which records are sealed now.
+    pub fn active_key(&self) -> KeyId {
+        self.ring().active()
+    }
+
+    /// Entries of the audit log after a number, in order: of one tenant, or of all; at most `limit`, and at most 1,000.
+    /// Whether they are as they were written is for [`verify`](Self::verify) to say.
+    pub async fn audit(&self, tenant: Option<&Tenant>, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
+        let tenant = tenant.map(Tenant::as_str);
+        let rows = self.0.store.entries(tenant, after, limit.min(MAX_PAGE)).await?;
+        rows.iter().map(Entry::read).collect()
+    }
+
+    /// Waits until anything but uses was written after the audit entry `after`, by whatever process; returns the number of
+    /// the last such entry. What changed is in the [`audit`](Self::audit) log. May be dropped at any time.
+    pub async fn changed(&self, after: i64) -> Result<i64, Error> {
+        Ok(self.0.store.changed(after).await?)
+    }
+}

@@ -1,0 +1,375 @@
+//! The vault: opened with the right key, or not at all.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::{
+    Actor, Anchor, AnchorSink, Error, KeyError, KeyId, KeySource, KnownKey, MasterKey, Scope, Tenant,
+    audit::{Event, RowMark, What, chain, hex, now},
+    name::fill,
+    roots::{Roots, same},
+    seal::{Binding, Ring, Unopened, key_of},
+    store::{Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreErrorKind, VaultRow},
+};
+
+/// Connections that are kept: sealed, bound to their tenant, and audited.
+///
+/// Clones are the same vault. All that belongs to a tenant goes through [`tenant`](Self::tenant).
+///
+/// # Security
+/// `Debug` shows the vault's id, and nothing sealed.
+#[derive(Clone)]
+pub struct Vault(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) source: Arc<dyn KeySource>,
+    pub(crate) row: VaultRow,
+    pub(crate) roots: Roots,
+    ring: RwLock<Arc<Ring>>,
+    /// The head as this process last saw it. Writers of this process take turns; those of others are noticed by it.
+    head: Mutex<Head>,
+    anchors: Option<Arc<dyn AnchorSink>>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("id", &self.id()).field("store", &self.0.store).finish_non_exhaustive()
+    }
+}
+
+/// What a write tries before it gives up: so many times somebody else was first.
+const ATTEMPTS: u32 = 32;
+
+impl Vault {
+    /// Makes a vault in an empty store, under a key of the source that nothing else is under.
+    ///
+    /// # Errors
+    /// When there is a vault, or no key. Nothing is there then.
+    pub async fn init(
+        store: Arc<dyn Store>,
+        source: Arc<dyn KeySource>,
+        actor: &Actor,
+    ) -> Result<Self, Error> {
+        // Before a key is made: it would be one for nothing.
+        let mut fill_store = store.fill().await?;
+        let fresh = source.fresh(&[]).await?;
+        let ring = Ring::new([&fresh.key], fresh.key.id());
+        let mut id = [0; 16];
+        fill(&mut id);
+        let mut row = VaultRow { id: hex(&id), created_at: now(), root: Vec::new() };
+        let secret = Roots::secret();
+        row.root = ring.seal(&Binding::root(&row), &secret);
+        let roots = Roots::new(&secret);
+        let key = key_row(&roots, fresh.key.id(), "active", row.created_at, fresh.wrapped);
+        let what = What {
+            actor: Some(actor.to_string()),
+            key: Some(key.id.clone()),
+            rows: vec![RowMark::key(&key)],
+            ..What::default()
+        };
+        let nothing = Head { seq: 0, mac: Vec::new(), changed: 0 };
+        let entries = chain(&roots, &nothing, vec![Event::of_vault("vault.created", what)], row.created_at);
+        let head = Head { seq: 1, mac: entries[0].mac.clone(), changed: 1 };
+        fill_store.put(Rows::Vault(row.clone(), head.clone())).await?;
+        fill_store.put(Rows::Keys(vec![key])).await?;
+        fill_store.put(Rows::Entries(entries)).await?;
+        fill_store.finish().await?;
+        Ok(Self::new(store, source, row, roots, ring, head))
+    }
+
+    /// Opens a vault. Nothing is written.
+    ///
+    /// # Errors
+    /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
+    pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
+        let (row, head) = store.vault().await?.ok_or(Error::NoVault)?;
+        let rows = store.keys().await?;
+        let (ring, roots) = unlock(&*source, &row, &rows).await?;
+        check_keys(&roots, &rows)?;
+        let vault = Self::new(store, source, row, roots, ring, head.clone());
+        vault.check_head(&head).await?;
+        Ok(vault)
+    }
+
+    fn new(
+        store: Arc<dyn Store>,
+        source: Arc<dyn KeySource>,
+        row: VaultRow,
+        roots: Roots,
+        ring: Ring,
+        head: Head,
+    ) -> Self {
+        let (ring, head) = (RwLock::new(Arc::new(ring)), Mutex::new(head));
+        Self(Arc::new(Inner { store, source, row, roots, ring, head, anchors: None }))
+    }
+
+    /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.
+    ///
+    /// # Errors
+    /// When the sink knows of an anchor that the audit log does not hold: the database was put back, or cut off.
+    ///
+    /// # Panics
+    /// When the vault was cloned before.
+    pub async fn with_anchors(mut self, sink: Arc<dyn AnchorSink>) -> Result<Self, Error> {
+        if let Some(last) = sink.last()? {
+            self.hold(&last).await?;
+        }
+        let inner = Arc::get_mut(&mut self.0).expect("a vault that was not cloned yet");
+        inner.anchors = Some(sink);
+        Ok(self)
+    }
+
+    /// The vault's id: 32 hex digits.
+    pub fn id(&self) -> &str {
+        &self.0.row.id
+    }
+
+    /// What belongs to a tenant; `actor` is who the audit log names.
+    pub fn tenant(&self, tenant: &Tenant, actor: &Actor) -> Scope {
+        Scope::new(self.clone(), tenant.clone(), actor.clone())
+    }
+
+    /// Where the audit log stands.
+    pub async fn anchor(&self) -> Result<Anchor, Error> {
+        let (_, head) = self.0.store.vault().await?.ok_or(Error::NoVault)?;
+        Ok(Anchor::of(&head))
+    }
+
+    /// Checks that the audit log holds an anchor: that nothing before it was taken away or put in another's place.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] when it does not.
+    pub async fn hold(&self, anchor: &Anchor) -> Result<(), Error> {
+        let entries = self.0.store.entries(None, anchor.seq() - 1, 1).await?;
+        match entries.first() {
+            Some(entry) if entry.seq == anchor.seq() && same(&entry.mac, anchor.mac()) => Ok(()),
+            _ => {
+                Err(tampered(&format!("the audit log: entry {} is not that of the anchor; it", anchor.seq())))
+            }
+        }
+    }
+
+    /// Closes the connections to the database.
+    pub async fn close(self) {
+        self.0.store.close().await;
+    }
+
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the keys again: another process may have rotated them.
+    pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
+        let inner = &self.0;
+        let (row, _) = inner.store.vault().await?.ok_or(Error::NoVault)?;
+        let rows = inner.store.keys().await?;
+        check_keys(&inner.roots, &rows)?;
+        let masters = inner.source.keys(&known(&rows)?).await?;
+        let ring = Arc::new(ring_of(&rows, &masters, &row)?);
+        *inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
+        Ok(ring)
+    }
+
+    /// Opens a record; where it is under a key that is not at hand, after reading the keys again.
+    pub(crate) async fn open_record(
+        &self,
+        binding: &Binding,
+        record: &[u8],
+        what: &str,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        match self.ring().open(binding, record) {
+            Err(Unopened::UnknownKey(needed)) => {
+                let opened = self.reload_keys().await?.open(binding, record);
+                opened.map_err(|error| match error {
+                    Unopened::UnknownKey(_) => wrong(needed, "the key is not there any more").into(),
+                    _ => tampered(what),
+                })
+            }
+            opened => opened.map_err(|_| tampered(what)),
+        }
+    }
+
+    /// Writes something to the audit log that changes no row.
+    pub(crate) async fn note(&self, event: Event) -> Result<(), Error> {
+        let mut write = self.write().await;
+        while !write.commit(Vec::new(), vec![event.clone()]).await? {}
+        Ok(())
+    }
+
+    /// Begins to write. Nobody else of this process writes until it ends.
+    pub(crate) async fn write(&self) -> Write<'_> {
+        Write { vault: self, head: self.0.head.lock().await, attempts: 0 }
+    }
+
+    /// Checks that the head is that of the chain's end.
+    async fn check_head(&self, head: &Head) -> Result<(), Error> {
+        let last = self.0.store.entries(None, (head.seq - 2).max(0), 3).await?;
+        let before = if head.seq == 1 { &[][..] } else { last.first().map_or(&[][..], |entry| &entry.mac) };
+        let is_end = |entry: &EntryRow| {
+            entry.seq == head.seq
+                && same(&entry.mac, &head.mac)
+                && same(&self.0.roots.entry(before, entry), &entry.mac)
+        };
+        if last.last().is_some_and(is_end) { Ok(()) } else { Err(tampered("the audit log's end")) }
+    }
+}
+
+/// A write: what is prepared from rows and the head is committed if neither moved meanwhile, and prepared again if one did.
+pub(crate) struct Write<'v> {
+    vault: &'v Vault,
+    head: MutexGuard<'v, Head>,
+    attempts: u32,
+}
+
+impl Write<'_> {
+    /// Commits changes and what the audit log says of them. `false` when something moved: everything is to be read and
+    /// prepared again.
+    ///
+    /// # Errors
+    /// When the store fails, or somebody else was first too often. Nothing was changed then, but where the store says that
+    /// it does not know.
+    pub(crate) async fn commit(&mut self, changes: Vec<Change>, events: Vec<Event>) -> Result<bool, Error> {
+        let inner = &self.vault.0;
+        let batch = Batch {
+            after: self.head.clone(),
+            entries: chain(&inner.roots, &self.head, events, now()),
+            changes,
+        };
+        let committed = match inner.store.commit(&batch).await {
+            Err(error) if error.kind() == StoreErrorKind::Uncertain => self.find_out(&batch, error).await?,
+            other => other?,
+        };
+        if committed == Committed::Done {
+            self.move_to(&batch);
+            if let Some(anchors) = &inner.anchors {
+                anchors.anchor(&Anchor::of(&self.head));
+            }
+            return Ok(true);
+        }
+        self.attempts += 1;
+        if self.attempts >= ATTEMPTS {
+            return Err(Error::Conflict);
+        }
+        self.refresh().await?;
+        Ok(false)
+    }
+
+    fn move_to(&mut self, batch: &Batch) {
+        let last = batch.entries.last().expect("a batch has entries");
+        let changed = if batch.changes.is_empty() { self.head.changed } else { last.seq };
+        *self.head = Head { seq: last.seq, mac: last.mac.clone(), changed };
+    }
+
+    /// The connection broke while the batch was committed. Its entries are in the log, or they are not.
+    async fn find_out(&self, batch: &Batch, error: crate::StoreError) -> Result<Committed, Error> {
+        let ours = &batch.entries[0];
+        for _ in 0..ATTEMPTS {
+            match self.vault.0.store.entries(None, batch.after.seq, 1).await {
+                Ok(entries) => {
+                    let there = entries.first().is_some_and(|entry| same(&entry.mac, &ours.mac));
+                    return Ok(if there { Committed::Done } else { Committed::HeadMoved });
+                }
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        Err(error.into())
+    }
+
+    /// Reads where the log stands, and the keys: somebody else wrote.
+    async fn refresh(&mut self) -> Result<(), Error> {
+        let vault = self.vault;
+        let (_, head) = vault.0.store.vault().await?.ok_or(Error::NoVault)?;
+        // What was there once is there for good.
+        vault.hold(&Anchor::of(&self.head)).await?;
+        if head.changed > self.head.changed {
+            vault.reload_keys().await?;
+        }
+        *self.head = head;
+        Ok(())
+    }
+}
+
+/// Between two looks at a database that is away.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+pub(crate) fn tampered(what: &str) -> Error {
+    Error::Tampered { what: what.to_owned() }
+}
+
+pub(crate) fn key_row(
+    roots: &Roots,
+    id: KeyId,
+    state: &str,
+    created_at: i64,
+    wrapped: Option<Vec<u8>>,
+) -> KeyRow {
+    let mut row =
+        KeyRow { id: id.to_string(), state: state.to_owned(), created_at, wrapped, mac: Vec::new() };
+    row.mac = roots.key(&row);
+    row
+}
+
+pub(crate) fn known(rows: &[KeyRow]) -> Result<Vec<KnownKey>, Error> {
+    let in_use = rows.iter().filter(|row| row.state != "retired");
+    in_use
+        .map(|row| {
+            let id = KeyId::parse(&row.id).ok_or_else(|| tampered("a key's row"))?;
+            Ok(KnownKey { id, wrapped: row.wrapped.clone() })
+        })
+        .collect()
+}
+
+/// The keys that a vault's row and its keys' rows need.
+async fn unlock(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<(Ring, Roots), Error> {
+    let masters = source.keys(&known(rows)?).await?;
+    let ring = ring_of(rows, &masters, row)?;
+    let secret = ring.open(&Binding::root(row), &row.root).map_err(|_| tampered("the vault's root"))?;
+    Ok((ring, Roots::new(&secret)))
+}
+
+/// What is derived from a vault's root secret.
+pub(crate) async fn root_of(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<Roots, Error> {
+    unlock(source, row, rows).await.map(|(_, roots)| roots)
+}
+
+/// Tells whether a key's row is as it was written.
+pub(crate) fn authentic_key(roots: &Roots, row: &KeyRow) -> bool {
+    same(&roots.key(row), &row.mac)
+}
+
+/// The ring of all keys that records may be under. Each of them must be there.
+fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<Ring, Error> {
+    let needed = known(rows)?.into_iter().map(|key| key.id);
+    let root = key_of(&vault.root).map_err(|_| tampered("the vault's root"))?;
+    for needed in needed.chain([root]) {
+        if !masters.iter().any(|key| key.id() == needed) {
+            let there: Vec<String> = masters.iter().map(|key| key.id().to_string()).collect();
+            let there = match there.as_slice() {
+                [] => "none is there".to_owned(),
+                [one] => format!("the one that is there is {one}"),
+                several => format!("those that are there are {}", several.join(", ")),
+            };
+            return Err(wrong(needed, &there).into());
+        }
+    }
+    // The root is always under the active key: both change in one batch.
+    Ok(Ring::new(masters, root))
+}
+
+fn wrong(needed: KeyId, there: &str) -> KeyError {
+    KeyError::Wrong { needed, there: there.to_owned() }
+}
+
+fn check_keys(roots: &Roots, rows: &[KeyRow]) -> Result<(), Error> {
+    for row in rows {
+        if !authentic_key(roots, row) {
+            return Err(tampered(&format!("the row of key {}", row.id)));
+        }
+    }
+    Ok(())
+}

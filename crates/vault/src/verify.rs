@@ -1,0 +1,326 @@
+//! Looking at everything that is kept: whether it is as it was written.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt,
+};
+
+use serde::Serialize;
+
+use crate::{
+    Anchor, Entry, Error, RowKind, Vault,
+    audit::hex,
+    roots::same,
+    scope::is_authentic,
+    seal::Binding,
+    store::{ConnectionRow, EntryRow, Head, Snapshot},
+    vault::authentic_key,
+};
+
+/// What [`Vault::verify`] found. As JSON it is one object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Connections that were looked at.
+    pub connections: u64,
+    /// Grants that were looked at.
+    pub grants: u64,
+    /// Keys that were looked at.
+    pub keys: u64,
+    /// Entries of the audit log that were looked at.
+    pub entries: u64,
+    /// Anchors that the audit log holds.
+    pub anchors: u64,
+    /// What is not as it was written. Empty when all is well.
+    pub problems: Vec<Finding>,
+    /// Recorders of uses that never said that they ended: they run now, or were killed.
+    pub open_runs: Vec<OpenRun>,
+}
+
+/// One thing that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What is wrong, as a stable word: `changed`, `sealed`, `missing`, `extra`, `old`, `cut`, `anchor`.
+    pub code: &'static str,
+    /// Whose it is, where it is somebody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// What it is about: `connection con_…`, `entry 12`, …
+    pub what: String,
+    /// What is wrong, for a person.
+    pub message: String,
+}
+
+/// A recorder of uses that never said that it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct OpenRun {
+    /// Its id.
+    pub run: String,
+    /// The entry with which it began.
+    pub began: i64,
+    /// The last entry that it wrote. Uses after that were lost if it was killed: those of the last 250 ms.
+    pub last: i64,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        if let Some(tenant) = &self.tenant {
+            write!(f, " of {tenant}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// How many rows are read at once.
+const PAGE: u32 = 1000;
+
+impl Vault {
+    /// Looks at everything that is kept, and opens every record: finds what was changed, moved, put back or taken away, and
+    /// names it. What `anchors` say must be in the audit log: without one, a database that was put back whole looks well.
+    ///
+    /// It reads one state of the database, whatever is written meanwhile, and changes nothing. It takes time and memory in
+    /// proportion to what is kept.
+    pub async fn verify(&self, anchors: &[Anchor]) -> Result<Report, Error> {
+        let mut view = self.0.store.snapshot().await?;
+        let mut check = Check::new(self, anchors);
+        let head = match view.vault().await? {
+            None => return Err(Error::NoVault),
+            Some((row, head)) => {
+                if row.id != self.0.row.id || row.created_at != self.0.row.created_at {
+                    check.find("changed", None, "the vault's row", "it is another vault's");
+                }
+                let opened = self.open_record(&Binding::root(&row), &row.root, "root").await;
+                if opened.is_err() {
+                    check.find("sealed", None, "the vault's root", "it does not open");
+                }
+                head
+            }
+        };
+        check.log(&mut *view, &head).await?;
+        check.keys(&mut *view).await?;
+        check.connections(&mut *view).await?;
+        check.grants(&mut *view).await?;
+        Ok(check.end())
+    }
+}
+
+/// One run of [`Vault::verify`].
+struct Check<'v> {
+    vault: &'v Vault,
+    anchors: BTreeMap<i64, Vec<&'v Anchor>>,
+    /// What the audit log says must be there, with whose it is.
+    expected: HashMap<(RowKind, String), Expected>,
+    /// The grants of each connection.
+    grants: HashMap<String, Vec<String>>,
+    /// The rows that were removed.
+    gone: HashSet<(RowKind, String)>,
+    runs: HashMap<String, OpenRun>,
+    report: Report,
+}
+
+struct Expected {
+    mac: String,
+    tenant: Option<String>,
+}
+
+impl<'v> Check<'v> {
+    fn new(vault: &'v Vault, list: &'v [Anchor]) -> Self {
+        let mut anchors: BTreeMap<i64, Vec<&Anchor>> = BTreeMap::new();
+        for anchor in list {
+            anchors.entry(anchor.seq()).or_default().push(anchor);
+        }
+        Self {
+            vault,
+            anchors,
+            expected: HashMap::new(),
+            grants: HashMap::new(),
+            gone: HashSet::new(),
+            runs: HashMap::new(),
+            report: Report::default(),
+        }
+    }
+
+    fn find(&mut self, code: &'static str, tenant: Option<&str>, what: &str, message: &str) {
+        let (what, message) = (what.to_owned(), message.to_owned());
+        self.report.problems.push(Finding { code, tenant: tenant.map(str::to_owned), what, message });
+    }
+
+    async fn log(&mut self, view: &mut dyn Snapshot, head: &Head) -> Result<(), Error> {
+        let (mut seq, mut mac) = (0, Vec::new());
+        loop {
+            let rows = view.entries(seq, PAGE).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                self.entry(seq, &mac, &row);
+                (seq, mac) = (row.seq, row.mac);
+            }
+        }
+        if seq < head.seq {
+            let what = format!("entries {} to {} of the audit log", seq + 1, head.seq);
+            self.find("missing", None, &what, "they are gone");
+        } else if seq > head.seq || !same(&mac, &head.mac) {
+            self.find("changed", None, "the audit log's head", "it is not that of the last entry");
+        }
+        for (seq, _) in std::mem::take(&mut self.anchors) {
+            let what = format!("the anchor of entry {seq}");
+            let message = "the audit log ends before it: the database was put back, or cut off";
+            self.find("anchor", None, &what, message);
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, before: i64, mac_before: &[u8], row: &EntryRow) {
+        self.report.entries += 1;
+        let what = format!("entry {} of the audit log", row.seq);
+        let tenant = row.tenant.as_deref();
+        if row.seq != before + 1 {
+            let gap = format!("entries {} to {} of the audit log", before + 1, row.seq - 1);
+            self.find("missing", None, &gap, "they are gone");
+        } else if !same(&self.vault.0.roots.entry(mac_before, row), &row.mac) {
+            self.find("changed", tenant, &what, "it is not as it was written");
+        }
+        for anchor in self.anchors.remove(&row.seq).unwrap_or_default() {
+            if same(anchor.mac(), &row.mac) {
+                self.report.anchors += 1;
+            } else {
+                let message =
+                    "the anchor knows another entry: the log was written anew from there, or before";
+                self.find("anchor", None, &what, message);
+            }
+        }
+        match Entry::read(row) {
+            Ok(entry) => self.learn(&entry),
+            Err(_) => self.find("changed", tenant, &what, "it cannot be read"),
+        }
+    }
+
+    /// What an entry says must be there from then on.
+    fn learn(&mut self, entry: &Entry) {
+        for mark in &entry.what.rows {
+            let key = (mark.row, mark.id.clone());
+            let Some(mac) = &mark.mac else {
+                // Its grants go with a connection.
+                for grant in self.grants.remove(&mark.id).unwrap_or_default() {
+                    self.expected.remove(&(RowKind::Grant, grant.clone()));
+                    self.gone.insert((RowKind::Grant, grant));
+                }
+                self.expected.remove(&key);
+                self.gone.insert(key);
+                continue;
+            };
+            let expected = Expected { mac: mac.clone(), tenant: entry.tenant.clone() };
+            if self.expected.insert(key, expected).is_none()
+                && let (RowKind::Grant, Some(connection)) = (mark.row, &entry.connection)
+            {
+                self.grants.entry(connection.clone()).or_default().push(mark.id.clone());
+            }
+        }
+        let Some(run) = &entry.what.run else { return };
+        match entry.kind.as_str() {
+            "recording.ended" => drop(self.runs.remove(run)),
+            _ => {
+                let open = OpenRun { run: run.clone(), began: entry.seq, last: entry.seq };
+                self.runs.entry(run.clone()).or_insert(open).last = entry.seq;
+            }
+        }
+    }
+
+    /// Compares a row with what the log says of it.
+    fn compare(&mut self, kind: RowKind, tenant: Option<&str>, id: &str, mac: &[u8]) {
+        let what = format!("{} {id}", kind.as_str());
+        let key = (kind, id.to_owned());
+        match self.expected.remove(&key) {
+            Some(expected) if same(expected.mac.as_bytes(), hex(mac).as_bytes()) => {}
+            Some(_) => {
+                let message =
+                    "it is not the one that was written last: an older or another one is in its place";
+                self.find("old", tenant, &what, message);
+            }
+            None if self.gone.contains(&key) => {
+                self.find("old", tenant, &what, "it was removed, and is back")
+            }
+            None => self.find("extra", tenant, &what, "the audit log does not know it"),
+        }
+    }
+
+    async fn keys(&mut self, view: &mut dyn Snapshot) -> Result<(), Error> {
+        let rows = view.keys().await?;
+        if rows.iter().filter(|row| row.state == "active").count() != 1 {
+            self.find("changed", None, "the keys", "one of them is active, and no other");
+        }
+        for row in rows {
+            self.report.keys += 1;
+            if !authentic_key(&self.vault.0.roots, &row) {
+                self.find("changed", None, &format!("key {}", row.id), "its row is not as it was written");
+            }
+            self.compare(RowKind::Key, None, &row.id, &row.mac);
+        }
+        Ok(())
+    }
+
+    async fn connections(&mut self, view: &mut dyn Snapshot) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            let rows = view.connections(after.as_deref(), PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id.clone());
+            for row in rows {
+                self.connection(&row).await;
+            }
+        }
+    }
+
+    async fn connection(&mut self, row: &ConnectionRow) {
+        self.report.connections += 1;
+        let (what, tenant) = (format!("connection {}", row.id), Some(row.tenant.as_str()));
+        if !is_authentic(self.vault, row) {
+            self.find("changed", tenant, &what, "its row is not as it was written");
+        }
+        let records = [
+            ("credential", Binding::credential(row), &row.credential),
+            ("name and account", Binding::details(row), &row.details),
+        ];
+        for (part, binding, record) in records {
+            if self.vault.open_record(&binding, record, &what).await.is_err() {
+                self.find("sealed", tenant, &what, &format!("its {part} does not open"));
+            }
+        }
+        self.compare(RowKind::Connection, tenant, &row.id, &row.mac);
+    }
+
+    async fn grants(&mut self, view: &mut dyn Snapshot) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        loop {
+            let rows = view.grants(after.as_deref(), PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id.clone());
+            for row in rows {
+                self.report.grants += 1;
+                let tenant = Some(row.tenant.as_str());
+                if !same(&self.vault.0.roots.grant(&row), &row.mac) {
+                    let what = format!("grant {}", row.id);
+                    self.find("changed", tenant, &what, "its row is not as it was written");
+                }
+                self.compare(RowKind::Grant, tenant, &row.id, &row.mac);
+            }
+        }
+    }
+
+    fn end(mut self) -> Report {
+        let mut missing: Vec<_> = std::mem::take(&mut self.expected).into_iter().collect();
+        missing.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for ((kind, id), expected) in missing {
+            let what = format!("{} {id}", kind.as_str());
+            self.find("missing", expected.tenant.as_deref(), &what, "it is gone, and nobody removed it");
+        }
+        let mut runs: Vec<OpenRun> = self.runs.into_values().collect();
+        runs.sort_by_key(|run| run.began);
+        self.report.open_runs = runs;
+        self.report
+    }
+}

@@ -1,0 +1,7 @@
+//! The vault, from outside: what is kept, who may read it, and what is noticed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod setting;
+mod token;
+mod walk;
