@@ -123,8 +123,13 @@ impl Store for Flaky {
         self.answer(store.commit(batch).await)
     }
 
-    async fn under_key(&self, key: &str, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.try_store()?.under_key(key, limit).await
+    async fn under_key(
+        &self,
+        key: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.try_store()?.under_key(key, after, limit).await
     }
 
     async fn count_under_key(&self, key: &str) -> Result<u64, StoreError> {

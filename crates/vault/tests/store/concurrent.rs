@@ -21,7 +21,7 @@ async fn insist(store: Arc<dyn Store>, id: String) {
         match store.commit(&batch).await {
             Ok(Committed::Done) => return,
             Ok(Committed::HeadMoved) => {}
-            Err(error) if error.kind() == StoreErrorKind::Busy => {}
+            Err(error) if matches!(error.kind(), StoreErrorKind::Busy | StoreErrorKind::Unavailable) => {}
             other => panic!("{id}: {other:?}"),
         }
     }
