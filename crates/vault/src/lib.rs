@@ -23,6 +23,7 @@ mod grant;
 mod recorder;
 mod rotate;
 mod scope;
+mod state;
 mod status;
 mod vault;
 mod verify;
