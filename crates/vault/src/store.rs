@@ -52,7 +52,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// Ids of a tenant's connections that have one of these marks, sorted: those with the same secret, and those with the
-    /// same account.
+    /// same account; the first [`MAX_ALIKE`] of each.
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError>;
 
     /// The grant whose token has this hash.
@@ -318,6 +318,9 @@ pub struct Marks {
     /// Of the account's id.
     pub account: Option<Vec<u8>>,
 }
+
+/// How many connections are told of that are alike: a tenant may have thousands of one account.
+pub const MAX_ALIKE: u32 = 100;
 
 /// Ids of connections that are alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{
-    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks,
-    Rewrap, Snapshot, Store, StoreError, VaultRow, commit,
+    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, MAX_ALIKE,
+    Marks, Rewrap, Snapshot, Store, StoreError, VaultRow, commit,
     fill::Filling,
     link::{Pool, values},
     postgres::Listening,
@@ -85,10 +85,11 @@ impl Store for SqlStore {
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
         // One statement, and so one state of the rows. No account is alike to none: `= NULL` holds for no row.
-        let sql = "SELECT 'secret', id FROM keyway_connections WHERE tenant = $1 AND secret_mark = $2 \
-             UNION ALL SELECT 'account', id FROM keyway_connections WHERE tenant = $1 AND account_mark = $3 \
-             ORDER BY 2";
-        let values = values![tenant, &marks.secret, &marks.account];
+        let sql = "SELECT mark, id FROM (SELECT 'secret' AS mark, id FROM keyway_connections \
+             WHERE tenant = $1 AND secret_mark = $2 ORDER BY id LIMIT $4) AS secrets \
+             UNION ALL SELECT mark, id FROM (SELECT 'account' AS mark, id FROM keyway_connections \
+             WHERE tenant = $1 AND account_mark = $3 ORDER BY id LIMIT $4) AS accounts ORDER BY 2";
+        let values = values![tenant, &marks.secret, &marks.account, i64::from(MAX_ALIKE)];
         let read = |columns: &mut Columns<'_>| Ok((columns.take::<String>()?, columns.take::<String>()?));
         let mut alike = Alike::default();
         for (mark, id) in self.pool.rows(sql, values, read).await? {
