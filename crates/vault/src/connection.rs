@@ -99,9 +99,9 @@ impl<'n> New<'n> {
 pub struct Saved {
     /// The connection.
     pub connection: Connection,
-    /// Other connections of the tenant with the same secret.
+    /// Other connections of the tenant with the same secret; at most 100.
     pub same_secret: Vec<ConnectionId>,
-    /// Other connections of the tenant with the same account.
+    /// Other connections of the tenant with the same account; at most 100.
     pub same_account: Vec<ConnectionId>,
 }
 

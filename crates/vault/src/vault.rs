@@ -13,7 +13,8 @@ use crate::{
     name::fill,
     roots::{Roots, same},
     seal::{Binding, Ring, Unopened, key_of},
-    store::{Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreErrorKind, VaultRow},
+    state::State,
+    store::{Batch, Change, Committed, Head, KeyRow, Rows, Store, StoreErrorKind, VaultRow},
 };
 
 /// Connections that are kept: sealed, bound to their tenant, and audited.
@@ -87,13 +88,10 @@ impl Vault {
     /// # Errors
     /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
     pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
-        let (row, head) = store.vault().await?.ok_or(Error::NoVault)?;
-        let rows = store.keys().await?;
-        let (ring, roots) = unlock(&*source, &row, &rows).await?;
-        check_keys(&roots, &rows)?;
-        let vault = Self::new(store, source, row, roots, ring, head.clone());
-        vault.check_head(&head).await?;
-        Ok(vault)
+        let state = State::read(&*store).await?;
+        let (ring, roots) = unlock(&*source, &state.row, &state.keys).await?;
+        state.check(&roots)?;
+        Ok(Self::new(store, source, state.row, roots, ring, state.head))
     }
 
     fn new(
@@ -165,12 +163,17 @@ impl Vault {
 
     /// Reads the keys again: another process may have rotated them.
     pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
+        let state = State::read(&*self.0.store).await?;
+        state.check(&self.0.roots)?;
+        self.take_keys(&state).await
+    }
+
+    async fn take_keys(&self, state: &State) -> Result<Arc<Ring>, Error> {
         let inner = &self.0;
-        let (row, _) = inner.store.vault().await?.ok_or(Error::NoVault)?;
-        let rows = inner.store.keys().await?;
-        check_keys(&inner.roots, &rows)?;
-        let masters = inner.source.keys(&known(&rows)?).await?;
-        let ring = Arc::new(ring_of(&rows, &masters, &row)?);
+        let masters = inner.source.keys(&known(&state.keys)?).await?;
+        let ring = Arc::new(ring_of(&state.keys, &masters, &state.row)?);
+        // Whose key it names is the one to seal under: only whoever has the keys can have written that.
+        ring.open(&Binding::root(&inner.row), &state.row.root).map_err(|_| tampered("the vault's root"))?;
         *inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
         Ok(ring)
     }
@@ -204,18 +207,6 @@ impl Vault {
     /// Begins to write. Nobody else of this process writes until it ends.
     pub(crate) async fn write(&self) -> Write<'_> {
         Write { vault: self, head: self.0.head.lock().await, attempts: 0 }
-    }
-
-    /// Checks that the head is that of the chain's end.
-    async fn check_head(&self, head: &Head) -> Result<(), Error> {
-        let last = self.0.store.entries(None, (head.seq - 2).max(0), 3).await?;
-        let before = if head.seq == 1 { &[][..] } else { last.first().map_or(&[][..], |entry| &entry.mac) };
-        let is_end = |entry: &EntryRow| {
-            entry.seq == head.seq
-                && same(&entry.mac, &head.mac)
-                && same(&self.0.roots.entry(before, entry), &entry.mac)
-        };
-        if last.last().is_some_and(is_end) { Ok(()) } else { Err(tampered("the audit log's end")) }
     }
 }
 
@@ -283,13 +274,17 @@ impl Write<'_> {
     /// Reads where the log stands, and the keys: somebody else wrote.
     async fn refresh(&mut self) -> Result<(), Error> {
         let vault = self.vault;
-        let (_, head) = vault.0.store.vault().await?.ok_or(Error::NoVault)?;
+        let state = State::read(&*vault.0.store).await?;
+        state.check(&vault.0.roots)?;
         // What was there once is there for good.
         vault.hold(&Anchor::of(&self.head)).await?;
-        if head.changed > self.head.changed {
-            vault.reload_keys().await?;
+        if state.head.changed < self.head.changed {
+            return Err(tampered("the audit log's head"));
         }
-        *self.head = head;
+        if state.head.changed > self.head.changed {
+            vault.take_keys(&state).await?;
+        }
+        *self.head = state.head;
         Ok(())
     }
 }
@@ -358,18 +353,12 @@ fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<R
         }
     }
     // The root is always under the active key: both change in one batch.
+    if !rows.iter().any(|row| row.state == "active" && row.id == root.to_string()) {
+        return Err(tampered("which key is the active one"));
+    }
     Ok(Ring::new(masters, root))
 }
 
 fn wrong(needed: KeyId, there: &str) -> KeyError {
     KeyError::Wrong { needed, there: there.to_owned() }
-}
-
-fn check_keys(roots: &Roots, rows: &[KeyRow]) -> Result<(), Error> {
-    for row in rows {
-        if !authentic_key(roots, row) {
-            return Err(tampered(&format!("the row of key {}", row.id)));
-        }
-    }
-    Ok(())
 }

@@ -59,8 +59,11 @@ async fn main() {
             let which = (kept.len() / PAGE) % TENANTS;
             let credentials: Vec<Credential> =
                 (0..PAGE).map(|number| credential(&registry, kept.len() + number)).collect();
-            let account = Account::new("an-account", "Somebody at Rally");
-            let list: Vec<New<'_>> = credentials.iter().map(|one| New::new(one).account(&account)).collect();
+            let accounts: Vec<Account> = (0..PAGE)
+                .map(|number| Account::new(format!("u{}", kept.len() + number), "Somebody"))
+                .collect();
+            let pairs = credentials.iter().zip(&accounts);
+            let list: Vec<New<'_>> = pairs.map(|(one, account)| New::new(one).account(account)).collect();
             let saved = scopes[which].save_all(&list).await.unwrap();
             kept.extend(saved.into_iter().map(|saved| (which, saved.connection.id)));
         }

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod database;
 mod setting;
+mod story;
+mod tamper;
 mod token;
 mod walk;

@@ -1,0 +1,43 @@
+//! What a store says of its vault at one moment.
+
+use crate::{
+    Error,
+    roots::{Roots, same},
+    store::{EntryRow, Head, KeyRow, Store, VaultRow},
+    vault::{authentic_key, tampered},
+};
+
+/// The vault's row, its keys, and the end of its audit log: of one moment, whatever others write meanwhile.
+pub(crate) struct State {
+    pub(crate) row: VaultRow,
+    pub(crate) head: Head,
+    pub(crate) keys: Vec<KeyRow>,
+    /// The last two entries, and what stands behind the head, where nothing should.
+    end: Vec<EntryRow>,
+}
+
+impl State {
+    pub(crate) async fn read(store: &dyn Store) -> Result<Self, Error> {
+        let mut view = store.snapshot().await?;
+        let (row, head) = view.vault().await?.ok_or(Error::NoVault)?;
+        let keys = view.keys().await?;
+        let end = view.entries(head.seq.saturating_sub(2).max(0), 3).await?;
+        Ok(Self { row, head, keys, end })
+    }
+
+    /// Checks that the keys' rows are as they were written, and that the head is that of the chain's end.
+    pub(crate) fn check(&self, roots: &Roots) -> Result<(), Error> {
+        if let Some(row) = self.keys.iter().find(|row| !authentic_key(roots, row)) {
+            return Err(tampered(&format!("the row of key {}", row.id)));
+        }
+        let head = &self.head;
+        let before =
+            if head.seq == 1 { &[][..] } else { self.end.first().map_or(&[][..], |entry| &entry.mac) };
+        let is_end = |entry: &EntryRow| {
+            entry.seq == head.seq
+                && same(&entry.mac, &head.mac)
+                && same(&roots.entry(before, entry), &entry.mac)
+        };
+        if self.end.last().is_some_and(is_end) { Ok(()) } else { Err(tampered("the audit log's end")) }
+    }
+}
