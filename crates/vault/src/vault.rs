@@ -13,7 +13,9 @@ use crate::{
     name::fill,
     roots::{Roots, same},
     seal::{Binding, Ring, Unopened, key_of},
-    store::{Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreErrorKind, VaultRow},
+    store::{
+        Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreError, StoreErrorKind, VaultRow,
+    },
 };
 
 /// Connections that are kept: sealed, bound to their tenant, and audited.
@@ -30,7 +32,8 @@ pub(crate) struct Inner {
     pub(crate) source: Arc<dyn KeySource>,
     pub(crate) row: VaultRow,
     pub(crate) roots: Roots,
-    ring: RwLock<Arc<Ring>>,
+    /// The keys, and [`Head::changed`] when they were read.
+    ring: RwLock<(i64, Arc<Ring>)>,
     /// The head as this process last saw it. Writers of this process take turns; those of others are noticed by it.
     head: Mutex<Head>,
     anchors: Option<Arc<dyn AnchorSink>>,
@@ -87,16 +90,14 @@ impl Vault {
     /// # Errors
     /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
     pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
-        let (row, head) = store.vault().await?.ok_or(Error::NoVault)?;
-        let rows = store.keys().await?;
-        let (ring, roots) = unlock(&*source, &row, &rows).await?;
-        check_keys(&roots, &rows)?;
-        let vault = Self::new(store, source, row, roots, ring, head.clone());
-        vault.check_head(&head).await?;
-        Ok(vault)
+        let (look, ring) = unlock(&*store, &*source).await?;
+        let roots = roots_of(&ring, &look.row)?;
+        check_keys(&roots, &look.keys)?;
+        check_end(&roots, &look)?;
+        Ok(Self::new(store, source, look.row, roots, ring, look.head))
     }
 
-    fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         source: Arc<dyn KeySource>,
         row: VaultRow,
@@ -104,8 +105,8 @@ impl Vault {
         ring: Ring,
         head: Head,
     ) -> Self {
-        let (ring, head) = (RwLock::new(Arc::new(ring)), Mutex::new(head));
-        Self(Arc::new(Inner { store, source, row, roots, ring, head, anchors: None }))
+        let ring = RwLock::new((head.changed, Arc::new(ring)));
+        Self(Arc::new(Inner { store, source, row, roots, ring, head: Mutex::new(head), anchors: None }))
     }
 
     /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.
@@ -160,19 +161,20 @@ impl Vault {
     }
 
     pub(crate) fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner).1)
     }
 
     /// Reads the keys again: another process may have rotated them.
     pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
         let inner = &self.0;
-        let (row, _) = inner.store.vault().await?.ok_or(Error::NoVault)?;
-        let rows = inner.store.keys().await?;
-        check_keys(&inner.roots, &rows)?;
-        let masters = inner.source.keys(&known(&rows)?).await?;
-        let ring = Arc::new(ring_of(&rows, &masters, &row)?);
-        *inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
-        Ok(ring)
+        let (look, ring) = unlock(&*inner.store, &*inner.source).await?;
+        check_keys(&inner.roots, &look.keys)?;
+        let mut newest = inner.ring.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have begun to look later, and be done already.
+        if look.head.changed >= newest.0 {
+            *newest = (look.head.changed, Arc::new(ring));
+        }
+        Ok(Arc::clone(&newest.1))
     }
 
     /// Opens a record; where it is under a key that is not at hand, after reading the keys again.
@@ -205,18 +207,6 @@ impl Vault {
     pub(crate) async fn write(&self) -> Write<'_> {
         Write { vault: self, head: self.0.head.lock().await, attempts: 0 }
     }
-
-    /// Checks that the head is that of the chain's end.
-    async fn check_head(&self, head: &Head) -> Result<(), Error> {
-        let last = self.0.store.entries(None, (head.seq - 2).max(0), 3).await?;
-        let before = if head.seq == 1 { &[][..] } else { last.first().map_or(&[][..], |entry| &entry.mac) };
-        let is_end = |entry: &EntryRow| {
-            entry.seq == head.seq
-                && same(&entry.mac, &head.mac)
-                && same(&self.0.roots.entry(before, entry), &entry.mac)
-        };
-        if last.last().is_some_and(is_end) { Ok(()) } else { Err(tampered("the audit log's end")) }
-    }
 }
 
 /// A write: what is prepared from rows and the head is committed if neither moved meanwhile, and prepared again if one did.
@@ -234,20 +224,61 @@ impl Write<'_> {
     /// When the store fails, or somebody else was first too often. Nothing was changed then, but where the store says that
     /// it does not know.
     pub(crate) async fn commit(&mut self, changes: Vec<Change>, events: Vec<Event>) -> Result<bool, Error> {
-        let inner = &self.vault.0;
-        let batch = Batch {
-            after: self.head.clone(),
-            entries: chain(&inner.roots, &self.head, events, now()),
-            changes,
-        };
-        let committed = match inner.store.commit(&batch).await {
-            Err(error) if error.kind() == StoreErrorKind::Uncertain => self.find_out(&batch, error).await?,
-            other => other?,
-        };
+        let batch = self.batch(changes, events);
+        self.put(&batch).await
+    }
+
+    /// A batch for [`put`](Self::put).
+    pub(crate) fn batch(&self, changes: Vec<Change>, events: Vec<Event>) -> Batch {
+        let entries = chain(&self.vault.0.roots, &self.head, events, now());
+        Batch { after: self.head.clone(), entries, changes }
+    }
+
+    /// Commits a batch, as [`commit`](Self::commit) does.
+    pub(crate) async fn put(&mut self, batch: &Batch) -> Result<bool, Error> {
+        match self.vault.0.store.commit(batch).await {
+            Err(error) if error.kind() == StoreErrorKind::Uncertain => self.settle(batch, error).await,
+            committed => self.end(batch, committed?).await,
+        }
+    }
+
+    /// Finds out what became of a batch of which nobody knows, by committing it once more: that waits for whoever holds the
+    /// head, so that afterwards the batch is there, now or since the first time, or never will be.
+    ///
+    /// # Errors
+    /// That of the first time, where the store does not say.
+    pub(crate) async fn settle(&mut self, batch: &Batch, error: StoreError) -> Result<bool, Error> {
+        let store = &self.vault.0.store;
+        for _ in 0..ATTEMPTS {
+            match store.commit(batch).await {
+                Ok(Committed::HeadMoved) => {
+                    let entries = store.entries(None, batch.after.seq, 1).await;
+                    if let Ok(entries) = entries {
+                        let is_ours = |entry: &EntryRow| same(&entry.mac, &batch.entries[0].mac);
+                        let there = entries.first().is_some_and(is_ours);
+                        let committed = if there { Committed::Done } else { Committed::HeadMoved };
+                        return self.end(batch, committed).await;
+                    }
+                }
+                Ok(committed) => return self.end(batch, committed).await,
+                Err(_) => {}
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(error.into())
+    }
+
+    async fn end(&mut self, batch: &Batch, committed: Committed) -> Result<bool, Error> {
         if committed == Committed::Done {
-            self.move_to(&batch);
-            if let Some(anchors) = &inner.anchors {
-                anchors.anchor(&Anchor::of(&self.head));
+            let head = head_after(batch);
+            if let Some(anchors) = &self.vault.0.anchors {
+                anchors.anchor(&Anchor::of(&head));
+            }
+            // Where keys changed, whoever writes next does as other processes do: it finds that the head moved, and reads
+            // the keys again. So nothing comes under the old one.
+            if !batch.changes.iter().any(|change| matches!(change, Change::PutKey(_) | Change::RetireKey(_)))
+            {
+                *self.head = head;
             }
             return Ok(true);
         }
@@ -257,27 +288,6 @@ impl Write<'_> {
         }
         self.refresh().await?;
         Ok(false)
-    }
-
-    fn move_to(&mut self, batch: &Batch) {
-        let last = batch.entries.last().expect("a batch has entries");
-        let changed = if batch.changes.is_empty() { self.head.changed } else { last.seq };
-        *self.head = Head { seq: last.seq, mac: last.mac.clone(), changed };
-    }
-
-    /// The connection broke while the batch was committed. Its entries are in the log, or they are not.
-    async fn find_out(&self, batch: &Batch, error: crate::StoreError) -> Result<Committed, Error> {
-        let ours = &batch.entries[0];
-        for _ in 0..ATTEMPTS {
-            match self.vault.0.store.entries(None, batch.after.seq, 1).await {
-                Ok(entries) => {
-                    let there = entries.first().is_some_and(|entry| same(&entry.mac, &ours.mac));
-                    return Ok(if there { Committed::Done } else { Committed::HeadMoved });
-                }
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
-        }
-        Err(error.into())
     }
 
     /// Reads where the log stands, and the keys: somebody else wrote.
@@ -294,7 +304,14 @@ impl Write<'_> {
     }
 }
 
-/// Between two looks at a database that is away.
+/// Where the audit log stands after a batch.
+fn head_after(batch: &Batch) -> Head {
+    let last = batch.entries.last().expect("a batch has entries");
+    let changed = if batch.changes.is_empty() { batch.after.changed } else { last.seq };
+    Head { seq: last.seq, mac: last.mac.clone(), changed }
+}
+
+/// Between two tries on a database that is away.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 pub(crate) fn tampered(what: &str) -> Error {
@@ -324,17 +341,66 @@ pub(crate) fn known(rows: &[KeyRow]) -> Result<Vec<KnownKey>, Error> {
         .collect()
 }
 
+/// What says under which keys a vault is, and where its audit log ends: all of one instant.
+struct Look {
+    row: VaultRow,
+    head: Head,
+    keys: Vec<KeyRow>,
+    /// The last two entries, and one that should not be there.
+    last: Vec<EntryRow>,
+}
+
+impl Look {
+    async fn at(store: &dyn Store) -> Result<Self, Error> {
+        let mut view = store.snapshot().await?;
+        let (row, head) = view.vault().await?.ok_or(Error::NoVault)?;
+        let keys = view.keys().await?;
+        let last = view.entries((head.seq - 2).max(0), 3).await?;
+        Ok(Self { row, head, keys, last })
+    }
+}
+
+/// Looks at the vault, and takes the keys that it needs from their source.
+async fn unlock(store: &dyn Store, source: &dyn KeySource) -> Result<(Look, Ring), Error> {
+    let mut look = Look::at(store).await?;
+    loop {
+        let ring = ring_from(source, &look.row, &look.keys).await;
+        if ring.is_err() {
+            // A rotation may have ended since, and its old key may be gone.
+            let now = Look::at(store).await?;
+            if now.head.changed != look.head.changed {
+                look = now;
+                continue;
+            }
+        }
+        return Ok((look, ring?));
+    }
+}
+
 /// The keys that a vault's row and its keys' rows need.
-async fn unlock(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<(Ring, Roots), Error> {
+pub(crate) async fn ring_from(
+    source: &dyn KeySource,
+    row: &VaultRow,
+    rows: &[KeyRow],
+) -> Result<Ring, Error> {
     let masters = source.keys(&known(rows)?).await?;
-    let ring = ring_of(rows, &masters, row)?;
-    let secret = ring.open(&Binding::root(row), &row.root).map_err(|_| tampered("the vault's root"))?;
-    Ok((ring, Roots::new(&secret)))
+    ring_of(rows, &masters, row)
 }
 
 /// What is derived from a vault's root secret.
-pub(crate) async fn root_of(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<Roots, Error> {
-    unlock(source, row, rows).await.map(|(_, roots)| roots)
+pub(crate) fn roots_of(ring: &Ring, row: &VaultRow) -> Result<Roots, Error> {
+    let secret = ring.open(&Binding::root(row), &row.root).map_err(|_| tampered("the vault's root"))?;
+    Ok(Roots::new(&secret))
+}
+
+/// Checks that the head is that of the chain's end.
+fn check_end(roots: &Roots, look: &Look) -> Result<(), Error> {
+    let Look { head, last, .. } = look;
+    let before = if head.seq == 1 { &[][..] } else { last.first().map_or(&[][..], |entry| &entry.mac) };
+    let is_end = |entry: &EntryRow| {
+        entry.seq == head.seq && same(&entry.mac, &head.mac) && same(&roots.entry(before, entry), &entry.mac)
+    };
+    if last.last().is_some_and(is_end) { Ok(()) } else { Err(tampered("the audit log's end")) }
 }
 
 /// Tells whether a key's row is as it was written.
