@@ -2,6 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(unix)]
+mod crash;
+mod fated;
+mod flaky;
+#[cfg(unix)]
+mod load;
+mod rotation;
 mod setting;
 mod token;
 mod walk;
+#[cfg(unix)]
+mod writers;
