@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Mutex, MutexGuard};
@@ -45,8 +46,11 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// What a write tries before it gives up: so many times somebody else was first.
-const ATTEMPTS: u32 = 32;
+/// For how long a write tries while somebody else is first again and again: a process that is far from the database has
+/// many others before it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So many times the database is asked what became of a batch.
+const LOOKS: u32 = 32;
 
 impl Vault {
     /// Makes a vault in an empty store, under a key of the source that nothing else is under.
@@ -205,7 +209,7 @@ impl Vault {
 
     /// Begins to write. Nobody else of this process writes until it ends.
     pub(crate) async fn write(&self) -> Write<'_> {
-        Write { vault: self, head: self.0.head.lock().await, attempts: 0 }
+        Write { vault: self, head: self.0.head.lock().await, began: Instant::now() }
     }
 }
 
@@ -213,7 +217,7 @@ impl Vault {
 pub(crate) struct Write<'v> {
     vault: &'v Vault,
     head: MutexGuard<'v, Head>,
-    attempts: u32,
+    began: Instant,
 }
 
 impl Write<'_> {
@@ -249,7 +253,7 @@ impl Write<'_> {
     /// That of the first time, where the store does not say.
     pub(crate) async fn settle(&mut self, batch: &Batch, error: StoreError) -> Result<bool, Error> {
         let store = &self.vault.0.store;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..LOOKS {
             match store.commit(batch).await {
                 Ok(Committed::HeadMoved) => {
                     let entries = store.entries(None, batch.after.seq, 1).await;
@@ -282,8 +286,7 @@ impl Write<'_> {
             }
             return Ok(true);
         }
-        self.attempts += 1;
-        if self.attempts >= ATTEMPTS {
+        if self.began.elapsed() > PATIENCE {
             return Err(Error::Conflict);
         }
         self.refresh().await?;
@@ -312,7 +315,7 @@ fn head_after(batch: &Batch) -> Head {
 }
 
 /// Between two tries on a database that is away.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn tampered(what: &str) -> Error {
     Error::Tampered { what: what.to_owned() }
