@@ -10,7 +10,7 @@ use std::{
 };
 
 use keyway_core::{BodyAccess, Verdict};
-use keyway_vault::{Accounts, ConnectionId, Error, KeyId, New, Rotated, Scope, Store, Vault};
+use keyway_vault::{Accounts, ConnectionId, Error, KeyId, New, Rotated, Scope, Vault};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{
