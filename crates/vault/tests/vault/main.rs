@@ -7,4 +7,5 @@ mod setting;
 mod story;
 mod tamper;
 mod token;
+mod verify;
 mod walk;
