@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod database;
+mod futures;
+mod hidden;
+mod keys;
 mod setting;
 mod story;
 mod tamper;
+mod tenants;
 mod token;
 mod verify;
 mod walk;
