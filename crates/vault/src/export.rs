@@ -12,7 +12,8 @@ use crate::{
     Actor, Error, KeySource, Store, Vault,
     audit::{Event, What},
     roots::same,
-    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, VaultRow},
+    state::is_end,
+    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, StoreErrorKind, VaultRow},
     vault::{authentic_key, root_of},
 };
 
@@ -113,8 +114,9 @@ impl Vault {
             return Err(lines.wrong("the row of a key is not as it was written"));
         }
         let mut rows = Exported { keys: keys.len() as u64, ..Exported::default() };
-        fill.put(Rows::Vault(row, head)).await?;
-        fill.put(Rows::Keys(keys)).await?;
+        let mut end = Vec::new();
+        fill.put(Rows::Vault(row, head.clone())).await?;
+        fill.put(Rows::Keys(keys)).await.map_err(|error| lines.unfit(error.into()))?;
         let mut pages = Pages::default();
         loop {
             mac.update(lines.text.as_bytes());
@@ -129,21 +131,28 @@ impl Vault {
                 }
                 Line::Entry(row) => {
                     rows.entries += 1;
+                    if row.seq > head.seq.saturating_sub(2) {
+                        end.push(row.clone());
+                    }
                     pages.entries.push(row);
                 }
                 Line::End { rows: said } if said == rows => break,
                 Line::End { .. } => return Err(lines.wrong("it has another number of rows than it says")),
                 _ => return Err(lines.wrong("this line does not belong here")),
             }
-            pages.put(&mut *fill, PAGE as usize).await?;
+            pages.put(&mut *fill, PAGE as usize).await.map_err(|error| lines.unfit(error))?;
             line = lines.next()?;
         }
-        pages.put(&mut *fill, 1).await?;
+        pages.put(&mut *fill, 1).await.map_err(|error| lines.unfit(error))?;
         match lines.next()? {
             Line::Mac(said) if same(said.as_bytes(), crate::audit::hex(mac.sign().as_ref()).as_bytes()) => {}
             _ => return Err(lines.wrong("its MAC does not fit: something before it was changed")),
         }
         lines.end()?;
+        // Whoever exports signs what is there. What would not open is not left behind.
+        if !is_end(&roots, &head, &end) {
+            return Err(lines.wrong("the end of its audit log is not as it was written"));
+        }
         fill.finish().await?;
         let vault = Self::open(store, source).await?;
         let what = What { actor: Some(actor.to_string()), ..What::default() };
@@ -276,6 +285,16 @@ impl Reader<'_> {
             Ok(0) => Ok(()),
             Ok(_) => Err(self.wrong("something comes after its end")),
             Err(_) => Err(Error::Io("the export cannot be read".to_owned())),
+        }
+    }
+
+    /// A row that does not fit to those before it is the file's fault, and not the database's.
+    fn unfit(&self, error: Error) -> Error {
+        match error {
+            Error::Store(error) if error.kind() == StoreErrorKind::Damaged => {
+                self.wrong("a row up to here does not fit to the others")
+            }
+            other => other,
         }
     }
 
