@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod audit;
+mod between;
 mod database;
+mod export;
 mod futures;
 mod hidden;
 mod keys;
