@@ -16,7 +16,8 @@ use crate::{
     seal::{Binding, Ring, Unopened},
     state::{State, roots_of, unlock, wrong},
     store::{
-        Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreError, StoreErrorKind, VaultRow,
+        Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreError, StoreErrorKind, Turn,
+        VaultRow,
     },
 };
 
@@ -50,8 +51,8 @@ impl fmt::Debug for Vault {
 /// For how long a write tries while somebody else is first again and again: a process that is far from the database has
 /// many others before it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So many times the database is asked what became of a batch.
-const LOOKS: u32 = 32;
+/// For how long the database is asked what became of a batch.
+const DOUBT: Duration = Duration::from_secs(10);
 
 impl Vault {
     /// Makes a vault in an empty store, under a key of the source that nothing else is under.
@@ -178,7 +179,7 @@ impl Vault {
         let mut newest = inner.ring.write().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have begun to look later, and be done already.
         if state.head.changed >= newest.0 {
-            *newest = (state.head.changed, Arc::new(ring));
+            *newest = (state.head.changed, Arc::new(ring.after(&newest.1)));
         }
         Ok(Arc::clone(&newest.1))
     }
@@ -204,14 +205,17 @@ impl Vault {
 
     /// Writes something to the audit log that changes no row.
     pub(crate) async fn note(&self, event: Event) -> Result<(), Error> {
-        let mut write = self.write().await;
+        let mut write = self.write().await?;
         while !write.commit(Vec::new(), vec![event.clone()]).await? {}
         Ok(())
     }
 
     /// Begins to write. Nobody else of this process writes until it ends.
-    pub(crate) async fn write(&self) -> Write<'_> {
-        Write { vault: self, head: self.0.head.lock().await, began: Instant::now() }
+    pub(crate) async fn write(&self) -> Result<Write<'_>, Error> {
+        let head = tokio::time::timeout(PATIENCE, self.0.head.lock()).await.map_err(|_| {
+            StoreError::new(StoreErrorKind::Busy).because("others of this process wait to write")
+        })?;
+        Ok(Write { vault: self, head, turn: None, began: Instant::now() })
     }
 }
 
@@ -219,6 +223,8 @@ impl Vault {
 pub(crate) struct Write<'v> {
     vault: &'v Vault,
     head: MutexGuard<'v, Head>,
+    /// Held once somebody else was first.
+    turn: Option<Box<dyn Turn>>,
     began: Instant,
 }
 
@@ -242,7 +248,11 @@ impl Write<'_> {
 
     /// Commits a batch, as [`commit`](Self::commit) does.
     pub(crate) async fn put(&mut self, batch: &Batch) -> Result<bool, Error> {
-        match self.vault.0.store.commit(batch).await {
+        let committed = match self.turn.take() {
+            Some(turn) => turn.commit(batch).await,
+            None => self.vault.0.store.commit(batch).await,
+        };
+        match committed {
             Err(error) if error.kind() == StoreErrorKind::Uncertain => self.settle(batch, error).await,
             committed => self.end(batch, committed?).await,
         }
@@ -255,7 +265,8 @@ impl Write<'_> {
     /// That of the first time, where the store does not say.
     pub(crate) async fn settle(&mut self, batch: &Batch, error: StoreError) -> Result<bool, Error> {
         let store = &self.vault.0.store;
-        for _ in 0..LOOKS {
+        let began = Instant::now();
+        while began.elapsed() < DOUBT {
             match store.commit(batch).await {
                 Ok(Committed::HeadMoved) => {
                     let entries = store.entries(None, batch.after.seq, 1).await;
@@ -291,6 +302,8 @@ impl Write<'_> {
         if self.began.elapsed() > PATIENCE {
             return Err(Error::Conflict);
         }
+        // Nobody else writes between what is read now and the next try.
+        self.turn = self.vault.0.store.turn().await?;
         self.refresh().await?;
         Ok(false)
     }
