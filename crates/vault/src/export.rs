@@ -117,8 +117,8 @@ impl Vault {
         // In the same transaction: once all is there, nothing can fail any more.
         let what = What { actor: Some(actor.to_string()), ..What::default() };
         let imported = chain(&roots, &head, vec![Event::of_vault("vault.imported", what)], now());
-        let head = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
-        fill.put(Rows::Vault(row.clone(), head.clone())).await?;
+        let end = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
+        fill.put(Rows::Vault(row.clone(), end.clone())).await?;
         fill.put(Rows::Keys(keys)).await?;
         let mut pages = Pages::default();
         loop {
@@ -151,7 +151,7 @@ impl Vault {
         lines.end()?;
         fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        Ok((Self::new(store, source, row, roots, ring, head), rows))
+        Ok((Self::new(store, source, row, roots, ring, end), rows))
     }
 }
 

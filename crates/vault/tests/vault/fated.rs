@@ -99,7 +99,7 @@ pub(crate) struct Fated {
 }
 
 impl Fated {
-    pub(crate) fn new(store: Arc<dyn Store>, plan: &Arc<Plan>) -> Arc<dyn Store> {
+    pub(crate) fn over(store: Arc<dyn Store>, plan: &Arc<Plan>) -> Arc<dyn Store> {
         Self::with_pages(store, plan, u32::MAX)
     }
 

@@ -6,13 +6,13 @@ use std::{
     env,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
 use http::Method;
-use keyway_core::{BodyAccess, Reason, ReasonCode, Registry, Verdict};
+use keyway_core::{Reason, ReasonCode, Registry, Verdict};
 use keyway_vault::{
     Accounts, By, Connection, ConnectionId, Denied, Error, Grant, New, Opened, Record, Recorder, Scope,
     Status, StoreErrorKind, Tenant, Terms, Vault,
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     fated::{Fate, Fated, Plan},
-    setting::{Setting, actor, credential, secret, tenant},
+    setting::{Setting, actor, credential, key_of, secret, tenant},
 };
 
 const TENANTS: usize = 4;
@@ -86,12 +86,6 @@ struct Task {
 }
 
 impl Task {
-    /// A key that nobody else has.
-    fn key(&mut self) -> usize {
-        static KEYS: AtomicU64 = AtomicU64::new(1);
-        usize::try_from(KEYS.fetch_add(1, Ordering::SeqCst)).unwrap()
-    }
-
     async fn one(&mut self) {
         let ids: Vec<_> = self.connections.keys().cloned().collect();
         let Some(id) = self.random.choice(&ids).cloned() else { return self.save().await };
@@ -109,7 +103,7 @@ impl Task {
     }
 
     async fn save(&mut self) {
-        let key = self.key();
+        let key = new_key();
         let new = credential(&self.registry, &secret(key));
         match self.scope.save(New::new(&new).name("new")).await {
             Ok(saved) => {
@@ -123,7 +117,7 @@ impl Task {
 
     async fn change(&mut self, id: &ConnectionId) {
         let Some(before) = self.sure(id).await else { return };
-        let (key, version) = (self.key(), before.version + 1);
+        let (key, version) = (new_key(), before.version + 1);
         let (told, after) = match self.random.u32(0..3) {
             0 => {
                 let new = credential(&self.registry, &secret(key));
@@ -183,7 +177,7 @@ impl Task {
         let states = self.connections.get_mut(id).unwrap();
         let is = |state: &Option<State>| match (state, opened) {
             (Some(state), Some(opened)) => {
-                is(&opened.connection, state) && key_of(opened) == secret(state.key)
+                is(&opened.connection, state) && key_of(&opened.credential) == secret(state.key)
             }
             (state, opened) => state.is_none() && opened.is_none(),
         };
@@ -239,7 +233,6 @@ impl Task {
 
     async fn present_tokens(&mut self) {
         let Some((grant, token, revoked)) = self.random.choice(&self.grants) else { return };
-        // The list of files that may open a secret is for the crates' sources; this is how a caller presents it.
         match self.vault.grant(token.expose()).await {
             Ok(found) => {
                 assert_eq!((&found.id, &found.tenant), (&grant.id, &self.tenant));
@@ -284,6 +277,12 @@ impl Task {
     }
 }
 
+/// A key that nobody else has.
+fn new_key() -> usize {
+    static KEYS: AtomicUsize = AtomicUsize::new(1);
+    KEYS.fetch_add(1, Ordering::SeqCst)
+}
+
 fn is(connection: &Connection, state: &State) -> bool {
     (connection.version, connection.name.as_deref(), connection.status)
         == (state.version, Some(state.name.as_str()), state.status)
@@ -292,12 +291,6 @@ fn is(connection: &Connection, state: &State) -> bool {
 #[track_caller]
 fn assert_is(connection: &Connection, state: &State) {
     assert!(is(connection, state), "{connection:?} is not {state:?}");
-}
-
-fn key_of(opened: &Opened) -> String {
-    let (mut parts, ()) = http::Request::get("https://eu.acme.example/x").body(()).unwrap().into_parts();
-    opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
-    parts.headers["x-acme-key"].to_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -339,7 +332,7 @@ async fn a_store_that_fails_one_call_in_five_loses_nothing_and_mixes_nothing_up(
                 }
                 task.one().await;
                 if before % 500 == 499 {
-                    // Whoever is refused leaves a lease behind, and the others wait for its end.
+                    // One that is cut off leaves its lease behind, and others are refused until that runs out.
                     match task.vault.rotate(&actor(), |_| ()).await {
                         Ok(_) => {}
                         Err(error) => drop(task.doubt(&error)),
@@ -405,7 +398,7 @@ async fn n45_uses_whose_commit_is_in_doubt_are_logged_once() {
             };
             (fate, Duration::ZERO)
         });
-        let store = Fated::new(setting.store().await, &plan);
+        let store = Fated::over(setting.store().await, &plan);
         let vault = Vault::open(store, Arc::new(setting.keys.clone())).await.unwrap();
         let (recorder, recording) = vault.recorder().await.unwrap();
         let saved =
