@@ -140,6 +140,11 @@ impl Ring {
         self.active
     }
 
+    /// Tells whether it has the key of this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|(known, _)| known.to_string() == id)
+    }
+
     fn key(&self, id: KeyId) -> Result<&LessSafeKey, Unopened> {
         self.keys
             .iter()

@@ -292,6 +292,30 @@ async fn n48_a_process_with_the_old_key_goes_on() {
     }
 }
 
+/// A row was read, and before it is opened a rotation ends, and nobody has its key any more.
+#[tokio::test]
+async fn n48_a_row_that_was_read_before_a_rotation_is_read_again() {
+    let (setting, ids) = filled().await;
+    let (is_read, was_read) = std::sync::mpsc::channel();
+    let plan = Plan::new(move |call| {
+        is_read.send(()).unwrap();
+        (Fate::Done, if call.number == 0 { Duration::from_millis(500) } else { Duration::ZERO })
+    });
+    let store = Fated::over(setting.store().await, &plan);
+    let vault = Vault::open(store, Arc::new(setting.keys.clone())).await.unwrap();
+    plan.arm();
+    let reader = tokio::spawn({
+        let (vault, id) = (vault.clone(), ids[5].clone());
+        async move { opened(&vault, &id).await }
+    });
+    while was_read.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    setting.vault.rotate(&actor(), |_| ()).await.unwrap();
+    assert_eq!(opened(&vault, &ids[6]).await, secret(6));
+    assert_eq!(reader.await.unwrap(), secret(5));
+}
+
 #[tokio::test]
 async fn n48_a_tampered_row_is_named_and_all_others_are_done() {
     let (setting, ids) = filled().await;
