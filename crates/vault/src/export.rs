@@ -119,7 +119,7 @@ impl Vault {
         let imported = chain(&roots, &head, vec![Event::of_vault("vault.imported", what)], now());
         let end = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
         fill.put(Rows::Vault(row.clone(), end.clone())).await?;
-        fill.put(Rows::Keys(keys)).await?;
+        fill.put(Rows::Keys(keys.clone())).await?;
         let mut pages = Pages::default();
         loop {
             mac.update(lines.text.as_bytes());
@@ -151,7 +151,7 @@ impl Vault {
         lines.end()?;
         fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        Ok((Self::new(store, source, row, roots, ring, end), rows))
+        Ok((Self::new(store, source, row, roots, (keys, ring), end), rows))
     }
 }
 

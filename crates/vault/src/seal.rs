@@ -142,7 +142,7 @@ impl Ring {
 
     /// Tells whether it has the key of this id.
     pub(crate) fn has(&self, id: &str) -> bool {
-        self.keys.iter().any(|(known, _)| known.to_string() == id)
+        KeyId::parse(id).is_some_and(|id| self.key(id).is_ok())
     }
 
     fn key(&self, id: KeyId) -> Result<&LessSafeKey, Unopened> {

@@ -33,11 +33,18 @@ pub(crate) struct Inner {
     pub(crate) source: Arc<dyn KeySource>,
     pub(crate) row: VaultRow,
     pub(crate) roots: Roots,
-    /// The keys, and [`Head::changed`] when they were read.
-    ring: RwLock<(i64, Arc<Ring>)>,
+    known: RwLock<Known>,
     /// The head as this process last saw it. Writers of this process take turns; those of others are noticed by it.
     head: Mutex<Head>,
     anchors: Option<Arc<dyn AnchorSink>>,
+}
+
+/// The keys as this process last saw them.
+struct Known {
+    /// [`Head::changed`] at that instant.
+    changed: i64,
+    rows: Vec<KeyRow>,
+    ring: Arc<Ring>,
 }
 
 impl fmt::Debug for Vault {
@@ -83,10 +90,10 @@ impl Vault {
         let entries = chain(&roots, &nothing, vec![Event::of_vault("vault.created", what)], row.created_at);
         let head = Head { seq: 1, mac: entries[0].mac.clone(), changed: 1 };
         fill_store.put(Rows::Vault(row.clone(), head.clone())).await?;
-        fill_store.put(Rows::Keys(vec![key])).await?;
+        fill_store.put(Rows::Keys(vec![key.clone()])).await?;
         fill_store.put(Rows::Entries(entries)).await?;
         fill_store.finish().await?;
-        Ok(Self::new(store, source, row, roots, ring, head))
+        Ok(Self::new(store, source, row, roots, (vec![key], ring), head))
     }
 
     /// Opens a vault. Nothing is written.
@@ -94,11 +101,12 @@ impl Vault {
     /// # Errors
     /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
     pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
-        let (look, ring) = unlock(&*store, &*source).await?;
+        let look = Look::at(&*store).await?;
+        let (look, ring) = unlock(&*store, &*source, look).await?;
         let roots = roots_of(&ring, &look.row)?;
         check_keys(&roots, &look.keys)?;
         check_end(&roots, &look)?;
-        Ok(Self::new(store, source, look.row, roots, ring, look.head))
+        Ok(Self::new(store, source, look.row, roots, (look.keys, ring), look.head))
     }
 
     pub(crate) fn new(
@@ -106,11 +114,11 @@ impl Vault {
         source: Arc<dyn KeySource>,
         row: VaultRow,
         roots: Roots,
-        ring: Ring,
+        (keys, ring): (Vec<KeyRow>, Ring),
         head: Head,
     ) -> Self {
-        let ring = RwLock::new((head.changed, Arc::new(ring)));
-        Self(Arc::new(Inner { store, source, row, roots, ring, head: Mutex::new(head), anchors: None }))
+        let known = RwLock::new(Known { changed: head.changed, rows: keys, ring: Arc::new(ring) });
+        Self(Arc::new(Inner { store, source, row, roots, known, head: Mutex::new(head), anchors: None }))
     }
 
     /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.
@@ -165,20 +173,25 @@ impl Vault {
     }
 
     pub(crate) fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner).1)
+        Arc::clone(&self.0.known.read().unwrap_or_else(PoisonError::into_inner).ring)
     }
 
     /// Reads the keys again: another process may have rotated them.
     pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
         let inner = &self.0;
-        let (look, ring) = unlock(&*inner.store, &*inner.source).await?;
-        check_keys(&inner.roots, &look.keys)?;
-        let mut newest = inner.ring.write().unwrap_or_else(PoisonError::into_inner);
-        // Somebody may have begun to look later, and be done already.
-        if look.head.changed >= newest.0 {
-            *newest = (look.head.changed, Arc::new(ring));
+        let look = Look::at(&*inner.store).await?;
+        // Most changes are not of keys, and a key service is not asked for what is at hand.
+        if inner.known.read().unwrap_or_else(PoisonError::into_inner).rows == look.keys {
+            return Ok(self.ring());
         }
-        Ok(Arc::clone(&newest.1))
+        let (look, ring) = unlock(&*inner.store, &*inner.source, look).await?;
+        check_keys(&inner.roots, &look.keys)?;
+        let mut known = inner.known.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have begun to look later, and be done already.
+        if look.head.changed >= known.changed {
+            *known = Known { changed: look.head.changed, rows: look.keys, ring: Arc::new(ring) };
+        }
+        Ok(Arc::clone(&known.ring))
     }
 
     /// Opens a record; where it is under a key that is not at hand, after reading the keys again.
@@ -363,9 +376,8 @@ impl Look {
     }
 }
 
-/// Looks at the vault, and takes the keys that it needs from their source.
-async fn unlock(store: &dyn Store, source: &dyn KeySource) -> Result<(Look, Ring), Error> {
-    let mut look = Look::at(store).await?;
+/// Takes the keys that the vault needs from their source.
+async fn unlock(store: &dyn Store, source: &dyn KeySource, mut look: Look) -> Result<(Look, Ring), Error> {
     loop {
         let ring = ring_from(source, &look.row, &look.keys).await;
         if ring.is_err() {

@@ -9,12 +9,14 @@ use std::{
 };
 
 use keyway_core::{Reason, ReasonCode, Verdict};
-use keyway_vault::{Accounts, ConnectionId, New, Scope, Vault};
+use keyway_vault::{
+    Accounts, ConnectionId, KeyError, KeyId, KeySource, KnownKey, MasterKey, New, NewKey, Scope, Vault,
+};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::{
     load::{Acknowledged, Place},
-    setting::{account, actor, credential, key_of, registry, secret, tenant},
+    setting::{Keys, Setting, account, actor, credential, key_of, registry, secret, tenant},
 };
 
 fn scope(vault: &Vault) -> Scope {
@@ -126,6 +128,48 @@ async fn n47_two_processes_on_one_file() {
 async fn n47_two_processes_on_postgresql() {
     if let Some(place) = Place::postgres().await {
         two_processes(place).await;
+    }
+}
+
+/// Keys of a service that cannot be reached any more.
+#[derive(Debug, Clone)]
+struct Away(Keys, Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl KeySource for Away {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    async fn keys(&self, known: &[KnownKey]) -> Result<Vec<MasterKey>, KeyError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(KeyError::Service("it is away".to_owned()));
+        }
+        self.0.keys(known).await
+    }
+
+    async fn fresh(&self, known: &[KeyId]) -> Result<NewKey, KeyError> {
+        self.0.fresh(known).await
+    }
+
+    async fn forget(&self, id: KeyId) -> Result<bool, KeyError> {
+        self.0.forget(id).await
+    }
+}
+
+#[tokio::test]
+async fn n47_processes_take_turns_without_a_word_to_the_key_service() {
+    let setting = Setting::new().await;
+    let source = Away(setting.keys.clone(), Arc::default());
+    let mut vaults = Vec::new();
+    for _ in 0..2 {
+        vaults.push(Vault::open(setting.store().await, Arc::new(source.clone())).await.unwrap());
+    }
+    source.1.store(true, Ordering::SeqCst);
+    let id = saved(&vaults[0]).await;
+    for turn in 0..4 {
+        let renamed = scope(&vaults[turn % 2]).rename(&id, &turn.to_string()).await.unwrap();
+        assert_eq!(renamed.version, i64::try_from(turn).unwrap() + 2);
     }
 }
 
