@@ -128,7 +128,7 @@ impl Vault {
         let moved = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
         let mut end = Vec::new();
         fill.put(Rows::Vault(row.clone(), moved.clone())).await?;
-        fill.put(Rows::Keys(keys)).await.map_err(|error| lines.unfit(error.into()))?;
+        fill.put(Rows::Keys(keys.clone())).await.map_err(|error| lines.unfit(error.into()))?;
         let mut pages = Pages::default();
         loop {
             mac.update(lines.text.as_bytes());
@@ -168,7 +168,7 @@ impl Vault {
         }
         fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        Ok((Self::new(store, source, row, roots, ring, moved), rows))
+        Ok((Self::new(store, source, row, roots, (keys, ring), moved), rows))
     }
 }
 

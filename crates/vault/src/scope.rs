@@ -96,6 +96,10 @@ impl Scope {
         let mut list = Vec::with_capacity(rows.len());
         for row in rows {
             self.check(&row)?;
+            let row = match self.with_key(row).await {
+                Err(Error::NotFound) => continue,
+                row => row?,
+            };
             list.push(self.shown(&row).await?);
         }
         Ok(list)
@@ -246,10 +250,23 @@ impl Scope {
 
     /// A connection's row, as it was written.
     pub(crate) async fn row(&self, id: &ConnectionId) -> Result<ConnectionRow, Error> {
-        let row = self.vault.0.store.connection(self.tenant.as_str(), id.as_str()).await?;
+        let row = self.read(id.as_str()).await?;
+        self.with_key(row).await
+    }
+
+    async fn read(&self, id: &str) -> Result<ConnectionRow, Error> {
+        let row = self.vault.0.store.connection(self.tenant.as_str(), id).await?;
         let row = row.ok_or(Error::NotFound)?;
         self.check(&row)?;
         Ok(row)
+    }
+
+    /// The row, or the same read again where nobody has its key any more: a rotation ended since it was read.
+    async fn with_key(&self, row: ConnectionRow) -> Result<ConnectionRow, Error> {
+        if self.vault.ring().has(&row.key) || self.vault.reload_keys().await?.has(&row.key) {
+            return Ok(row);
+        }
+        self.read(&row.id).await
     }
 
     fn check(&self, row: &ConnectionRow) -> Result<(), Error> {

@@ -152,6 +152,11 @@ impl Ring {
         self.active
     }
 
+    /// Tells whether it has the key of this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        KeyId::parse(id).is_some_and(|id| self.key(id).is_ok())
+    }
+
     fn key(&self, id: KeyId) -> Result<&LessSafeKey, Unopened> {
         self.keys
             .iter()

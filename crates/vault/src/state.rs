@@ -35,9 +35,12 @@ impl State {
     }
 }
 
-/// Looks at the vault, and takes the keys that it needs from their source.
-pub(crate) async fn unlock(store: &dyn Store, source: &dyn KeySource) -> Result<(State, Ring), Error> {
-    let mut state = State::read(store).await?;
+/// Takes the keys that a vault needs from their source.
+pub(crate) async fn unlock(
+    store: &dyn Store,
+    source: &dyn KeySource,
+    mut state: State,
+) -> Result<(State, Ring), Error> {
     loop {
         let ring = ring_from(source, &state.row, &state.keys).await;
         if ring.is_err() {
