@@ -96,10 +96,6 @@ fn text(exported: &Exported) -> String {
     format!(
         "{} {}\n  It is sealed as it was: it is of no use without the vault's key, which is not in it.\n",
         "✓".green().bold(),
-        format!(
-            "Exported {} connections, {} grants, and {} entries of the audit log.",
-            exported.connections, exported.grants, exported.entries
-        )
-        .bold()
+        format!("Exported {}.", super::told(exported)).bold()
     )
 }

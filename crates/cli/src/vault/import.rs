@@ -64,13 +64,5 @@ fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
 }
 
 fn text(imported: &Exported) -> String {
-    format!(
-        "{} {}\n",
-        "✓".green().bold(),
-        format!(
-            "Imported {} connections, {} grants, and {} entries of the audit log.",
-            imported.connections, imported.grants, imported.entries
-        )
-        .bold()
-    )
+    format!("{} {}\n", "✓".green().bold(), format!("Imported {}.", super::told(imported)).bold())
 }

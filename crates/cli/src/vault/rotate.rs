@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{Location, actor::actor};
 use crate::{
     exit::{Exit, Failure},
+    messages::count,
     output::{self, Spinner},
 };
 
@@ -63,7 +64,7 @@ fn text(rotated: &Rotated, source: &str) -> String {
     if rotated.resumed {
         out += "  This went on with a rotation that had not ended.\n";
     }
-    out += &format!("  {} connections were brought under it.\n", rotated.rewrapped);
+    out += &format!("  Brought under it: {}.\n", count(rotated.rewrapped, "connection", "connections"));
     if rotated.to_forget.is_empty() {
         out += "  Copy the new key to another place too. Backups that were made before need the old one.\n";
     } else {
