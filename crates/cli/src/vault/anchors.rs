@@ -57,7 +57,7 @@ impl AnchorFile {
         if !of_file.is_file() {
             // A device has no end.
             return Err(
-                if of_file.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput }.into()
+                if of_file.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::Unsupported }.into()
             );
         }
         file.seek(SeekFrom::Start(of_file.len().saturating_sub(most)))?;
