@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, Error, KeySource, Store, Vault,
-    audit::{Event, What},
+    audit::{Event, What, chain, now},
     roots::same,
+    state::{authentic_key, ring_from, roots_of},
     store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, VaultRow},
-    vault::{authentic_key, root_of},
 };
 
 /// How many rows there are, of each kind.
@@ -106,14 +106,19 @@ impl Vault {
             held.push_str(&lines.text);
             line = lines.next()?;
         }
-        let roots = root_of(&*source, &row, &keys).await?;
+        let ring = ring_from(&*source, &row, &keys).await?;
+        let roots = roots_of(&ring, &row)?;
         let mut mac = roots.export();
         mac.update(held.as_bytes());
         if !keys.iter().all(|key| authentic_key(&roots, key)) {
             return Err(lines.wrong("the row of a key is not as it was written"));
         }
         let mut rows = Exported { keys: keys.len() as u64, ..Exported::default() };
-        fill.put(Rows::Vault(row, head)).await?;
+        // In the same transaction: once all is there, nothing can fail any more.
+        let what = What { actor: Some(actor.to_string()), ..What::default() };
+        let imported = chain(&roots, &head, vec![Event::of_vault("vault.imported", what)], now());
+        let head = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
+        fill.put(Rows::Vault(row.clone(), head.clone())).await?;
         fill.put(Rows::Keys(keys)).await?;
         let mut pages = Pages::default();
         loop {
@@ -144,11 +149,9 @@ impl Vault {
             _ => return Err(lines.wrong("its MAC does not fit: something before it was changed")),
         }
         lines.end()?;
+        fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        let vault = Self::open(store, source).await?;
-        let what = What { actor: Some(actor.to_string()), ..What::default() };
-        vault.note(Event::of_vault("vault.imported", what)).await?;
-        Ok((vault, rows))
+        Ok((Self::new(store, source, row, roots, ring, head), rows))
     }
 }
 

@@ -167,6 +167,7 @@ impl Scope {
         accounts: Accounts,
     ) -> Result<Connection, Error> {
         let mut draft = Draft::new(&new)?;
+        let given = draft.name.clone();
         let mut write = self.vault.write().await;
         loop {
             let old = self.row(id).await?;
@@ -177,7 +178,7 @@ impl Scope {
                 ));
             }
             let ring = self.vault.ring();
-            draft.name = draft.name.or(details.name);
+            draft.name = given.clone().or(details.name);
             let mut row = self.unsealed(&draft);
             if accounts == Accounts::Same
                 && let Some(known) = &old.account_mark
