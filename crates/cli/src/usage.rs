@@ -116,7 +116,8 @@ fn suggestion(error: &Error) -> Option<&str> {
     [SuggestedArg, SuggestedSubcommand, SuggestedValue].into_iter().find_map(|kind| {
         match error.get(kind)? {
             ContextValue::String(word) => Some(word.as_str()),
-            ContextValue::Strings(words) => words.first().map(String::as_str),
+            // The closest comes last.
+            ContextValue::Strings(words) => words.last().map(String::as_str),
             _ => None,
         }
     })
