@@ -88,15 +88,14 @@ fn text(error: &Error) -> String {
         ErrorKind::TooManyValues => (format!("'{named}' takes no value; {NOT_REPEATED}"), Some(KEYS)),
         ErrorKind::InvalidSubcommand => (format!("there is no such command; {NOT_REPEATED}"), Some(KEYS)),
         ErrorKind::UnknownArgument if named.starts_with('-') => {
-            let name = named.to_ascii_lowercase();
-            let about_keys = OF_KEYS.iter().any(|word| name.contains(word));
-            let hint = if is_of_request(error) && !about_keys { VERB } else { KEYS };
+            let hint = if is_of_request(error) && !is_about_keys(named) { VERB } else { KEYS };
             (format!("there is no such flag; {NOT_REPEATED}"), Some(hint))
         }
         ErrorKind::UnknownArgument => (format!("there is an argument too many; {NOT_REPEATED}"), Some(KEYS)),
         _ => (format!("the command line cannot be understood; {NOT_REPEATED}"), Some(KEYS)),
     };
-    let suggestion = suggestion(error);
+    // Somebody with a key in hand is told of no flag that only sounds alike.
+    let suggestion = suggestion(error).filter(|_| !is_about_keys(named));
     // Whoever mistyped a word did not mean to give a key.
     let hint = hint.map(str::to_owned).filter(|_| suggestion.is_none());
     let parts = [
@@ -107,6 +106,11 @@ fn text(error: &Error) -> String {
         Some("For more information, try '--help'.".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+fn is_about_keys(flag: &str) -> bool {
+    let name = flag.to_ascii_lowercase();
+    flag.starts_with('-') && OF_KEYS.iter().any(|word| name.contains(word))
 }
 
 /// One of our own words, which is close to what was typed.

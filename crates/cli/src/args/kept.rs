@@ -66,12 +66,18 @@ until Ctrl-C, with what other processes write too.";
 #[derive(Debug, Group)]
 #[command(next_help_heading = HEADING)]
 pub(crate) struct Store {
-    /// Where connections are kept: sqlite:PATH or postgres://USER@HOST/NAME
-    #[arg(long, value_name = "DATABASE", env = "KEYWAY_DATABASE", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        help = "Where connections are kept: sqlite:PATH or postgres://USER@HOST/NAME",
+        value_name = "DATABASE",
+        env = "KEYWAY_DATABASE",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) database: Option<OsString>,
-    /// Where its key comes from: file:PATH, env:NAME or transit:URL. Never the key itself
     #[arg(
         id = "key_source",
+        help = "Where its key comes from: file:PATH, env:NAME or transit:URL. Never the key itself",
         long = "key",
         value_name = "SOURCE",
         env = "KEYWAY_KEY_SOURCE",

@@ -144,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchors");
         let file = AnchorFile::at(path.as_os_str());
-        let text: String = (1..500).map(|seq| format!("{}\n", anchor(seq))).collect();
+        let text: String = (1..500).flat_map(|seq| [anchor(seq).to_string(), "\n".to_owned()]).collect();
         std::fs::write(&path, text).unwrap();
         assert_eq!(file.last().unwrap(), Some(anchor(499)));
         std::fs::write(&path, "sk_canary\n").unwrap();

@@ -74,10 +74,10 @@ impl Location {
         }
     }
 
-    /// The store of a vault that is about to be made.
+    /// Makes sure that there is no vault yet.
     ///
     /// # Errors
-    /// When there is one already: nothing was changed then.
+    /// When there is one: nothing was changed then.
     pub(super) async fn vacant(&self) -> Result<(), Failure> {
         let store = match self.database.open().await {
             Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(()),
@@ -85,13 +85,10 @@ impl Location {
         };
         let there = store.vault().await;
         store.close().await;
-        match there?.is_some() {
-            true => Err(Failure::Because(format!(
-                "there is a vault already{}; nothing was changed",
-                self.where_it_is()
-            ))),
-            false => Ok(()),
+        if there?.is_none() {
+            return Ok(());
         }
+        Err(Failure::Because(format!("there is a vault already{}; nothing was changed", self.where_it_is())))
     }
 
     /// The store, made where there is none.
@@ -153,6 +150,7 @@ pub(crate) fn tenant(whose: &args::Whose) -> Result<Option<Tenant>, Failure> {
 }
 
 /// A folder that this system has for every user.
+#[derive(Clone, Copy)]
 enum Folder {
     Data,
     Settings,
