@@ -105,6 +105,9 @@ pub struct RowMark {
     /// Its MAC in hex; none where the row is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<String>,
+    /// Its version, where it has one: one more than before, or an old row was written over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
 }
 
 /// The kind of a row.
@@ -130,19 +133,24 @@ impl RowKind {
 
 impl RowMark {
     pub(crate) fn connection(row: &ConnectionRow) -> Self {
-        Self { row: RowKind::Connection, id: row.id.clone(), mac: Some(hex(&row.mac)) }
+        Self {
+            row: RowKind::Connection,
+            id: row.id.clone(),
+            mac: Some(hex(&row.mac)),
+            version: Some(row.version),
+        }
     }
 
     pub(crate) fn grant(row: &GrantRow) -> Self {
-        Self { row: RowKind::Grant, id: row.id.clone(), mac: Some(hex(&row.mac)) }
+        Self { row: RowKind::Grant, id: row.id.clone(), mac: Some(hex(&row.mac)), version: Some(row.version) }
     }
 
     pub(crate) fn key(row: &KeyRow) -> Self {
-        Self { row: RowKind::Key, id: row.id.clone(), mac: Some(hex(&row.mac)) }
+        Self { row: RowKind::Key, id: row.id.clone(), mac: Some(hex(&row.mac)), version: None }
     }
 
     pub(crate) fn gone(row: RowKind, id: &str) -> Self {
-        Self { row, id: id.to_owned(), mac: None }
+        Self { row, id: id.to_owned(), mac: None, version: None }
     }
 }
 

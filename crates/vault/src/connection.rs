@@ -1,6 +1,6 @@
 //! A connection: a credential kept for a tenant, with its account, its name and its status.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use keyway_core::{Account, Credential, FieldProblem, VerdictKind};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,10 @@ use zeroize::Zeroizing;
 use crate::{ConnectionId, Error, Tenant, audit::time, store::ConnectionRow, vault::tampered};
 
 /// A credential kept for a tenant, as it may be shown: without any value of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// # Security
+/// `Debug`, which ends in logs, shows neither name nor account.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
     /// The id.
@@ -40,6 +43,21 @@ pub struct Connection {
     pub version: i64,
 }
 
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("provider", &self.provider)
+            .field("method", &self.method)
+            .field("status", &self.status)
+            .field("verdict", &self.verdict)
+            .field("origins", &self.origins)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether a connection can be used. Only a check's verdict changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -66,7 +84,7 @@ impl Status {
 }
 
 /// What is to be kept.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 #[must_use]
 pub struct New<'n> {
     pub(crate) credential: &'n Credential,
@@ -90,6 +108,12 @@ impl<'n> New<'n> {
     pub fn name(mut self, name: &'n str) -> Self {
         self.name = Some(name);
         self
+    }
+}
+
+impl fmt::Debug for New<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("New").field("credential", self.credential).finish_non_exhaustive()
     }
 }
 
@@ -133,7 +157,7 @@ pub(crate) fn name(text: &str) -> Result<String, Error> {
 }
 
 /// What is sealed of a connection beside its credential.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Details {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,7 +166,7 @@ pub(crate) struct Details {
     pub(crate) account: Option<AccountOf>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountOf {
     id: String,
@@ -165,7 +189,7 @@ impl Details {
     }
 }
 
-/// JSON filled up with spaces to a multiple of 64 bytes, so that a record's length says little of what is in it.
+/// JSON filled up with spaces to a multiple of 256 bytes, so that a record's length says little of what is in it.
 pub(crate) fn padded(json: &[u8]) -> Zeroizing<Vec<u8>> {
     let length = json.len().next_multiple_of(PAD);
     let mut text = Zeroizing::new(Vec::with_capacity(length));
@@ -174,7 +198,8 @@ pub(crate) fn padded(json: &[u8]) -> Zeroizing<Vec<u8>> {
     text
 }
 
-const PAD: usize = 64;
+/// With one or two keys of a usual length, all is below it: half of it, and a key of 20 characters was told from one of 40.
+const PAD: usize = 256;
 
 impl Connection {
     /// What a row and its opened details say.

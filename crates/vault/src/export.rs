@@ -12,8 +12,8 @@ use crate::{
     Actor, Error, KeySource, Store, Vault,
     audit::{Event, What, chain, now},
     roots::same,
-    state::{authentic_key, ring_from, roots_of},
-    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, VaultRow},
+    state::{authentic_key, is_end, ring_from, roots_of},
+    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, StoreErrorKind, VaultRow},
 };
 
 /// How many rows there are, of each kind.
@@ -117,9 +117,10 @@ impl Vault {
         // In the same transaction: once all is there, nothing can fail any more.
         let what = What { actor: Some(actor.to_string()), ..What::default() };
         let imported = chain(&roots, &head, vec![Event::of_vault("vault.imported", what)], now());
-        let head = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
-        fill.put(Rows::Vault(row.clone(), head.clone())).await?;
-        fill.put(Rows::Keys(keys)).await?;
+        let moved = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
+        let mut end = Vec::new();
+        fill.put(Rows::Vault(row.clone(), moved.clone())).await?;
+        fill.put(Rows::Keys(keys)).await.map_err(|error| lines.unfit(error.into()))?;
         let mut pages = Pages::default();
         loop {
             mac.update(lines.text.as_bytes());
@@ -134,24 +135,31 @@ impl Vault {
                 }
                 Line::Entry(row) => {
                     rows.entries += 1;
+                    if row.seq > head.seq.saturating_sub(2) {
+                        end.push(row.clone());
+                    }
                     pages.entries.push(row);
                 }
                 Line::End { rows: said } if said == rows => break,
                 Line::End { .. } => return Err(lines.wrong("it has another number of rows than it says")),
                 _ => return Err(lines.wrong("this line does not belong here")),
             }
-            pages.put(&mut *fill, PAGE as usize).await?;
+            pages.put(&mut *fill, PAGE as usize).await.map_err(|error| lines.unfit(error))?;
             line = lines.next()?;
         }
-        pages.put(&mut *fill, 1).await?;
+        pages.put(&mut *fill, 1).await.map_err(|error| lines.unfit(error))?;
         match lines.next()? {
             Line::Mac(said) if same(said.as_bytes(), crate::audit::hex(mac.sign().as_ref()).as_bytes()) => {}
             _ => return Err(lines.wrong("its MAC does not fit: something before it was changed")),
         }
         lines.end()?;
+        // Whoever exports signs what is there. What would not open is not left behind.
+        if !is_end(&roots, &head, &end) {
+            return Err(lines.wrong("the end of its audit log is not as it was written"));
+        }
         fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        Ok((Self::new(store, source, row, roots, ring, head), rows))
+        Ok((Self::new(store, source, row, roots, ring, moved), rows))
     }
 }
 
@@ -279,6 +287,16 @@ impl Reader<'_> {
             Ok(0) => Ok(()),
             Ok(_) => Err(self.wrong("something comes after its end")),
             Err(_) => Err(Error::Io("the export cannot be read".to_owned())),
+        }
+    }
+
+    /// A row that does not fit to those before it is the file's fault, and not the database's.
+    fn unfit(&self, error: Error) -> Error {
+        match error {
+            Error::Store(error) if error.kind() == StoreErrorKind::Damaged => {
+                self.wrong("a row up to here does not fit to the others")
+            }
+            other => other,
         }
     }
 

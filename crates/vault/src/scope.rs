@@ -167,7 +167,7 @@ impl Scope {
         accounts: Accounts,
     ) -> Result<Connection, Error> {
         let mut draft = Draft::new(&new)?;
-        let given = draft.name.clone();
+        let given = draft.name.take();
         let mut write = self.vault.write().await;
         loop {
             let old = self.row(id).await?;

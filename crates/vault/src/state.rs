@@ -31,15 +31,7 @@ impl State {
         if let Some(row) = self.keys.iter().find(|row| !authentic_key(roots, row)) {
             return Err(tampered(&format!("the row of key {}", row.id)));
         }
-        let head = &self.head;
-        let before =
-            if head.seq == 1 { &[][..] } else { self.end.first().map_or(&[][..], |entry| &entry.mac) };
-        let is_end = |entry: &EntryRow| {
-            entry.seq == head.seq
-                && same(&entry.mac, &head.mac)
-                && same(&roots.entry(before, entry), &entry.mac)
-        };
-        if self.end.last().is_some_and(is_end) { Ok(()) } else { Err(tampered("the audit log's end")) }
+        if is_end(roots, &self.head, &self.end) { Ok(()) } else { Err(tampered("the audit log's end")) }
     }
 }
 
@@ -115,4 +107,13 @@ fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<R
 
 pub(crate) fn wrong(needed: KeyId, there: &str) -> KeyError {
     KeyError::Wrong { needed, there: there.to_owned() }
+}
+
+/// Tells whether a head is that of the chain's end. `end` are the last two entries, or the only one, and all that stand
+/// behind the head.
+pub(crate) fn is_end(roots: &Roots, head: &Head, end: &[EntryRow]) -> bool {
+    let before = if head.seq == 1 { &[][..] } else { end.first().map_or(&[][..], |entry| &entry.mac) };
+    end.last().is_some_and(|entry| {
+        entry.seq == head.seq && same(&entry.mac, &head.mac) && same(&roots.entry(before, entry), &entry.mac)
+    })
 }

@@ -124,6 +124,9 @@ struct Check<'v> {
 struct Expected {
     mac: String,
     tenant: Option<String>,
+    version: i64,
+    /// The entry that wrote over a row that was not the last one.
+    over_old: Option<i64>,
 }
 
 impl<'v> Check<'v> {
@@ -226,11 +229,24 @@ impl<'v> Check<'v> {
                     self.expected.remove(&(RowKind::Grant, grant.clone()));
                     self.gone.insert((RowKind::Grant, grant));
                 }
-                self.expected.remove(&key);
+                if self.expected.remove(&key).is_some_and(|known| known.tenant != entry.tenant) {
+                    let message = format!("entry {} removed it, in the name of another tenant", entry.seq);
+                    let what = format!("{} {}", mark.row.as_str(), mark.id);
+                    self.find("changed", entry.tenant.as_deref(), &what, &message);
+                }
                 self.gone.insert(key);
                 continue;
             };
-            let expected = Expected { mac: mac.clone(), tenant: entry.tenant.clone() };
+            let before = self.expected.get(&key);
+            let version = before.map_or(0, |row| row.version).saturating_add(1);
+            let is_next = mark.version.is_none_or(|written| written == version);
+            let over_old = before.and_then(|row| row.over_old).or((!is_next).then_some(entry.seq));
+            let expected = Expected {
+                mac: mac.clone(),
+                tenant: entry.tenant.clone(),
+                version: mark.version.unwrap_or(version),
+                over_old,
+            };
             if self.expected.insert(key, expected).is_none()
                 && let (RowKind::Grant, Some(connection)) = (mark.row, &entry.connection)
             {
@@ -252,7 +268,13 @@ impl<'v> Check<'v> {
         let what = format!("{} {id}", kind.as_str());
         let key = (kind, id.to_owned());
         match self.expected.remove(&key) {
-            Some(expected) if same(expected.mac.as_bytes(), hex(mac).as_bytes()) => {}
+            Some(expected) if same(expected.mac.as_bytes(), hex(mac).as_bytes()) => {
+                if let Some(seq) = expected.over_old {
+                    let message =
+                        format!("entry {seq} changed an older one, which had been put in its place");
+                    self.find("old", tenant, &what, &message);
+                }
+            }
             Some(_) => {
                 let message =
                     "it is not the one that was written last: an older or another one is in its place";

@@ -2,18 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod audit;
+mod between;
 #[cfg(unix)]
 mod crash;
 mod database;
+mod export;
 mod fated;
 mod flaky;
+mod futures;
+mod hidden;
+mod keys;
 #[cfg(unix)]
 mod load;
 mod rotation;
 mod setting;
 mod story;
 mod tamper;
+mod tenants;
 mod token;
+mod verify;
 mod walk;
 #[cfg(unix)]
 mod writers;
