@@ -82,9 +82,10 @@ pub(crate) struct Store {
         value_name = "SOURCE",
         env = "KEYWAY_KEY_SOURCE",
         hide_env_values = true,
-        global = true
+        global = true,
+        value_parser = source
     )]
-    pub(crate) key: Option<OsString>,
+    pub(crate) key: Option<String>,
     /// A file that is told of each change where the audit log stands: best on another disk
     #[arg(long, value_name = "FILE", env = "KEYWAY_ANCHORS", hide_env_values = true, global = true)]
     pub(crate) anchors: Option<OsString>,
@@ -271,6 +272,16 @@ pub(crate) struct Audit {
     pub(crate) answer: Answer,
     #[command(flatten)]
     pub(crate) whose: Whose,
+}
+
+/// Refuses a key in place of where it is, in every command that knows the flag: what is not needed would be passed over
+/// without a word otherwise, and nobody would hear that others saw the key.
+fn source(text: &str) -> Result<String, &'static str> {
+    let is_source = ["file:", "env:", "transit:"].iter().any(|kind| text.starts_with(kind));
+    // An empty variable is as good as none.
+    (is_source || text.is_empty()).then(|| text.to_owned()).ok_or(
+        "it says where the vault's key is, as file:PATH, env:NAME or transit:URL; a key itself is never typed here",
+    )
 }
 
 /// Reads an entry's number, and does not quote what was typed.

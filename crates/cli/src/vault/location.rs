@@ -36,7 +36,7 @@ impl Location {
                 .map_err(|error| Failure::Because(format!("--database (or KEYWAY_DATABASE): {error}")))?,
             None => Database::sqlite(usual(Folder::Data)?.join("keyway.db")),
         };
-        let key = match text(store.key.as_ref(), "--key (or KEYWAY_KEY_SOURCE)")? {
+        let key = match store.key.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => Key::parse(text)?,
             None if is_set("KEYWAY_KEY") => Key::variable("KEYWAY_KEY"),
             None => Key::file(&usual(Folder::Settings)?.join("master.key"))?,

@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Serialize)]
 struct View {
-    key: String,
+    key_id: String,
     retired: Vec<String>,
     to_forget: Vec<String>,
     rewrapped: u64,
@@ -49,7 +49,7 @@ fn texts(ids: &[keyway::vault::KeyId]) -> Vec<String> {
 impl View {
     fn of(rotated: &Rotated) -> Self {
         Self {
-            key: rotated.key.to_string(),
+            key_id: rotated.key.to_string(),
             retired: texts(&rotated.retired),
             to_forget: texts(&rotated.to_forget),
             rewrapped: rotated.rewrapped,

@@ -123,6 +123,9 @@ fn what_belongs_to_save_says_so() {
         &["connect", "rally", "--connection", "con_aaaaaaaaaaaaaaaaaaaa", "--values", "-"],
         &["connect", "rally", "--save", "--values", "-", "--tenant", ""],
         &["connect", "rally", "--save", "--connection", "sk_CANARY", "--values", "-"],
+        // Also where no vault is needed: it is somebody's key.
+        &["connect", "rally", "--key", "sk_CANARY", "--values", "-"],
+        &["request", "rally", "--key=sk_CANARY", "GET", "/", "--values", "-"],
     ] {
         let run = home.run_with(args, &kept_values());
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{args:?}");

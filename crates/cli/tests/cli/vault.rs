@@ -60,6 +60,22 @@ fn it_says_how_it_stands() {
 }
 
 #[test]
+fn all_of_it_is_json_too() {
+    let home = Home::new();
+    let made = home.json(&["vault", "init"]);
+    insta::assert_snapshot!("init_json", home.steady(&format!("{made:#}")));
+    let status = home.json(&["vault", "status"]);
+    assert_eq!((&status["vault"], &status["keys"][0]["id"]), (&made["vault"], &made["key_id"]));
+    let exported = home.json(&["vault", "export", &home.text("export")]);
+    assert_eq!(exported, json!({ "connections": 0, "grants": 0, "keys": 1, "entries": 2 }));
+    let elsewhere = format!("sqlite:{}", home.text("elsewhere.db"));
+    let imported = home.json(&["vault", "import", &home.text("export"), "--database", &elsewhere]);
+    assert_eq!(imported, exported);
+    let rotated = home.json(&["vault", "rotate-key"]);
+    assert_eq!((&rotated["rewrapped"], &rotated["retired"]), (&json!(0), &json!([made["key_id"]])));
+}
+
+#[test]
 fn without_a_vault_every_command_says_so() {
     let home = Home::new();
     for args in [
@@ -271,8 +287,9 @@ fn where_it_is_is_said_in_a_way_that_is_understood() {
         ("--database", "canary", "--database (or KEYWAY_DATABASE): "),
         ("--database", "mysql:canary", "--database (or KEYWAY_DATABASE): "),
         ("--database", "postgres://u:canary@[/x", "--database (or KEYWAY_DATABASE): "),
-        ("--key", "canary", "never the key itself"),
-        ("--key", "hex:canary", "never the key itself"),
+        ("--key", "canary", "a key itself is never typed here"),
+        ("--key", "hex:canary", "a key itself is never typed here"),
+        ("--key", "file:", "never the key itself"),
         ("--key", "env:canary canary", "never the key itself"),
         ("--key", "transit:canary", "is followed by https://"),
         ("--key", "transit:http://canary.example/transit/main", "is followed by https://"),
