@@ -55,7 +55,7 @@ impl<'k> Keeping<'k> {
 
     /// Keeps a key that was found to be good.
     pub(crate) async fn keep(&self, credential: &Credential, account: &Account) -> Result<Kept, Failure> {
-        let mut new = New::new(credential).account(account);
+        let mut new = New::connection(credential).account(account);
         if let Some(name) = self.name {
             new = new.name(name);
         }

@@ -94,7 +94,7 @@ pub struct New<'n> {
 
 impl<'n> New<'n> {
     /// A credential, to be kept. Whether it is good is for the caller to know.
-    pub fn new(credential: &'n Credential) -> Self {
+    pub fn connection(credential: &'n Credential) -> Self {
         Self { credential, account: None, name: None }
     }
 

@@ -176,7 +176,7 @@ impl Scope {
         loop {
             let old = self.row(id).await?;
             let details = self.details(&old).await?;
-            if !self.is_same_service(&old, &draft) {
+            if !is_same_service(&old, &draft) {
                 return Err(Error::Invalid(
                     "this key is for another provider than the connection".to_owned(),
                 ));
@@ -351,10 +351,6 @@ impl Scope {
         self.vault.0.roots.mark("account", self.tenant.as_str(), provider, &[account.id()])
     }
 
-    fn is_same_service(&self, old: &ConnectionRow, draft: &Draft) -> bool {
-        old.provider == draft.provider || draft.formerly.contains(&old.provider)
-    }
-
     fn event(&self, row: &ConnectionRow, kind: &'static str) -> Event {
         let what = What {
             actor: Some(self.actor.to_string()),
@@ -366,6 +362,10 @@ impl Scope {
         };
         Event::of(&row.tenant, &row.id, kind, what)
     }
+}
+
+fn is_same_service(old: &ConnectionRow, draft: &Draft) -> bool {
+    old.provider == draft.provider || draft.formerly.contains(&old.provider)
 }
 
 /// Tells whether a row is as it was written, and where it says that it is.

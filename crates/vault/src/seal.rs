@@ -273,6 +273,9 @@ mod tests {
         }
     }
 
+    /// A change of one column.
+    type Edit = fn(&mut ConnectionRow);
+
     const TEXT: &[u8] = b"a text that nobody else may read";
 
     #[test]
@@ -312,7 +315,6 @@ mod tests {
         let ring = Ring::new([&key], key.id());
         let own = row();
         let record = ring.seal(&Binding::credential(&own), TEXT);
-        type Edit = fn(&mut ConnectionRow);
         let edits: [(&str, Edit); 8] = [
             ("tenant", |row| row.tenant = "acm".to_owned()),
             ("connection", |row| row.id = "con_b".to_owned()),

@@ -257,12 +257,11 @@ impl<'v> Check<'v> {
             }
         }
         let Some(run) = &entry.what.run else { return };
-        match entry.kind.as_str() {
-            "recording.ended" => drop(self.runs.remove(run)),
-            _ => {
-                let open = OpenRun { run: run.clone(), began: entry.seq, last: entry.seq };
-                self.runs.entry(run.clone()).or_insert(open).last = entry.seq;
-            }
+        if entry.kind == "recording.ended" {
+            self.runs.remove(run);
+        } else {
+            let open = OpenRun { run: run.clone(), began: entry.seq, last: entry.seq };
+            self.runs.entry(run.clone()).or_insert(open).last = entry.seq;
         }
     }
 
@@ -284,7 +283,7 @@ impl<'v> Check<'v> {
                 self.find("old", tenant, &what, message);
             }
             None if self.gone.contains(&key) => {
-                self.find("old", tenant, &what, "it was removed, and is back")
+                self.find("old", tenant, &what, "it was removed, and is back");
             }
             None => self.find("extra", tenant, &what, "the audit log does not know it"),
         }

@@ -63,7 +63,8 @@ async fn main() {
                 .map(|number| Account::new(format!("u{}", kept.len() + number), "Somebody"))
                 .collect();
             let pairs = credentials.iter().zip(&accounts);
-            let list: Vec<New<'_>> = pairs.map(|(one, account)| New::new(one).account(account)).collect();
+            let list: Vec<New<'_>> =
+                pairs.map(|(one, account)| New::connection(one).account(account)).collect();
             let saved = scopes[which].save_all(&list).await.unwrap();
             kept.extend(saved.into_iter().map(|saved| (which, saved.connection.id)));
         }

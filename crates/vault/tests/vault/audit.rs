@@ -24,7 +24,7 @@ async fn watched() -> (Setting, Between, Vault, Scope, ConnectionId) {
     let vault = Vault::open(Arc::new(between.clone()), Arc::new(setting.keys.clone())).await.unwrap();
     let scope = vault.tenant(&tenant("acme"), &Actor::parse("user:42").unwrap());
     let credential = setting.credential(1);
-    let id = scope.save(New::new(&credential).account(&account("u1"))).await.unwrap().connection.id;
+    let id = scope.save(New::connection(&credential).account(&account("u1"))).await.unwrap().connection.id;
     between.batches.lock().unwrap().clear();
     (setting, between, vault, scope, id)
 }
@@ -71,7 +71,7 @@ async fn each_operation_leaves_exactly_its_entries() {
         (Some("valid"), Some("active"))
     );
     let next = setting.credential(2);
-    scope.replace(&id, New::new(&next).account(&account("u1")), Accounts::Same).await.unwrap();
+    scope.replace(&id, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();
     of_the_tenant(&since(&vault, &between, &mut seq).await, "connection.replaced", &written);
     let grant = scope.grant(&id, Terms::default()).await.unwrap().grant.id;
     let entries = since(&vault, &between, &mut seq).await;
@@ -90,14 +90,14 @@ async fn each_operation_leaves_exactly_its_entries() {
     vault.verify(&[]).await.unwrap();
     vault.status().await.unwrap();
     scope.checked(&id, &Verdict::Valid(account("u2"))).await.unwrap_err();
-    scope.replace(&id, New::new(&next), Accounts::Same).await.unwrap_err();
+    scope.replace(&id, New::connection(&next), Accounts::Same).await.unwrap_err();
     scope.rename(&id, "\n").await.unwrap_err();
     assert!(scope.save_all(&[]).await.unwrap().is_empty());
     assert_eq!(kinds(&since(&vault, &between, &mut seq).await), [""; 0]);
 
     // Several in one commit, with an entry each.
     let (one, two) = (setting.credential(3), setting.credential(4));
-    let saved = scope.save_all(&[New::new(&one), New::new(&two)]).await.unwrap();
+    let saved = scope.save_all(&[New::connection(&one), New::connection(&two)]).await.unwrap();
     assert_eq!(between.batches.lock().unwrap().len(), 1);
     let entries = since(&vault, &between, &mut seq).await;
     assert_eq!(kinds(&entries), ["connection.created"; 2]);
@@ -136,7 +136,8 @@ async fn a_name_that_changes_meanwhile_is_kept() {
         elsewhere.rename(&renamed, "After").await.unwrap();
     });
     let next = setting.credential(2);
-    let replaced = scope.replace(&id, New::new(&next).account(&account("u1")), Accounts::Same).await.unwrap();
+    let replaced =
+        scope.replace(&id, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();
     assert_eq!(replaced.name.as_deref(), Some("After"));
     assert_eq!(scope.get(&id).await.unwrap().name.as_deref(), Some("After"));
 }
@@ -316,7 +317,7 @@ async fn others_are_told_of_changes_and_not_of_uses() {
         async move { other.changed(at).await }
     });
     let credential = setting.credential(5);
-    scope.save(New::new(&credential)).await.unwrap();
+    scope.save(New::connection(&credential)).await.unwrap();
     let now = timeout(Duration::from_secs(2), waiting).await.unwrap().unwrap().unwrap();
     assert!(now > at);
 }

@@ -85,7 +85,7 @@ async fn small() -> (Setting, Vec<u8>, tempfile::TempDir, Arc<dyn Store>) {
     let setting = Setting::new().await;
     let credential = setting.credential(1);
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
-    let id = scope.save(New::new(&credential).name("Name")).await.unwrap().connection.id;
+    let id = scope.save(New::connection(&credential).name("Name")).await.unwrap().connection.id;
     scope.grant(&id, keyway_vault::Terms::default()).await.unwrap();
     let export = exported(&setting.vault).await;
     let folder = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ async fn an_export_of_five_thousand_while_others_write_is_one_state() {
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let credentials: Vec<_> = (0..5000).map(|number| setting.credential(number)).collect();
     for some in credentials.chunks(1000) {
-        let list: Vec<_> = some.iter().map(New::new).collect();
+        let list: Vec<_> = some.iter().map(New::connection).collect();
         scope.save_all(&list).await.unwrap();
     }
     let writer = tokio::spawn({
@@ -188,7 +188,7 @@ async fn an_export_of_five_thousand_while_others_write_is_one_state() {
         async move {
             let scope = other.tenant(&tenant("busy"), &actor());
             loop {
-                let id = scope.save(New::new(&one)).await.unwrap().connection.id;
+                let id = scope.save(New::connection(&one)).await.unwrap().connection.id;
                 scope.rename(&id, "Busy").await.unwrap();
                 scope.remove(&id).await.unwrap();
             }

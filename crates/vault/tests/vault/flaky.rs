@@ -105,7 +105,7 @@ impl Task {
     async fn save(&mut self) {
         let key = new_key();
         let new = credential(&self.registry, &secret(key));
-        match self.scope.save(New::new(&new).name("new")).await {
+        match self.scope.save(New::connection(&new).name("new")).await {
             Ok(saved) => {
                 let state = State { version: 1, key, name: "new".to_owned(), status: Status::Active };
                 assert_is(&saved.connection, &state);
@@ -121,7 +121,7 @@ impl Task {
         let (told, after) = match self.random.u32(0..3) {
             0 => {
                 let new = credential(&self.registry, &secret(key));
-                let told = self.scope.replace(id, New::new(&new), Accounts::Any).await;
+                let told = self.scope.replace(id, New::connection(&new), Accounts::Any).await;
                 (told, State { version, key, status: Status::Active, ..before.clone() })
             }
             1 => {
@@ -401,8 +401,11 @@ async fn n45_uses_whose_commit_is_in_doubt_are_logged_once() {
         let store = Fated::over(setting.store().await, &plan);
         let vault = Vault::open(store, Arc::new(setting.keys.clone())).await.unwrap();
         let (recorder, recording) = vault.recorder().await.unwrap();
-        let saved =
-            vault.tenant(&tenant("t0"), &actor()).save(New::new(&setting.credential(1))).await.unwrap();
+        let saved = vault
+            .tenant(&tenant("t0"), &actor())
+            .save(New::connection(&setting.credential(1)))
+            .await
+            .unwrap();
         plan.arm();
         let by = By::Actor(actor());
         let record = Record::new(tenant("t0"), saved.connection.id, by, Method::GET, "/once".into());

@@ -51,13 +51,13 @@ fn of_a_scope(
     recording: Recording,
     record: &Record,
 ) {
-    movable(&scope.save(New::new(credential)));
-    movable(&scope.save_all(&[New::new(credential)]));
+    movable(&scope.save(New::connection(credential)));
+    movable(&scope.save_all(&[New::connection(credential)]));
     movable(&scope.get(id));
     movable(&scope.list(Some(id), 1));
     movable(&scope.open(id, registry));
     movable(&scope.checked(id, verdict));
-    movable(&scope.replace(id, New::new(credential), Accounts::Same));
+    movable(&scope.replace(id, New::connection(credential), Accounts::Same));
     movable(&scope.rename(id, ""));
     movable(&scope.remove(id));
     movable(&scope.grant(id, Terms::default()));

@@ -91,7 +91,7 @@ async fn i2_i6_nothing_that_is_kept_or_shown_holds_a_key_an_account_or_a_name() 
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let account = Account::new(ACCOUNT, LABEL);
     let (one, two) = (setting.credential(1), setting.credential(2));
-    let new = New::new(&one).account(&account).name(NAME);
+    let new = New::connection(&one).account(&account).name(NAME);
     let mut shown = format!("{new:?} {new:#?}");
     let mut show = |text: String| {
         shown.push_str(&text);
@@ -102,15 +102,15 @@ async fn i2_i6_nothing_that_is_kept_or_shown_holds_a_key_an_account_or_a_name() 
     show(format!("{saved:?} {saved:#?} {:?}", saved.connection));
     show(format!("{:?}", scope.checked(&id, &keyway_core::Verdict::Valid(account.clone())).await));
     show(format!("{:?}", scope.rename(&id, "Renamed madeup").await));
-    show(format!("{:?}", scope.replace(&id, New::new(&two).account(&account), Accounts::Same).await));
+    show(format!("{:?}", scope.replace(&id, New::connection(&two).account(&account), Accounts::Same).await));
     let opened = scope.open(&id, &setting.registry).await.unwrap();
     show(format!("{opened:?} {opened:#?} {:?} {scope:?} {:#?}", setting.vault, setting.vault));
     show(format!("{:?} {:?}", scope.get(&id).await, scope.list(None, 9).await));
     let granted = scope.grant(&id, Terms::default()).await.unwrap();
     show(format!("{granted:?} {granted:#?} {:?}", granted.grant));
-    let stranger = New::new(&one);
+    let stranger = New::connection(&one);
     show(format!("{:?}", scope.replace(&id, stranger, Accounts::Same).await.unwrap_err()));
-    show(format!("{:?}", scope.save(New::new(&one).name("\n")).await));
+    show(format!("{:?}", scope.save(New::connection(&one).name("\n")).await));
     let entries = setting.vault.audit(None, 0, 1000).await.unwrap();
     show(serde_json::to_string(&entries).unwrap());
     show(format!("{entries:?} {:?} {:?}", setting.vault.status().await, setting.vault.verify(&[]).await));
@@ -172,7 +172,7 @@ async fn i6_lengths_say_little_and_equal_keys_leave_no_equal_bytes() {
     for (name, secrets) in [("a", [&short, &long]), ("b", [&short, &long])] {
         for secret in secrets {
             let credential = credential(&setting.registry, secret);
-            setting.vault.tenant(&tenant(name), &actor()).save(New::new(&credential)).await.unwrap();
+            setting.vault.tenant(&tenant(name), &actor()).save(New::connection(&credential)).await.unwrap();
         }
     }
     let lengths =
@@ -202,9 +202,9 @@ async fn i6_a_key_that_was_refused_is_written_nowhere() {
     assert!(refused.is_err());
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let one = setting.credential(1);
-    let invalid = scope.save(New::new(&one).name(&"x".repeat(101))).await;
+    let invalid = scope.save(New::connection(&one).name(&"x".repeat(101))).await;
     assert!(matches!(invalid, Err(Error::Invalid(_))));
-    let all: Vec<_> = (0..1001).map(|_| New::new(&one)).collect();
+    let all: Vec<_> = (0..1001).map(|_| New::connection(&one)).collect();
     assert!(matches!(scope.save_all(&all).await, Err(Error::Invalid(_))));
     assert_eq!(setting.vault.status().await.unwrap().counts.connections, 0);
     assert_eq!(setting.vault.anchor().await.unwrap().seq(), 1);
@@ -214,7 +214,7 @@ async fn i6_a_key_that_was_refused_is_written_nowhere() {
 async fn i6_an_export_is_of_no_use_without_the_key() {
     let setting = Setting::new().await;
     let one = setting.credential(1);
-    setting.vault.tenant(&tenant("acme"), &actor()).save(New::new(&one)).await.unwrap();
+    setting.vault.tenant(&tenant("acme"), &actor()).save(New::connection(&one)).await.unwrap();
     let mut export = Vec::new();
     setting.vault.export(&actor(), &mut export).await.unwrap();
     for numbers in [&[][..], &[77]] {

@@ -24,7 +24,7 @@ fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
 async fn i7_n44_without_its_key_a_vault_does_not_open_and_no_byte_changes() {
     let setting = Setting::new().await;
     let credential = setting.credential(1);
-    setting.vault.tenant(&tenant("acme"), &actor()).save(New::new(&credential)).await.unwrap();
+    setting.vault.tenant(&tenant("acme"), &actor()).save(New::connection(&credential)).await.unwrap();
     setting.vault.rotate(&actor(), |_| {}).await.unwrap();
     let active = setting.vault.active_key();
     for closed in [false, true] {

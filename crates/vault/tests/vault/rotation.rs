@@ -41,7 +41,7 @@ fn harmless() -> Arc<Plan> {
 async fn filled() -> (Setting, Vec<ConnectionId>) {
     let setting = Setting::new().await;
     let credentials: Vec<_> = (0..CONNECTIONS).map(|number| setting.credential(number)).collect();
-    let list: Vec<_> = credentials.iter().map(New::new).collect();
+    let list: Vec<_> = credentials.iter().map(New::connection).collect();
     let saved = scope(&setting.vault).save_all(&list).await.unwrap();
     (setting, saved.into_iter().map(|saved| saved.connection.id).collect())
 }
@@ -212,9 +212,9 @@ async fn n48_others_write_meanwhile_and_nothing_is_left_under_the_old_key() {
                 let at = random.usize(0..ids.len());
                 let next = credential(&registry, &secret(at));
                 match random.u32(0..3) {
-                    0 => drop(scope.save(New::new(&next)).await.unwrap()),
+                    0 => drop(scope.save(New::connection(&next)).await.unwrap()),
                     1 => drop(scope.rename(&ids[at], "renamed").await.unwrap()),
-                    _ => drop(scope.replace(&ids[at], New::new(&next), Accounts::Any).await.unwrap()),
+                    _ => drop(scope.replace(&ids[at], New::connection(&next), Accounts::Any).await.unwrap()),
                 }
                 done += 1;
             }
@@ -269,7 +269,7 @@ async fn n48_the_process_that_began_writes_nothing_under_the_old_key() {
     plan.arm();
     assert!(matches!(vault.rotate(&actor(), |_| ()).await, Err(Error::Store(_))));
     plan.disarm();
-    let saved = scope(&vault).save(New::new(&setting.credential(1))).await.unwrap();
+    let saved = scope(&vault).save(New::connection(&setting.credential(1))).await.unwrap();
     let store = setting.store().await;
     let row = store.connection("acme", saved.connection.id.as_str()).await.unwrap().unwrap();
     assert_ne!(row.key, old.to_string());

@@ -73,7 +73,7 @@ impl Story {
         let other = setting.vault.tenant(&tenant("other"), &actor());
         let save = async |scope: &Scope, credential: Credential, of: &str| {
             let account = account(of);
-            scope.save(New::new(&credential).account(&account)).await.unwrap().connection.id
+            scope.save(New::connection(&credential).account(&account)).await.unwrap().connection.id
         };
         let one = save(&scope, setting.credential(1), "u1").await;
         let two = save(&scope, setting.credential(2), "u2").await;
@@ -90,7 +90,7 @@ impl Story {
         scope.rename(&one, "Production").await.unwrap();
         scope.checked(&one, &Verdict::Valid(account("u1"))).await.unwrap();
         let next = setting.credential(3);
-        scope.replace(&one, New::new(&next).account(&account("u1")), Accounts::Same).await.unwrap();
+        scope.replace(&one, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();
         let kept = grant(&scope, &one).await;
         let other_grant = grant(&other, &other_tenant).await;
         scope.revoke(&revoked.0).await.unwrap();

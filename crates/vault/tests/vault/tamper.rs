@@ -21,7 +21,8 @@ async fn many() -> (Setting, Scope, Vec<ConnectionId>) {
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let credentials: Vec<_> = (0..CONNECTIONS).map(|number| setting.credential(number)).collect();
     let account = account("u1");
-    let list: Vec<_> = credentials.iter().map(|credential| New::new(credential).account(&account)).collect();
+    let list: Vec<_> =
+        credentials.iter().map(|credential| New::connection(credential).account(&account)).collect();
     let saved = scope.save_all(&list).await.unwrap();
     let ids = saved.into_iter().map(|saved| saved.connection.id).collect();
     (setting, scope, ids)
@@ -133,7 +134,7 @@ async fn n43_a_row_moved_to_another_tenant_is_refused_there_too() {
 async fn small() -> (Setting, Raw, Arc<dyn Store>) {
     let setting = Setting::new().await;
     let credential = setting.credential(1);
-    setting.vault.tenant(&tenant("acme"), &actor()).save(New::new(&credential)).await.unwrap();
+    setting.vault.tenant(&tenant("acme"), &actor()).save(New::connection(&credential)).await.unwrap();
     setting.vault.rotate(&actor(), |_| {}).await.unwrap();
     // Whoever changes the database also has the key that is not used any more.
     setting.keys.0.lock().unwrap().insert(0, 1);

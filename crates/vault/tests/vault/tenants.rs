@@ -26,13 +26,13 @@ const CALLS: [(&str, Call); 13] = [
     ("replace", |scope, id, _, registry| {
         Box::pin(async {
             let credential = crate::setting::credential(registry, &secret(1));
-            scope.replace(id, New::new(&credential), Accounts::Same).await.map(drop)
+            scope.replace(id, New::connection(&credential), Accounts::Same).await.map(drop)
         })
     }),
     ("replace, of another provider", |scope, id, _, registry| {
         Box::pin(async {
             let credential = crate::story::bolt(registry, "bolt_madeup00000000009");
-            scope.replace(id, New::new(&credential), Accounts::Any).await.map(drop)
+            scope.replace(id, New::connection(&credential), Accounts::Any).await.map(drop)
         })
     }),
     ("rename", |scope, id, _, _| Box::pin(async { scope.rename(id, "Mine").await.map(drop) })),
@@ -119,9 +119,9 @@ async fn i8_the_same_key_and_account_leave_different_marks_in_two_tenants() {
     let credential = story.setting.credential(2);
     let (u2, other) = (account("u2"), story.other());
     let third = story.setting.vault.tenant(&tenant("third"), &crate::setting::actor());
-    let saved = third.save(New::new(&credential).account(&u2)).await.unwrap();
+    let saved = third.save(New::connection(&credential).account(&u2)).await.unwrap();
     assert!(saved.same_secret.is_empty() && saved.same_account.is_empty());
-    let saved = other.save(New::new(&credential).account(&u2)).await.unwrap();
+    let saved = other.save(New::connection(&credential).account(&u2)).await.unwrap();
     assert_eq!(
         (saved.same_secret, saved.same_account),
         (vec![story.other_tenant.clone()], vec![story.other_tenant.clone()])

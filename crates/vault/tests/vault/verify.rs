@@ -346,8 +346,8 @@ async fn n43_a_running_vault_seals_under_no_key_that_was_put_back() {
     story.raw.put_back("before", &["keyway_vault"]).await;
     // Another process would write, and so the running one reads the keys again.
     let credential = story.setting.credential(9);
-    let saved = other.save(New::new(&credential)).await;
-    let refused = story.scope().save(New::new(&credential)).await;
+    let saved = other.save(New::connection(&credential)).await;
+    let refused = story.scope().save(New::connection(&credential)).await;
     assert!(saved.is_ok(), "it has read the keys before");
     assert!(matches!(refused, Err(Error::Tampered { .. })), "{refused:?}");
 }
@@ -391,7 +391,7 @@ async fn n43_a_tampered_connection_can_be_removed_and_nothing_else() {
     let scope = story.scope();
     let credential = story.setting.credential(9);
     let u1 = account("u1");
-    let new = New::new(&credential).account(&u1);
+    let new = New::connection(&credential).account(&u1);
     assert_eq!(scope.rename(&story.one, "Mine").await, Err(tampered(&story.one)));
     assert_eq!(scope.replace(&story.one, new, keyway_vault::Accounts::Any).await, Err(tampered(&story.one)));
     assert_eq!(

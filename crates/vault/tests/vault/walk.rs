@@ -10,7 +10,8 @@ async fn a_connection_lives() {
     let setting = Setting::new().await;
     let acme = setting.vault.tenant(&tenant("acme"), &actor());
     let credential = setting.credential(1);
-    let saved = acme.save(New::new(&credential).account(&account("u1")).name("Production")).await.unwrap();
+    let saved =
+        acme.save(New::connection(&credential).account(&account("u1")).name("Production")).await.unwrap();
     let id = saved.connection.id.clone();
     assert!(saved.same_secret.is_empty() && saved.same_account.is_empty());
     assert_eq!(saved.connection.name.as_deref(), Some("Production"));
@@ -38,17 +39,18 @@ async fn a_connection_lives() {
     // A new key keeps id and name, and is of the same account.
     let next = setting.credential(2);
     let stranger = account("u2");
-    let refused = acme.replace(&id, New::new(&next).account(&stranger), Accounts::Same).await;
+    let refused = acme.replace(&id, New::connection(&next).account(&stranger), Accounts::Same).await;
     assert_eq!(refused, Err(Error::OtherAccount));
-    let replaced = acme.replace(&id, New::new(&next).account(&account("u1")), Accounts::Same).await.unwrap();
+    let replaced =
+        acme.replace(&id, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();
     assert_eq!((replaced.id.clone(), replaced.name.as_deref()), (id.clone(), Some("Production")));
     assert_eq!(acme.rename(&id, " Test ").await.unwrap().name.as_deref(), Some("Test"));
 
     // The same key again, and the same account, are noticed.
-    let again = acme.save(New::new(&next).account(&account("u1"))).await.unwrap();
+    let again = acme.save(New::connection(&next).account(&account("u1"))).await.unwrap();
     assert_eq!((again.same_secret, again.same_account), (vec![id.clone()], vec![id.clone()]));
     let elsewhere = setting.vault.tenant(&tenant("other"), &actor());
-    let unrelated = elsewhere.save(New::new(&next).account(&account("u1"))).await.unwrap();
+    let unrelated = elsewhere.save(New::connection(&next).account(&account("u1"))).await.unwrap();
     assert!(unrelated.same_secret.is_empty() && unrelated.same_account.is_empty());
 
     assert_eq!(acme.list(None, 10).await.unwrap().len(), 2);

@@ -26,7 +26,7 @@ fn scope(vault: &Vault) -> Scope {
 async fn saved(vault: &Vault) -> ConnectionId {
     let credential = credential(&registry(), &secret(0));
     let account = account("u1");
-    let new = New::new(&credential).account(&account).name("0");
+    let new = New::connection(&credential).account(&account).name("0");
     scope(vault).save(new).await.unwrap().connection.id
 }
 
@@ -44,7 +44,7 @@ async fn one_connection(place: Place) {
             let renamed = scope.rename(&id, &writer.to_string()).await.unwrap();
             let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
             let checked = scope.checked(&id, &invalid).await.unwrap();
-            let new = New::new(&next).account(renamed.account.as_ref().unwrap());
+            let new = New::connection(&next).account(renamed.account.as_ref().unwrap());
             let replaced = scope.replace(&id, new, Accounts::Same).await.unwrap();
             assert_eq!(renamed.name, Some(writer.to_string()));
             assert!(renamed.version < checked.version && checked.version < replaced.version);
@@ -188,7 +188,7 @@ async fn readers(place: Place) {
             for number in (writer..).step_by(8) {
                 // The name tells which key it is: both change together.
                 let (next, name) = (credential(&registry(), &secret(number)), number.to_string());
-                let new = New::new(&next).name(&name);
+                let new = New::connection(&next).name(&name);
                 version = scope.replace(&id, new, Accounts::Any).await.unwrap().version;
                 if over.load(Ordering::SeqCst) {
                     break;

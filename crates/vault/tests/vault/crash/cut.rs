@@ -64,7 +64,7 @@ impl Template {
         let setting = Setting::new().await;
         let scope = scope(&setting.vault);
         let new = setting.credential(1);
-        let saved = scope.save(New::new(&new).account(&account("u1")).name("before")).await.unwrap();
+        let saved = scope.save(New::connection(&new).account(&account("u1")).name("before")).await.unwrap();
         let connection = saved.connection.id;
         let grant = scope.grant(&connection, Terms::default()).await.unwrap().grant.id;
         let mut export = Vec::new();
@@ -101,7 +101,7 @@ impl Template {
         let (scope, connection) = (scope(&vault), &self.connection);
         plan.arm();
         let next = credential(&registry(), &secret(2));
-        let new = New::new(&next);
+        let new = New::connection(&next);
         match operation {
             Create => scope.save(new.name("created")).await.map(drop),
             Replace => scope.replace(connection, new, Accounts::Any).await.map(drop),

@@ -135,7 +135,7 @@ impl Worker {
         let account = format!("{}a{:08x}", self.tenant, self.random.u32(..));
         let (number, credential) = self.credential(&account);
         let account = Account::new(&account, &account);
-        let saved = self.scope.save(New::new(&credential).account(&account).name("new")).await?;
+        let saved = self.scope.save(New::connection(&credential).account(&account).name("new")).await?;
         self.tell("saved", &saved.connection, &number);
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Worker {
     async fn replace(&mut self, connection: &Connection) -> Result<(), Error> {
         let account = connection.account.clone().unwrap();
         let (number, credential) = self.credential(account.id());
-        let new = New::new(&credential).account(&account);
+        let new = New::connection(&credential).account(&account);
         let connection = self.scope.replace(&connection.id, new, Accounts::Same).await?;
         self.tell("replaced", &connection, &number);
         Ok(())
