@@ -187,7 +187,12 @@ impl Vault {
     /// Reads the keys again: another process may have rotated them.
     pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
         let inner = &self.0;
+        let changed = inner.known.read().unwrap_or_else(PoisonError::into_inner).changed;
         let state = State::read(&*inner.store).await?;
+        // Before its keys are asked for: those of a database that was put back may be gone.
+        if state.head.changed < changed {
+            return Err(tampered("the audit log's head"));
+        }
         // Most changes are not of keys, and a key service is not asked for what is at hand.
         {
             let known = inner.known.read().unwrap_or_else(PoisonError::into_inner);
