@@ -23,9 +23,6 @@ mod concurrent;
 mod engines;
 mod files;
 mod fill;
-#[path = "../common/flaky.rs"]
-mod flaky;
-mod flaky_store;
 mod isolation;
 mod n46_disk;
 mod n49_network;
