@@ -9,6 +9,7 @@ mod export;
 mod futures;
 mod hidden;
 mod keys;
+mod replay;
 mod setting;
 mod story;
 mod tamper;
