@@ -30,7 +30,7 @@ doc:
 
 # The facade with each of its features alone, and with none.
 features:
-    for features in "" form http watch $(cd providers && ls -d */Cargo.toml | cut -d/ -f1); do \
+    for features in "" form http vault watch $(cd providers && ls -d */Cargo.toml | cut -d/ -f1); do \
         cargo check -p keyway --no-default-features --features "$features" || exit 1; \
     done
 

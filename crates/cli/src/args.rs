@@ -7,6 +7,13 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser as _},
 };
 use clap_complete::Shell;
+use keyway::vault::ConnectionId;
+
+mod kept;
+
+pub(crate) use kept::{
+    Allow, Audit, Connection, ConnectionCommand, Grant, GrantCommand, Store, Vault, VaultCommand, Whose,
+};
 
 /// Takes a key for another service, says whether it is good and whose it is, and makes requests with it.
 #[derive(Debug, Parser)]
@@ -33,12 +40,14 @@ Examples:
   keyway connect rally --sandbox     try it: no account and no network are needed
   keyway connect rootly              asks for your key, and checks it
   keyway providers                   what it can connect to
+  keyway vault init                  makes a vault, in which connections are kept
 
 Exit status:
   0  the key is valid, or the request was answered
   1  a usage error, or a fault of keyway's own
   2  the values were refused; nothing was sent
   3  invalid     4  forbidden     5  rate limited     6  unavailable     7  unknown
+  8  something in the vault is not as it was written
 
 Secrets are never taken from the command line, where others can see them: type them when asked, or
 give them as a JSON object with --values.";
@@ -72,9 +81,14 @@ Examples:
   keyway connect rootly                             asks for your key, and checks it
   keyway connect rally --values key.json            {\"host\": \"eu1.rallydev.com\", \"api_key\": \"…\"}
   pass show rally.json | keyway connect rally --values - --json
+  keyway connect rootly --save --tenant acme        keeps the key in the vault, if it is good
 
 With --json, one object is printed to stdout: provider, method, verdict, account {id, label},
 warnings [], errors [{field, code, message}], retry_after_s. Values that do not apply are null.
+With --save there is saved too: null, or {connection {}, same_key [], same_account []}.
+
+With --save, a key whose verdict is valid is kept, and nothing else is. With --connection it takes the
+place of a kept connection's key, if it is of the same account: the id and its grants stay.
 
 The exit status is 0 valid, 2 refused before anything was sent, 3 invalid, 4 forbidden,
 5 rate limited, 6 unavailable, 7 unknown, 1 anything else.")]
@@ -97,6 +111,10 @@ Examples:
   keyway request rally GET '/slm/webservice/v2.0/defect?fetch=Name' --values key.json --include
   keyway request rootly POST /v1/incidents --values key.json --data incident.json
   keyway request rally GET /slm/webservice/v2.0/user --sandbox --values good.json
+  keyway request --connection con_… GET /v1/incidents --tenant acme
+
+With --connection, the key is a kept one, and ID is left out: METHOD comes first. The audit log has
+the request before it is sent, and what came of it afterwards; of the path, its words alone.
 
 PATH begins with `/`. What a URL cannot carry is percent-encoded, existing escapes are kept, and the
 request cannot leave the provider's own address. What belongs to the key or to the connection (such
@@ -118,6 +136,18 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
+    /// Makes, looks at, and moves the vault, in which connections are kept
+    #[command(after_help = kept::OF_VAULT)]
+    Vault(Vault),
+    /// Lists, checks, renames and removes the connections that are kept
+    #[command(after_help = kept::OF_CONNECTION)]
+    Connection(Connection),
+    /// Makes and revokes grants: tokens that let somebody use one connection, and do not show its key
+    #[command(after_help = kept::OF_GRANT)]
+    Grant(Grant),
+    /// Shows who did what with the vault
+    #[command(after_help = kept::OF_AUDIT)]
+    Audit(Audit),
     /// Prints the JSON Schema with which editors explain a provider's files
     #[command(after_help = "\
 Examples:
@@ -159,6 +189,17 @@ pub(crate) struct Connect {
     /// Prints one JSON object to stdout, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,
+    /// Keeps the key in the vault, when the provider accepts it
+    #[arg(long, help_heading = kept::HEADING)]
+    pub(crate) save: bool,
+    /// With --save: the connection's name
+    #[arg(long, value_name = "NAME", requires = "save", help_heading = kept::HEADING)]
+    pub(crate) name: Option<String>,
+    /// With --save: the connection that gets this key in place of its own
+    #[arg(long, value_name = "CONNECTION", value_parser = ConnectionId::parse, requires = "save", help_heading = kept::HEADING)]
+    pub(crate) connection: Option<ConnectionId>,
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 #[derive(Debug, Group)]
@@ -201,8 +242,8 @@ pub(crate) struct Request {
     #[arg(id = "verb", value_name = "METHOD")]
     pub(crate) verb: String,
     /// The path with its query; it begins with `/`
-    #[arg(value_name = "PATH")]
-    pub(crate) path: String,
+    #[arg(value_name = "PATH", required_unless_present = "connection")]
+    pub(crate) path: Option<String>,
     /// A header of the request; may stand several times
     #[arg(long = "header", short = 'H', value_name = "K: V", allow_hyphen_values = true)]
     pub(crate) headers: Vec<String>,
@@ -212,6 +253,17 @@ pub(crate) struct Request {
     /// Prints the answer's status and headers before its body
     #[arg(long, short = 'i')]
     pub(crate) include: bool,
+    /// Uses a connection that is kept; ID is left out then
+    #[arg(
+        long,
+        value_name = "CONNECTION",
+        value_parser = ConnectionId::parse,
+        conflicts_with_all = ["method", "values", "sandbox", "origin"],
+        help_heading = kept::HEADING
+    )]
+    pub(crate) connection: Option<ConnectionId>,
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 /// Which credential, and where it goes.

@@ -53,6 +53,11 @@ pub(crate) fn confirm(text: &str) -> Result<bool, Failure> {
     answered(Confirm::new(text).with_default(true).prompt())
 }
 
+/// Asks whether something is to be done that cannot be undone; no when the person just presses Enter.
+pub(crate) fn agrees(text: &str) -> Result<bool, Failure> {
+    answered(Confirm::new(text).with_default(false).prompt())
+}
+
 fn question(input: &Input<'_>, earlier: Option<&Secret>) -> InquireResult<String> {
     let field = input.field();
     let title = if field.is_optional() {

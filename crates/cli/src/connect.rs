@@ -14,7 +14,9 @@ use crate::{
     output::{self, Spinner},
     place::{Place, Road},
     report::Report,
+    save::{Keeping, Kept},
     values,
+    vault::Part,
 };
 
 /// One run of the command.
@@ -24,26 +26,51 @@ struct Connecting<'r> {
     place: Place,
     road: Road,
     json: bool,
+    keeping: Option<Keeping<'r>>,
 }
 
 /// Runs the command.
 pub(crate) async fn connect(registry: &Registry, args: &Connect) -> Result<Exit, Failure> {
     let (entry, method) = registry.method(&args.with.id, args.with.method.as_deref())?;
     let place = Place::of(&args.with)?;
-    let road = place.open(entry, method).await?;
-    let this = Connecting { entry, method, place, road, json: args.json };
-    match &args.with.values {
-        Some(source) => this.with_values(source).await,
-        None if output::is_interactive() => this.with_a_person().await,
-        None => Err(this.nobody_to_ask()),
+    if args.save && args.with.sandbox {
+        return Err(Failure::because(GONE));
     }
+    let road = place.open(entry, method).await?;
+    let json = args.json;
+    if !args.save {
+        return Connecting { entry, method, place, road, json, keeping: None }.run(args).await;
+    }
+    // Opened first: whoever is asked for a key should not hear afterwards that it cannot be kept.
+    let part = Part::of(&args.whose)?;
+    part.with(async move |_, scope| {
+        let keeping = Some(Keeping::new(scope, args, entry).await?);
+        Connecting { entry, method, place, road, json, keeping }.run(args).await
+    })
+    .await
 }
 
+/// Why nothing of the sandbox is kept.
+const GONE: &str = "\
+--sandbox is a stand-in for as long as this command runs, and what is saved would go there. To try
+what is kept, let one run in another terminal, and send the made-up key to it:
+
+  keyway sandbox --port 8080
+  keyway connect rally --save --tenant acme --origin http://127.0.0.1:8080";
+
 impl Connecting<'_> {
+    async fn run(&self, args: &Connect) -> Result<Exit, Failure> {
+        match &args.with.values {
+            Some(source) => self.with_values(source).await,
+            None if output::is_interactive() => self.with_a_person().await,
+            None => Err(self.nobody_to_ask()),
+        }
+    }
+
     async fn with_values(&self, source: &Path) -> Result<Exit, Failure> {
         let submission = values::submission(source)?;
         match self.entry.accept(self.method, &submission) {
-            Err(refused) => self.end(&Outcome::Refused(refused)),
+            Err(refused) => self.end(&Outcome::Refused(refused), None),
             Ok(accepted) => {
                 let (credential, outcome) = self.check(accepted).await?;
                 self.end_with_example(&credential, &outcome).await
@@ -71,7 +98,7 @@ impl Connecting<'_> {
             accepted = match self.ask_for_another(&mut answers) {
                 Ok(Some(accepted)) => accepted,
                 // Something was sent, so its verdict stands, however the person leaves.
-                Ok(None) | Err(Failure::Cancelled) => return self.leave(&outcome),
+                Ok(None) | Err(Failure::Cancelled) => return self.leave(&outcome, None),
                 Err(failure) => return Err(failure),
             };
         }
@@ -113,29 +140,50 @@ impl Connecting<'_> {
 
     /// Shows the outcome, and after a good key of the sandbox what can be done with it.
     async fn end_with_example(&self, credential: &Credential, outcome: &Outcome) -> Result<Exit, Failure> {
-        let exit = self.end(outcome)?;
+        let kept = self.keep(credential, outcome).await?;
+        let exit = self.end(outcome, kept.as_ref())?;
         if let Some(fixtures) = self.road.fixtures.as_ref().filter(|_| exit == Exit::Done && !self.json) {
             example::show(fixtures, &self.road, credential).await?;
         }
         Ok(exit)
     }
 
-    fn end(&self, outcome: &Outcome) -> Result<Exit, Failure> {
-        if self.json {
-            return self.leave(outcome);
+    /// Keeps a good key, where it is to be kept.
+    async fn keep(&self, credential: &Credential, outcome: &Outcome) -> Result<Option<Kept>, Failure> {
+        match (&self.keeping, outcome) {
+            (Some(keeping), Outcome::Judged { verdict: Verdict::Valid(account), .. }) => {
+                keeping.keep(credential, account).await.map(Some)
+            }
+            _ => Ok(None),
         }
-        output::result(&match outcome {
+    }
+
+    fn end(&self, outcome: &Outcome, kept: Option<&Kept>) -> Result<Exit, Failure> {
+        if self.json {
+            return self.leave(outcome, kept);
+        }
+        let mut text = match outcome {
             Outcome::Refused(refused) => self.topic().refused(refused),
             Outcome::Judged { verdict, .. } => self.topic().verdict(verdict),
-        })?;
-        Ok(outcome.exit())
+        };
+        if let Some(kept) = kept {
+            text += &format!("\n{}", kept.text());
+        }
+        output::result(&text)?;
+        self.leave(outcome, kept)
     }
 
     /// Ends with an outcome that the person has seen.
-    fn leave(&self, outcome: &Outcome) -> Result<Exit, Failure> {
+    fn leave(&self, outcome: &Outcome, kept: Option<&Kept>) -> Result<Exit, Failure> {
         if self.json {
             let provider = self.entry.descriptor().id().as_str();
-            output::json(&Report::new(provider, self.method.id().as_str(), outcome))?;
+            let mut report = Report::new(provider, self.method.id().as_str(), outcome);
+            if self.keeping.is_some() {
+                report = report.saved(kept.map(Kept::view));
+            }
+            output::json(&report)?;
+        } else if self.keeping.is_some() && kept.is_none() {
+            output::note("\nNothing was saved: a key is kept once the provider accepts it.");
         }
         Ok(outcome.exit())
     }

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use keyway::{LoadError, NotFound, VerdictKind};
+use keyway::{
+    LoadError, NotFound, VerdictKind,
+    vault::{Error, KeyError, StoreError},
+};
 
 /// The exit status: a part of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(crate) enum Exit {
     RateLimited = 5,
     Unavailable = 6,
     Unknown = 7,
+    /// Something in the vault is not as it was written.
+    Damaged = 8,
 }
 
 impl From<VerdictKind> for Exit {
@@ -39,11 +44,15 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do what it is for. It ends with [`Exit::Failed`].
+/// Why a command did not do what it is for.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Says what is wrong, and never a value.
     Because(String),
+    /// A kept key cannot be used any more; nothing was sent. Says why.
+    NeedsKey(String),
+    /// Something in the vault is not as it was written. Says what.
+    Damaged(String),
     /// The person pressed Ctrl-C or Esc at a question.
     Cancelled,
 }
@@ -51,6 +60,15 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn because(text: impl Into<String>) -> Self {
         Self::Because(text.into())
+    }
+
+    /// How the command ends then.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Because(_) | Self::Cancelled => Exit::Failed,
+            Self::NeedsKey(_) => Exit::Refused,
+            Self::Damaged(_) => Exit::Damaged,
+        }
     }
 }
 
@@ -65,5 +83,27 @@ impl From<LoadError> for Failure {
         let count = error.problems().len();
         let problems = if count == 1 { "a problem".to_owned() } else { format!("{count} problems") };
         Self::Because(format!("the providers cannot be used: {problems}\n{error}"))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Tampered { .. } => Self::Damaged(error.to_string()),
+            Error::NeedsKey { .. } => Self::NeedsKey(error.to_string()),
+            _ => Self::Because(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Error::from(error).into()
     }
 }

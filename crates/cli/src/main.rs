@@ -22,14 +22,19 @@ mod report;
 mod values;
 
 mod answer;
+mod audit;
 mod completions;
 mod connect;
+mod connection;
 mod example;
 mod form;
+mod grant;
 mod providers;
 mod request;
 mod sandbox;
+mod save;
 mod schema;
+mod vault;
 mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -49,7 +54,7 @@ fn main() -> ExitCode {
             Err(error) => usage::explain(&error),
             Ok(args) => run(args).unwrap_or_else(|failure| {
                 output::note(&messages::failure(&failure));
-                Exit::Failed
+                failure.exit()
             }),
         };
         exit.into()
@@ -68,6 +73,12 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Form(form) => form::form(&registry(args.folder)?, &form),
         Command::Connect(connect) => runtime()?.block_on(connect::connect(&registry(args.folder)?, &connect)),
         Command::Request(request) => runtime()?.block_on(request::request(&registry(args.folder)?, &request)),
+        Command::Vault(vault) => runtime()?.block_on(vault::vault(&vault)),
+        Command::Connection(connection) => {
+            runtime()?.block_on(connection::connection(&registry(args.folder)?, &connection))
+        }
+        Command::Grant(grant) => runtime()?.block_on(grant::grant(&registry(args.folder)?, &grant)),
+        Command::Audit(audit) => runtime()?.block_on(audit::audit(&audit)),
         Command::Sandbox(sandbox) => runtime()?.block_on(sandbox::sandbox(&registry(args.folder)?, &sandbox)),
     }
 }

@@ -29,7 +29,11 @@ pub(crate) struct Topic<'t> {
 /// Why the command did not do what it is for.
 pub(crate) fn failure(failure: &Failure) -> String {
     match failure {
-        Failure::Because(text) => format!("{} {text}", "error:".red().bold()),
+        Failure::Because(text) | Failure::Damaged(text) => format!("{} {text}", "error:".red().bold()),
+        Failure::NeedsKey(text) => format!(
+            "{} {text}\nNothing was sent. `keyway connect ID --save --connection …` gives it one.",
+            "error:".red().bold()
+        ),
         Failure::Cancelled => "Cancelled; nothing was sent.".to_owned(),
     }
 }

@@ -82,6 +82,11 @@ impl Spinner {
         bar.enable_steady_tick(Duration::from_millis(100));
         Self(bar)
     }
+
+    /// Says how far it has come.
+    pub(crate) fn say(&self, text: String) {
+        self.0.set_message(text);
+    }
 }
 
 impl Drop for Spinner {

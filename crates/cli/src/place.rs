@@ -42,6 +42,14 @@ impl Place {
         }
     }
 
+    /// Where a kept credential goes.
+    pub(crate) fn of_kept(credential: &Credential) -> Self {
+        match credential.origins().first() {
+            Some(origin) if credential.keep().is_elsewhere() => Self::Other(origin.clone()),
+            _ => Self::Provider,
+        }
+    }
+
     /// Opens the way to it; starts the stand-in, where it is one.
     ///
     /// # Errors

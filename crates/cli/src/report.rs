@@ -1,9 +1,9 @@
-//! What `connect --json` prints: a part of the contract.
+//! What `connect --json` and `connection check --json` print: a part of the contract.
 
 use keyway::{Account, FieldProblem, Id, Verdict};
 use serde::Serialize;
 
-use crate::{messages, outcome::Outcome};
+use crate::{connection::ConnectionView, messages, outcome::Outcome, save::KeptView};
 
 /// The one object. Every key is always there.
 #[derive(Serialize)]
@@ -15,6 +15,12 @@ pub(crate) struct Report<'a> {
     warnings: Vec<ProblemView<'a>>,
     errors: Vec<ProblemView<'a>>,
     retry_after_s: Option<u64>,
+    /// With `--save` alone: what was kept, or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<Option<KeptView<'a>>>,
+    /// Of a kept connection alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection: Option<ConnectionView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -46,7 +52,21 @@ impl<'a> Report<'a> {
             warnings: problems(warnings),
             errors,
             retry_after_s: judged.and_then(Verdict::retry_after).map(messages::seconds),
+            saved: None,
+            connection: None,
         }
+    }
+
+    /// Says what was kept, where something was to be.
+    pub(crate) fn saved(mut self, saved: Option<KeptView<'a>>) -> Self {
+        self.saved = Some(saved);
+        self
+    }
+
+    /// Says which kept connection this is about.
+    pub(crate) fn of(mut self, connection: ConnectionView<'a>) -> Self {
+        self.connection = Some(connection);
+        self
     }
 }
 

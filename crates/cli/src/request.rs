@@ -1,5 +1,7 @@
 //! `keyway request`: one authorised request.
 
+mod kept;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +25,17 @@ const VERBS: [Verb; 7] =
 
 /// Runs the command.
 pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit, Failure> {
+    match (&args.connection, &args.path) {
+        // ID is left out, so that METHOD and PATH stand in the first two places.
+        (Some(connection), None) => {
+            kept::request(registry, args, connection, &args.with.id, &args.verb).await
+        }
+        (None, Some(path)) => with_values(registry, args, path).await,
+        _ => Err(Failure::because("with --connection, ID is left out: METHOD and PATH are all there is")),
+    }
+}
+
+async fn with_values(registry: &Registry, args: &Request, path: &str) -> Result<Exit, Failure> {
     let (entry, method) = method(registry, args)?;
     let place = Place::of(&args.with)?;
     let topic = Topic { descriptor: entry.descriptor(), method, place: &place };
@@ -47,7 +60,7 @@ pub(crate) async fn request(registry: &Registry, args: &Request) -> Result<Exit,
     }
     let credential = road.bind(accepted.credential);
     let mut request = credential
-        .request(verb, &args.path, body)
+        .request(verb, path, body)
         .map_err(|error| Failure::Because(format!("nothing was sent: {error}")))?;
     *request.headers_mut() = headers;
     let keys = road.keys_to_try(method).filter(|_| road.knows_not(&credential, &request));

@@ -12,6 +12,9 @@ pub use keyway_form as form;
 #[cfg(feature = "http")]
 #[doc(inline)]
 pub use keyway_http as http;
+#[cfg(feature = "vault")]
+#[doc(inline)]
+pub use keyway_vault as vault;
 #[cfg(feature = "watch")]
 #[doc(inline)]
 pub use keyway_watch as watch;

@@ -46,8 +46,8 @@ CREATE TABLE keyway_connections (
 );
 CREATE UNIQUE INDEX keyway_connections_tenant ON keyway_connections (tenant, id);
 CREATE INDEX keyway_connections_key ON keyway_connections (key, id);
-CREATE INDEX keyway_connections_secret ON keyway_connections (tenant, secret_mark);
-CREATE INDEX keyway_connections_account ON keyway_connections (tenant, account_mark);
+CREATE INDEX keyway_connections_secret ON keyway_connections (tenant, secret_mark, id);
+CREATE INDEX keyway_connections_account ON keyway_connections (tenant, account_mark, id);
 
 CREATE TABLE keyway_grants (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,

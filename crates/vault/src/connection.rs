@@ -123,9 +123,9 @@ impl fmt::Debug for New<'_> {
 pub struct Saved {
     /// The connection.
     pub connection: Connection,
-    /// Other connections of the tenant with the same secret.
+    /// Other connections of the tenant with the same secret; at most 100.
     pub same_secret: Vec<ConnectionId>,
-    /// Other connections of the tenant with the same account.
+    /// Other connections of the tenant with the same account; at most 100.
     pub same_account: Vec<ConnectionId>,
 }
 

@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, Error, KeySource, Store, Vault,
-    audit::{Event, What},
+    audit::{Event, What, chain, now},
     roots::same,
-    state::is_end,
+    state::{authentic_key, is_end, ring_from, roots_of},
     store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, StoreErrorKind, VaultRow},
-    vault::{authentic_key, root_of},
 };
 
 /// How many rows there are, of each kind.
@@ -107,15 +106,20 @@ impl Vault {
             held.push_str(&lines.text);
             line = lines.next()?;
         }
-        let roots = root_of(&*source, &row, &keys).await?;
+        let ring = ring_from(&*source, &row, &keys).await?;
+        let roots = roots_of(&ring, &row)?;
         let mut mac = roots.export();
         mac.update(held.as_bytes());
         if !keys.iter().all(|key| authentic_key(&roots, key)) {
             return Err(lines.wrong("the row of a key is not as it was written"));
         }
         let mut rows = Exported { keys: keys.len() as u64, ..Exported::default() };
+        // In the same transaction: once all is there, nothing can fail any more.
+        let what = What { actor: Some(actor.to_string()), ..What::default() };
+        let imported = chain(&roots, &head, vec![Event::of_vault("vault.imported", what)], now());
+        let moved = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
         let mut end = Vec::new();
-        fill.put(Rows::Vault(row, head.clone())).await?;
+        fill.put(Rows::Vault(row.clone(), moved.clone())).await?;
         fill.put(Rows::Keys(keys)).await.map_err(|error| lines.unfit(error.into()))?;
         let mut pages = Pages::default();
         loop {
@@ -153,11 +157,9 @@ impl Vault {
         if !is_end(&roots, &head, &end) {
             return Err(lines.wrong("the end of its audit log is not as it was written"));
         }
+        fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        let vault = Self::open(store, source).await?;
-        let what = What { actor: Some(actor.to_string()), ..What::default() };
-        vault.note(Event::of_vault("vault.imported", what)).await?;
-        Ok((vault, rows))
+        Ok((Self::new(store, source, row, roots, ring, moved), rows))
     }
 }
 

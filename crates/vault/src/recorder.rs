@@ -17,9 +17,10 @@ use tokio::{
 };
 
 use crate::{
-    Actor, ConnectionId, Error, GrantId, Tenant, Use, Vault,
+    Actor, ConnectionId, Error, GrantId, StoreError, StoreErrorKind, Tenant, Use, Vault,
     audit::{Event, What, hex, millis},
     name::fill,
+    store::Batch,
 };
 
 /// One use of a connection, as it is told to a [`Recorder`]. Clones share their texts.
@@ -78,7 +79,7 @@ impl Record {
 /// Writes uses to the audit log: those that wait together in one commit, at most 250 milliseconds after the first of them.
 ///
 /// None is dropped: where the log cannot be written, callers wait, and then fail. Clones are the same recorder. It ends with
-/// [`end`](Self::end); one that was killed is seen by [`Vault::verify`], with the last entry that it wrote.
+/// [`Recording::end`]; one that was killed is seen by [`Vault::verify`], with the last entry that it wrote.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: Sender<Queued>,
@@ -229,7 +230,8 @@ impl Writer {
                 events.push(Event { tenant, connection: None, kind: "uses", what });
             }
         }
-        while let Err(_error) = self.commit(&events).await {
+        let mut doubtful = None;
+        while let Err(_error) = self.commit(&events, &mut doubtful).await {
             sleep_until(Instant::now() + PAUSE).await;
         }
         for written in written {
@@ -238,9 +240,30 @@ impl Writer {
         }
     }
 
-    async fn commit(&self, events: &[Event]) -> Result<(), Error> {
+    /// Commits them. `doubtful` is what was tried, and is in the log or not: nobody knows.
+    async fn commit(
+        &self,
+        events: &[Event],
+        doubtful: &mut Option<(Batch, StoreError)>,
+    ) -> Result<(), Error> {
         let mut write = self.vault.write().await;
-        while !write.commit(Vec::new(), events.to_vec()).await? {}
-        Ok(())
+        if let Some((batch, error)) = doubtful {
+            if write.settle(batch, error.clone()).await? {
+                return Ok(());
+            }
+            *doubtful = None;
+        }
+        loop {
+            let batch = write.batch(Vec::new(), events.to_vec());
+            match write.put(&batch).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(Error::Store(error)) if error.kind() == StoreErrorKind::Uncertain => {
+                    *doubtful = Some((batch, error.clone()));
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

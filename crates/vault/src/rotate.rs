@@ -26,9 +26,9 @@ pub struct Progress {
 pub struct Rotated {
     /// The key that everything is under now.
     pub key: KeyId,
-    /// The keys that nothing is under any more.
+    /// The keys that nothing is under any more since this run.
     pub retired: Vec<KeyId>,
-    /// Those of them that the source still holds, and somebody has to take away by hand.
+    /// The keys that nothing is under any more, and the source still holds: somebody has to take them away by hand.
     pub to_forget: Vec<KeyId>,
     /// Connections that this run brought under the new key.
     pub rewrapped: u64,
@@ -105,15 +105,14 @@ impl Vault {
         if let Some(id) = damaged {
             return Err(tampered(&format!("connection {id}")));
         }
-        let (mut retired, mut to_forget) = (Vec::new(), Vec::new());
+        let mut retired = Vec::new();
         for row in old {
             let id = KeyId::parse(&row.id).ok_or_else(|| tampered("a key's row"))?;
             self.retire(row, id, actor).await?;
             retired.push(id);
-            if !self.0.source.forget(id).await? {
-                to_forget.push(id);
-            }
         }
+        let before = rows.iter().filter(|row| row.state == RETIRED).filter_map(|row| KeyId::parse(&row.id));
+        let to_forget = self.forget(before.chain(retired.iter().copied()).collect()).await;
         Ok(Rotated { key: ring.active(), retired, to_forget, rewrapped, resumed })
     }
 
@@ -165,8 +164,21 @@ impl Vault {
         })
     }
 
+    /// Takes retired keys out of their source, and with them those of rotations that were stopped before they came to that.
+    /// Returns those that are still there: everything is under another key all the same.
+    async fn forget(&self, retired: Vec<KeyId>) -> Vec<KeyId> {
+        let Ok(held) = self.0.source.keys(&[]).await else { return retired };
+        let mut left = Vec::new();
+        for id in retired.into_iter().filter(|id| held.iter().any(|key| key.id() == *id)) {
+            if !matches!(self.0.source.forget(id).await, Ok(true)) {
+                left.push(id);
+            }
+        }
+        left
+    }
+
     async fn retire(&self, row: &KeyRow, id: KeyId, actor: &Actor) -> Result<(), Error> {
-        let retired = key_row(&self.0.roots, id, "retired", row.created_at, None);
+        let retired = key_row(&self.0.roots, id, RETIRED, row.created_at, None);
         let what = What {
             actor: Some(actor.to_string()),
             key: Some(row.id.clone()),
@@ -185,3 +197,5 @@ impl Vault {
 
 /// The state of a key under which nothing new comes, and some is left.
 const DECRYPT: &str = "decrypt";
+/// The state of a key under which nothing is.
+const RETIRED: &str = "retired";

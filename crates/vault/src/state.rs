@@ -1,10 +1,11 @@
 //! What a store says of its vault at one moment.
 
 use crate::{
-    Error,
+    Error, KeyError, KeyId, KeySource, KnownKey, MasterKey,
     roots::{Roots, same},
+    seal::{Binding, Ring, key_of},
     store::{EntryRow, Head, KeyRow, Store, VaultRow},
-    vault::{authentic_key, tampered},
+    vault::tampered,
 };
 
 /// The vault's row, its keys, and the end of its audit log: of one moment, whatever others write meanwhile.
@@ -32,6 +33,80 @@ impl State {
         }
         if is_end(roots, &self.head, &self.end) { Ok(()) } else { Err(tampered("the audit log's end")) }
     }
+}
+
+/// Looks at the vault, and takes the keys that it needs from their source.
+pub(crate) async fn unlock(store: &dyn Store, source: &dyn KeySource) -> Result<(State, Ring), Error> {
+    let mut state = State::read(store).await?;
+    loop {
+        let ring = ring_from(source, &state.row, &state.keys).await;
+        if ring.is_err() {
+            // A rotation may have ended since, and its old key may be gone.
+            let now = State::read(store).await?;
+            if now.head.changed != state.head.changed {
+                state = now;
+                continue;
+            }
+        }
+        return Ok((state, ring?));
+    }
+}
+
+/// The keys that a vault's row and its keys' rows need.
+pub(crate) async fn ring_from(
+    source: &dyn KeySource,
+    row: &VaultRow,
+    rows: &[KeyRow],
+) -> Result<Ring, Error> {
+    let masters = source.keys(&known(rows)?).await?;
+    ring_of(rows, &masters, row)
+}
+
+/// What is derived from a vault's root secret.
+pub(crate) fn roots_of(ring: &Ring, row: &VaultRow) -> Result<Roots, Error> {
+    let secret = ring.open(&Binding::root(row), &row.root).map_err(|_| tampered("the vault's root"))?;
+    Ok(Roots::new(&secret))
+}
+
+pub(crate) fn known(rows: &[KeyRow]) -> Result<Vec<KnownKey>, Error> {
+    let in_use = rows.iter().filter(|row| row.state != "retired");
+    in_use
+        .map(|row| {
+            let id = KeyId::parse(&row.id).ok_or_else(|| tampered("a key's row"))?;
+            Ok(KnownKey { id, wrapped: row.wrapped.clone() })
+        })
+        .collect()
+}
+
+/// Tells whether a key's row is as it was written.
+pub(crate) fn authentic_key(roots: &Roots, row: &KeyRow) -> bool {
+    same(&roots.key(row), &row.mac)
+}
+
+/// The ring of all keys that records may be under. Each of them must be there.
+fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<Ring, Error> {
+    let needed = known(rows)?.into_iter().map(|key| key.id);
+    let root = key_of(&vault.root).map_err(|_| tampered("the vault's root"))?;
+    for needed in needed.chain([root]) {
+        if !masters.iter().any(|key| key.id() == needed) {
+            let there: Vec<String> = masters.iter().map(|key| key.id().to_string()).collect();
+            let there = match there.as_slice() {
+                [] => "none is there".to_owned(),
+                [one] => format!("the one that is there is {one}"),
+                several => format!("those that are there are {}", several.join(", ")),
+            };
+            return Err(wrong(needed, &there).into());
+        }
+    }
+    // The root is always under the active key: both change in one batch.
+    if !rows.iter().any(|row| row.state == "active" && row.id == root.to_string()) {
+        return Err(tampered("which key is the active one"));
+    }
+    Ok(Ring::new(masters, root))
+}
+
+pub(crate) fn wrong(needed: KeyId, there: &str) -> KeyError {
+    KeyError::Wrong { needed, there: there.to_owned() }
 }
 
 /// Tells whether a head is that of the chain's end. `end` are the last two entries, or the only one, and all that stand

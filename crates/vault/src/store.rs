@@ -52,7 +52,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// Ids of a tenant's connections that have one of these marks, sorted: those with the same secret, and those with the
-    /// same account.
+    /// same account; the first [`MAX_ALIKE`] of each.
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError>;
 
     /// The grant whose token has this hash.
@@ -149,7 +149,7 @@ pub trait Snapshot: Send {
 /// Fills an empty store. What is dropped without [`finish`](Self::finish) leaves no trace.
 #[async_trait]
 pub trait Fill: Send {
-    /// Adds rows.
+    /// Adds rows; connections before the grants that are on them. After an error there is nothing to finish.
     async fn put(&mut self, rows: Rows) -> Result<(), StoreError>;
     /// Makes all of it there at once.
     async fn finish(self: Box<Self>) -> Result<(), StoreError>;
@@ -318,6 +318,9 @@ pub struct Marks {
     /// Of the account's id.
     pub account: Option<Vec<u8>>,
 }
+
+/// How many connections are told of that are alike: a tenant may have thousands of one account.
+pub const MAX_ALIKE: u32 = 100;
 
 /// Ids of connections that are alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,18 +3,21 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
-    Actor, Anchor, AnchorSink, Error, KeyError, KeyId, KeySource, KnownKey, MasterKey, Scope, Tenant,
+    Actor, Anchor, AnchorSink, Error, KeyId, KeySource, Scope, Tenant,
     audit::{Event, RowMark, What, chain, hex, now},
     name::fill,
     roots::{Roots, same},
-    seal::{Binding, Ring, Unopened, key_of},
-    state::State,
-    store::{Batch, Change, Committed, Head, KeyRow, Rows, Store, StoreErrorKind, VaultRow},
+    seal::{Binding, Ring, Unopened},
+    state::{State, roots_of, unlock, wrong},
+    store::{
+        Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreError, StoreErrorKind, VaultRow,
+    },
 };
 
 /// Connections that are kept: sealed, bound to their tenant, and audited.
@@ -31,7 +34,8 @@ pub(crate) struct Inner {
     pub(crate) source: Arc<dyn KeySource>,
     pub(crate) row: VaultRow,
     pub(crate) roots: Roots,
-    ring: RwLock<Arc<Ring>>,
+    /// The keys, and [`Head::changed`] when they were read.
+    ring: RwLock<(i64, Arc<Ring>)>,
     /// The head as this process last saw it. Writers of this process take turns; those of others are noticed by it.
     head: Mutex<Head>,
     anchors: Option<Arc<dyn AnchorSink>>,
@@ -43,8 +47,11 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// What a write tries before it gives up: so many times somebody else was first.
-const ATTEMPTS: u32 = 32;
+/// For how long a write tries while somebody else is first again and again: a process that is far from the database has
+/// many others before it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// So many times the database is asked what became of a batch.
+const LOOKS: u32 = 32;
 
 impl Vault {
     /// Makes a vault in an empty store, under a key of the source that nothing else is under.
@@ -88,13 +95,13 @@ impl Vault {
     /// # Errors
     /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
     pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
-        let state = State::read(&*store).await?;
-        let (ring, roots) = unlock(&*source, &state.row, &state.keys).await?;
+        let (state, ring) = unlock(&*store, &*source).await?;
+        let roots = roots_of(&ring, &state.row)?;
         state.check(&roots)?;
         Ok(Self::new(store, source, state.row, roots, ring, state.head))
     }
 
-    fn new(
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         source: Arc<dyn KeySource>,
         row: VaultRow,
@@ -102,8 +109,8 @@ impl Vault {
         ring: Ring,
         head: Head,
     ) -> Self {
-        let (ring, head) = (RwLock::new(Arc::new(ring)), Mutex::new(head));
-        Self(Arc::new(Inner { store, source, row, roots, ring, head, anchors: None }))
+        let ring = RwLock::new((head.changed, Arc::new(ring)));
+        Self(Arc::new(Inner { store, source, row, roots, ring, head: Mutex::new(head), anchors: None }))
     }
 
     /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.
@@ -158,24 +165,22 @@ impl Vault {
     }
 
     pub(crate) fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner).1)
     }
 
     /// Reads the keys again: another process may have rotated them.
     pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
-        let state = State::read(&*self.0.store).await?;
-        state.check(&self.0.roots)?;
-        self.take_keys(&state).await
-    }
-
-    async fn take_keys(&self, state: &State) -> Result<Arc<Ring>, Error> {
         let inner = &self.0;
-        let masters = inner.source.keys(&known(&state.keys)?).await?;
-        let ring = Arc::new(ring_of(&state.keys, &masters, &state.row)?);
+        let (state, ring) = unlock(&*inner.store, &*inner.source).await?;
+        state.check(&inner.roots)?;
         // Whose key it names is the one to seal under: only whoever has the keys can have written that.
         ring.open(&Binding::root(&inner.row), &state.row.root).map_err(|_| tampered("the vault's root"))?;
-        *inner.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&ring);
-        Ok(ring)
+        let mut newest = inner.ring.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody may have begun to look later, and be done already.
+        if state.head.changed >= newest.0 {
+            *newest = (state.head.changed, Arc::new(ring));
+        }
+        Ok(Arc::clone(&newest.1))
     }
 
     /// Opens a record; where it is under a key that is not at hand, after reading the keys again.
@@ -206,7 +211,7 @@ impl Vault {
 
     /// Begins to write. Nobody else of this process writes until it ends.
     pub(crate) async fn write(&self) -> Write<'_> {
-        Write { vault: self, head: self.0.head.lock().await, attempts: 0 }
+        Write { vault: self, head: self.0.head.lock().await, began: Instant::now() }
     }
 }
 
@@ -214,7 +219,7 @@ impl Vault {
 pub(crate) struct Write<'v> {
     vault: &'v Vault,
     head: MutexGuard<'v, Head>,
-    attempts: u32,
+    began: Instant,
 }
 
 impl Write<'_> {
@@ -225,50 +230,69 @@ impl Write<'_> {
     /// When the store fails, or somebody else was first too often. Nothing was changed then, but where the store says that
     /// it does not know.
     pub(crate) async fn commit(&mut self, changes: Vec<Change>, events: Vec<Event>) -> Result<bool, Error> {
-        let inner = &self.vault.0;
-        let batch = Batch {
-            after: self.head.clone(),
-            entries: chain(&inner.roots, &self.head, events, now()),
-            changes,
-        };
-        let committed = match inner.store.commit(&batch).await {
-            Err(error) if error.kind() == StoreErrorKind::Uncertain => self.find_out(&batch, error).await?,
-            other => other?,
-        };
+        let batch = self.batch(changes, events);
+        self.put(&batch).await
+    }
+
+    /// A batch for [`put`](Self::put).
+    pub(crate) fn batch(&self, changes: Vec<Change>, events: Vec<Event>) -> Batch {
+        let entries = chain(&self.vault.0.roots, &self.head, events, now());
+        Batch { after: self.head.clone(), entries, changes }
+    }
+
+    /// Commits a batch, as [`commit`](Self::commit) does.
+    pub(crate) async fn put(&mut self, batch: &Batch) -> Result<bool, Error> {
+        match self.vault.0.store.commit(batch).await {
+            Err(error) if error.kind() == StoreErrorKind::Uncertain => self.settle(batch, error).await,
+            committed => self.end(batch, committed?).await,
+        }
+    }
+
+    /// Finds out what became of a batch of which nobody knows, by committing it once more: that waits for whoever holds the
+    /// head, so that afterwards the batch is there, now or since the first time, or never will be.
+    ///
+    /// # Errors
+    /// That of the first time, where the store does not say.
+    pub(crate) async fn settle(&mut self, batch: &Batch, error: StoreError) -> Result<bool, Error> {
+        let store = &self.vault.0.store;
+        for _ in 0..LOOKS {
+            match store.commit(batch).await {
+                Ok(Committed::HeadMoved) => {
+                    let entries = store.entries(None, batch.after.seq, 1).await;
+                    if let Ok(entries) = entries {
+                        let is_ours = |entry: &EntryRow| same(&entry.mac, &batch.entries[0].mac);
+                        let there = entries.first().is_some_and(is_ours);
+                        let committed = if there { Committed::Done } else { Committed::HeadMoved };
+                        return self.end(batch, committed).await;
+                    }
+                }
+                Ok(committed) => return self.end(batch, committed).await,
+                Err(_) => {}
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(error.into())
+    }
+
+    async fn end(&mut self, batch: &Batch, committed: Committed) -> Result<bool, Error> {
         if committed == Committed::Done {
-            self.move_to(&batch);
-            if let Some(anchors) = &inner.anchors {
-                anchors.anchor(&Anchor::of(&self.head));
+            let head = head_after(batch);
+            if let Some(anchors) = &self.vault.0.anchors {
+                anchors.anchor(&Anchor::of(&head));
+            }
+            // Where keys changed, whoever writes next does as other processes do: it finds that the head moved, and reads
+            // the keys again. So nothing comes under the old one.
+            if !batch.changes.iter().any(|change| matches!(change, Change::PutKey(_) | Change::RetireKey(_)))
+            {
+                *self.head = head;
             }
             return Ok(true);
         }
-        self.attempts += 1;
-        if self.attempts >= ATTEMPTS {
+        if self.began.elapsed() > PATIENCE {
             return Err(Error::Conflict);
         }
         self.refresh().await?;
         Ok(false)
-    }
-
-    fn move_to(&mut self, batch: &Batch) {
-        let last = batch.entries.last().expect("a batch has entries");
-        let changed = if batch.changes.is_empty() { self.head.changed } else { last.seq };
-        *self.head = Head { seq: last.seq, mac: last.mac.clone(), changed };
-    }
-
-    /// The connection broke while the batch was committed. Its entries are in the log, or they are not.
-    async fn find_out(&self, batch: &Batch, error: crate::StoreError) -> Result<Committed, Error> {
-        let ours = &batch.entries[0];
-        for _ in 0..ATTEMPTS {
-            match self.vault.0.store.entries(None, batch.after.seq, 1).await {
-                Ok(entries) => {
-                    let there = entries.first().is_some_and(|entry| same(&entry.mac, &ours.mac));
-                    return Ok(if there { Committed::Done } else { Committed::HeadMoved });
-                }
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
-        }
-        Err(error.into())
     }
 
     /// Reads where the log stands, and the keys: somebody else wrote.
@@ -282,15 +306,22 @@ impl Write<'_> {
             return Err(tampered("the audit log's head"));
         }
         if state.head.changed > self.head.changed {
-            vault.take_keys(&state).await?;
+            vault.reload_keys().await?;
         }
         *self.head = state.head;
         Ok(())
     }
 }
 
-/// Between two looks at a database that is away.
-const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// Where the audit log stands after a batch.
+fn head_after(batch: &Batch) -> Head {
+    let last = batch.entries.last().expect("a batch has entries");
+    let changed = if batch.changes.is_empty() { batch.after.changed } else { last.seq };
+    Head { seq: last.seq, mac: last.mac.clone(), changed }
+}
+
+/// Between two tries on a database that is away.
+const PAUSE: Duration = Duration::from_millis(100);
 
 pub(crate) fn tampered(what: &str) -> Error {
     Error::Tampered { what: what.to_owned() }
@@ -307,58 +338,4 @@ pub(crate) fn key_row(
         KeyRow { id: id.to_string(), state: state.to_owned(), created_at, wrapped, mac: Vec::new() };
     row.mac = roots.key(&row);
     row
-}
-
-pub(crate) fn known(rows: &[KeyRow]) -> Result<Vec<KnownKey>, Error> {
-    let in_use = rows.iter().filter(|row| row.state != "retired");
-    in_use
-        .map(|row| {
-            let id = KeyId::parse(&row.id).ok_or_else(|| tampered("a key's row"))?;
-            Ok(KnownKey { id, wrapped: row.wrapped.clone() })
-        })
-        .collect()
-}
-
-/// The keys that a vault's row and its keys' rows need.
-async fn unlock(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<(Ring, Roots), Error> {
-    let masters = source.keys(&known(rows)?).await?;
-    let ring = ring_of(rows, &masters, row)?;
-    let secret = ring.open(&Binding::root(row), &row.root).map_err(|_| tampered("the vault's root"))?;
-    Ok((ring, Roots::new(&secret)))
-}
-
-/// What is derived from a vault's root secret.
-pub(crate) async fn root_of(source: &dyn KeySource, row: &VaultRow, rows: &[KeyRow]) -> Result<Roots, Error> {
-    unlock(source, row, rows).await.map(|(_, roots)| roots)
-}
-
-/// Tells whether a key's row is as it was written.
-pub(crate) fn authentic_key(roots: &Roots, row: &KeyRow) -> bool {
-    same(&roots.key(row), &row.mac)
-}
-
-/// The ring of all keys that records may be under. Each of them must be there.
-fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<Ring, Error> {
-    let needed = known(rows)?.into_iter().map(|key| key.id);
-    let root = key_of(&vault.root).map_err(|_| tampered("the vault's root"))?;
-    for needed in needed.chain([root]) {
-        if !masters.iter().any(|key| key.id() == needed) {
-            let there: Vec<String> = masters.iter().map(|key| key.id().to_string()).collect();
-            let there = match there.as_slice() {
-                [] => "none is there".to_owned(),
-                [one] => format!("the one that is there is {one}"),
-                several => format!("those that are there are {}", several.join(", ")),
-            };
-            return Err(wrong(needed, &there).into());
-        }
-    }
-    // The root is always under the active key: both change in one batch.
-    if !rows.iter().any(|row| row.state == "active" && row.id == root.to_string()) {
-        return Err(tampered("which key is the active one"));
-    }
-    Ok(Ring::new(masters, root))
-}
-
-fn wrong(needed: KeyId, there: &str) -> KeyError {
-    KeyError::Wrong { needed, there: there.to_owned() }
 }

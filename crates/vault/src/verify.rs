@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt,
+    sync::Arc,
 };
 
 use serde::Serialize;
@@ -12,9 +13,9 @@ use crate::{
     audit::hex,
     roots::same,
     scope::is_authentic,
-    seal::{Binding, key_of},
+    seal::{Binding, Ring, key_of},
+    state::authentic_key,
     store::{ConnectionRow, EntryRow, Head, Snapshot, VaultRow},
-    vault::authentic_key,
 };
 
 /// What [`Vault::verify`] found. As JSON it is one object.
@@ -84,13 +85,15 @@ impl Vault {
     /// It reads one state of the database, whatever is written meanwhile, and changes nothing. It takes time and memory in
     /// proportion to what is kept.
     pub async fn verify(&self, anchors: &[Anchor]) -> Result<Report, Error> {
+        // Before the view is taken: a rotation that ends meanwhile takes away the key that the view is under.
+        let ring = self.ring();
         let mut view = self.0.store.snapshot().await?;
-        let mut check = Check::new(self, anchors);
+        let mut check = Check::new(self, ring, anchors);
         let (row, head) = view.vault().await?.ok_or(Error::NoVault)?;
         if row.id != self.0.row.id || row.created_at != self.0.row.created_at {
             check.find("changed", None, "the vault's row", "it is another vault's");
         }
-        if self.open_record(&Binding::root(&row), &row.root, "root").await.is_err() {
+        if !check.opens(&Binding::root(&row), &row.root).await {
             check.find("sealed", None, "the vault's root", "it does not open");
         }
         check.log(&mut *view, &head).await?;
@@ -104,6 +107,7 @@ impl Vault {
 /// One run of [`Vault::verify`].
 struct Check<'v> {
     vault: &'v Vault,
+    ring: Arc<Ring>,
     anchors: BTreeMap<i64, Vec<&'v Anchor>>,
     /// What the audit log says must be there, with whose it is.
     expected: HashMap<(RowKind, String), Expected>,
@@ -126,13 +130,14 @@ struct Expected {
 }
 
 impl<'v> Check<'v> {
-    fn new(vault: &'v Vault, list: &'v [Anchor]) -> Self {
+    fn new(vault: &'v Vault, ring: Arc<Ring>, list: &'v [Anchor]) -> Self {
         let mut anchors: BTreeMap<i64, Vec<&Anchor>> = BTreeMap::new();
         for anchor in list {
             anchors.entry(anchor.seq()).or_default().push(anchor);
         }
         Self {
             vault,
+            ring,
             anchors,
             expected: HashMap::new(),
             grants: HashMap::new(),
@@ -146,6 +151,10 @@ impl<'v> Check<'v> {
     fn find(&mut self, code: &'static str, tenant: Option<&str>, what: &str, message: &str) {
         let (what, message) = (what.to_owned(), message.to_owned());
         self.report.problems.push(Finding { code, tenant: tenant.map(str::to_owned), what, message });
+    }
+
+    async fn opens(&self, binding: &Binding, record: &[u8]) -> bool {
+        self.ring.open(binding, record).is_ok() || self.vault.open_record(binding, record, "").await.is_ok()
     }
 
     async fn log(&mut self, view: &mut dyn Snapshot, head: &Head) -> Result<(), Error> {
@@ -319,7 +328,7 @@ impl<'v> Check<'v> {
             ("name and account", Binding::details(row), &row.details),
         ];
         for (part, binding, record) in records {
-            if self.vault.open_record(&binding, record, &what).await.is_err() {
+            if !self.opens(&binding, record).await {
                 self.find("sealed", tenant, &what, &format!("its {part} does not open"));
             }
         }

@@ -18,7 +18,7 @@ use keyway_vault::{
     Actor, ConnectionId, Database, KeyError, KeyId, KeySource, KnownKey, MasterKey, New, NewKey, Scope,
     Tenant, Vault,
 };
-use sqlx::{Row as _, SqlitePool, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions as _, Row as _, SqlitePool, pool::PoolOptions, sqlite::SqliteConnectOptions};
 // They register themselves; what no source names is not linked.
 use {keyway_rally as _, keyway_rootly as _};
 
@@ -42,11 +42,10 @@ async fn main() {
     let scopes: Vec<Scope> = (0..TENANTS)
         .map(|number| vault.tenant(&Tenant::parse(&format!("tenant-{number}")).unwrap(), &actor))
         .collect();
-    let raw = SqlitePool::connect_with(
-        SqliteConnectOptions::new().filename(folder.path().join("keyway.db")).read_only(true),
-    )
-    .await
-    .unwrap();
+    // As the vault's own connections are, so that it is the row read alone.
+    let options = SqliteConnectOptions::new().filename(folder.path().join("keyway.db")).read_only(true);
+    let options = options.disable_statement_logging();
+    let raw = PoolOptions::new().test_before_acquire(false).connect_with(options).await.unwrap();
 
     let mut kept: Vec<(usize, ConnectionId)> = Vec::new();
     println!(
@@ -60,8 +59,11 @@ async fn main() {
             let which = (kept.len() / PAGE) % TENANTS;
             let credentials: Vec<Credential> =
                 (0..PAGE).map(|number| credential(&registry, kept.len() + number)).collect();
-            let account = Account::new("an-account", "Somebody at Rally");
-            let list: Vec<New<'_>> = credentials.iter().map(|one| New::new(one).account(&account)).collect();
+            let accounts: Vec<Account> = (0..PAGE)
+                .map(|number| Account::new(format!("u{}", kept.len() + number), "Somebody"))
+                .collect();
+            let pairs = credentials.iter().zip(&accounts);
+            let list: Vec<New<'_>> = pairs.map(|(one, account)| New::new(one).account(account)).collect();
             let saved = scopes[which].save_all(&list).await.unwrap();
             kept.extend(saved.into_iter().map(|saved| (which, saved.connection.id)));
         }

@@ -45,9 +45,7 @@ fn head_after(batch: &Batch) -> Result<Head, StoreError> {
 
 /// Adds rows, many with one statement.
 pub(super) async fn put<T: Table>(transaction: &mut Transaction, rows: &[T]) -> Result<(), StoreError> {
-    // Far below the number of places that either engine allows in a statement: 32,766 and 65,535.
-    const PLACES: usize = 4096;
-    for some in rows.chunks(PLACES / T::COLUMNS.len()) {
+    for some in rows.chunks(transaction.places() / T::COLUMNS.len()) {
         let values = some.iter().flat_map(Table::values).collect();
         transaction.execute(insert::<T>(some.len()), values).await?;
     }

@@ -107,3 +107,17 @@ impl fmt::Debug for Database {
         write!(f, "Database({self})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Database;
+
+    /// An embedder opens it from a task of its own.
+    #[test]
+    fn what_opens_may_move_between_threads() {
+        fn movable(_: impl Send) {}
+        let database = Database::sqlite("vault.db");
+        movable(database.open());
+        movable(database.create());
+    }
+}

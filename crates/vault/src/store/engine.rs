@@ -5,14 +5,14 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{
-    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks,
-    Rewrap, Snapshot, Store, StoreError, VaultRow, commit,
+    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, MAX_ALIKE,
+    Marks, Rewrap, Snapshot, Store, StoreError, VaultRow, commit,
     fill::Filling,
     link::{Pool, values},
     postgres::Listening,
     snapshot::View,
     sqlite,
-    table::{Table as _, VAULT, select, vault},
+    table::{Columns, Table as _, VAULT, only, select, vault},
 };
 
 /// A store in a SQL database.
@@ -23,9 +23,9 @@ pub(super) struct SqlStore {
 
 /// What tells that it is time to look at the head again.
 pub(super) enum Hints {
-    /// `SQLite` tells nobody.
+    /// SQLite tells nobody.
     Clock,
-    /// `PostgreSQL` tells whoever listens.
+    /// PostgreSQL tells whoever listens.
     Listening(Listening),
 }
 
@@ -34,8 +34,13 @@ impl SqlStore {
         Self { pool, hints }
     }
 
+    #[cfg(test)]
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     async fn head_changed(&self) -> Result<Option<i64>, StoreError> {
-        self.pool.row("SELECT changed FROM keyway_head", values![], |columns| columns.take()).await
+        self.pool.row("SELECT changed FROM keyway_head", values![], only).await
     }
 }
 
@@ -80,13 +85,12 @@ impl Store for SqlStore {
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
         // One statement, and so one state of the rows. No account is alike to none: `= NULL` holds for no row.
-        let sql = "SELECT 'secret', id FROM keyway_connections WHERE tenant = $1 AND secret_mark = $2 \
-             UNION ALL SELECT 'account', id FROM keyway_connections WHERE tenant = $1 AND account_mark = $3 \
-             ORDER BY 2";
-        let values = values![tenant, &marks.secret, &marks.account];
-        let read = |columns: &mut super::table::Columns<'_>| {
-            Ok((columns.take::<String>()?, columns.take::<String>()?))
-        };
+        let sql = "SELECT mark, id FROM (SELECT 'secret' AS mark, id FROM keyway_connections \
+             WHERE tenant = $1 AND secret_mark = $2 ORDER BY id LIMIT $4) AS secrets \
+             UNION ALL SELECT mark, id FROM (SELECT 'account' AS mark, id FROM keyway_connections \
+             WHERE tenant = $1 AND account_mark = $3 ORDER BY id LIMIT $4) AS accounts ORDER BY 2";
+        let values = values![tenant, &marks.secret, &marks.account, i64::from(MAX_ALIKE)];
+        let read = |columns: &mut Columns<'_>| Ok((columns.take::<String>()?, columns.take::<String>()?));
         let mut alike = Alike::default();
         for (mark, id) in self.pool.rows(sql, values, read).await? {
             if mark == "secret" { &mut alike.secret } else { &mut alike.account }.push(id);
@@ -154,7 +158,7 @@ impl Store for SqlStore {
 
     async fn count_under_key(&self, key: &str) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM keyway_connections WHERE key = $1";
-        let count = self.pool.row(sql, values![key], |columns| columns.take::<i64>()).await?;
+        let count = self.pool.row(sql, values![key], only::<i64>).await?;
         Ok(count.unwrap_or_default().unsigned_abs())
     }
 

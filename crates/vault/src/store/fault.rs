@@ -64,12 +64,12 @@ fn engine(error: &dyn DatabaseError, stage: Stage) -> StoreError {
     StoreError::new(kind).because(format!("PostgreSQL {code}, {says}"))
 }
 
-/// By `SQLite`'s extended result code (<https://www.sqlite.org/rescode.html>).
+/// By SQLite's extended result code (<https://www.sqlite.org/rescode.html>).
 fn sqlite(code: u32, stage: Stage) -> (StoreErrorKind, &'static str) {
     match (code & 0xff, code) {
         (5 | 6, _) => (Busy, "another process writes to it"),
         (8, _) => (ReadOnly, "the file or its folder cannot be written"),
-        // `IOERR_WRITE`: a quota, a limit on the size of files, or the disk. `SQLite` says `FULL` for a full disk alone.
+        // `IOERR_WRITE`: a quota, a limit on the size of files, or the disk. SQLite says `FULL` for a full disk alone.
         (13, _) | (10, 778) => (Full, "a write failed"),
         // `IOERR_DATA` and `IOERR_CORRUPTFS`.
         (11, _) | (10, 8202 | 8458) => (Damaged, "the file is damaged"),
@@ -85,7 +85,7 @@ fn sqlite(code: u32, stage: Stage) -> (StoreErrorKind, &'static str) {
     }
 }
 
-/// By `PostgreSQL`'s SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+/// By PostgreSQL's SQLSTATE (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn postgres(code: &str, stage: Stage) -> (StoreErrorKind, &'static str) {
     let lost = if stage == Stage::Committing { Uncertain } else { Unavailable };
     match code {

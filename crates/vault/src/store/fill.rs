@@ -12,7 +12,7 @@ use super::{
 /// A transaction that fills.
 pub(super) struct Filling {
     transaction: Transaction,
-    /// What went wrong. `PostgreSQL` answers `COMMIT` after an error with a rollback, and calls that a success.
+    /// What went wrong. PostgreSQL answers `COMMIT` after an error with a rollback, and calls that a success.
     failed: Option<StoreError>,
 }
 

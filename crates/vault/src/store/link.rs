@@ -1,6 +1,6 @@
 //! One way to run SQL, whatever the engine: two typed pools, one set of texts.
 //!
-//! Not sqlx's `Any` driver: it takes its options as a URL, so that `SQLite`'s settings would be made after connecting, where
+//! Not sqlx's `Any` driver: it takes its options as a URL, so that SQLite's settings would be made after connecting, where
 //! the pool hides what went wrong; and it cannot listen. Rows are read as `AnyRow`, which both engines' become.
 
 use sqlx::{
@@ -78,9 +78,9 @@ pub(super) use values;
 
 /// The connections to a database.
 pub(super) enum Pool {
-    /// `SQLite` has one writer at a time: ours queue for one connection, and do not fight over its lock.
+    /// SQLite has one writer at a time: ours queue for one connection, and do not fight over its lock.
     Sqlite { read: SqlitePool, write: SqlitePool },
-    /// `PostgreSQL`.
+    /// PostgreSQL.
     Postgres(PgPool),
 }
 
@@ -231,7 +231,7 @@ impl Transaction {
         }
     }
 
-    /// Wakes those who wait for changes, once this is committed. `SQLite`'s look by themselves.
+    /// Wakes those who wait for changes, once this is committed. SQLite's look by themselves.
     pub(super) async fn notify(&mut self) -> Result<(), StoreError> {
         if let Self::Postgres(_) = self {
             self.rows("SELECT pg_notify($1, '')", values![super::postgres::CHANNEL], |_| Ok(())).await?;
@@ -248,6 +248,16 @@ impl Transaction {
         .map_err(|error| fault(&error, Stage::Committing))
     }
 
+    /// How many places a statement best has when it adds many rows. Both engines allow far more.
+    pub(super) fn places(&self) -> usize {
+        match self {
+            // It looks each place up among all before it.
+            Self::Sqlite(_) => 512,
+            // Each statement is a round trip.
+            Self::Postgres(_) => 8192,
+        }
+    }
+
     /// The engine's clock, as an expression: milliseconds since 1970.
     pub(super) fn now(&self) -> &'static str {
         match self {
@@ -257,7 +267,7 @@ impl Transaction {
     }
 }
 
-/// `PostgreSQL` refuses a NUL in a text, and `SQLite` cuts there in places: neither sees one.
+/// PostgreSQL refuses a NUL in a text, and SQLite cuts there in places: neither sees one.
 fn check(values: &[Value<'_>]) -> Result<(), StoreError> {
     if values.iter().any(|value| matches!(value, Value::Text(Some(text)) if text.contains('\0'))) {
         return Err(StoreError::new(StoreErrorKind::Invalid).because("a text with a NUL"));

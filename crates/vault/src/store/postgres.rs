@@ -1,4 +1,4 @@
-//! `PostgreSQL`: how it is reached, and how it tells of changes.
+//! PostgreSQL: how it is reached, and how it tells of changes.
 
 use std::time::Duration;
 
@@ -55,11 +55,14 @@ pub(super) fn options(address: &str) -> Result<PgConnectOptions, String> {
         address.parse().map_err(|_| "a parameter has a value that it cannot have".to_owned())?;
     let options =
         if mode_given || is_local(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) };
-    Ok(options.application_name("keyway").disable_statement_logging())
+    let options =
+        if options.get_application_name().is_some() { options } else { options.application_name("keyway") };
+    Ok(options.disable_statement_logging())
 }
 
 /// What sqlx reads of an address.
 const PARAMETERS: &[&str] = &[
+    "application_name",
     "dbname",
     "host",
     "hostaddr",
@@ -123,7 +126,7 @@ impl Listening {
         };
         if told.is_err() {
             *listener = None;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

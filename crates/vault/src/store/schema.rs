@@ -2,16 +2,17 @@
 
 use sqlx::{
     SqlSafeStr as _,
-    migrate::{Migration, MigrationType, Migrator},
+    migrate::{Migrate, MigrateError, Migration, MigrationType},
 };
 
 use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
     link::{Pool, Transaction, values},
+    table::only,
 };
 
-/// A step: its text for `SQLite`, and for `PostgreSQL`. Once published, a step never changes.
+/// A step: its text for SQLite, and for PostgreSQL. Once published, a step never changes.
 const STEPS: &[(&str, &str)] =
     &[(include_str!("../../migrations/sqlite-1.sql"), include_str!("../../migrations/postgres-1.sql"))];
 
@@ -29,12 +30,10 @@ pub(super) async fn version(pool: &Pool) -> Result<Option<i64>, StoreError> {
         }
         Pool::Postgres(_) => "SELECT count(*) FROM pg_class WHERE oid = to_regclass('keyway_migrations')",
     };
-    if pool.row(sql, values![], |columns| columns.take::<i64>()).await? == Some(0) {
+    if pool.row(sql, values![], only::<i64>).await? == Some(0) {
         return Ok(None);
     }
-    pool.row("SELECT max(version) FROM keyway_migrations", values![], |columns| columns.take())
-        .await
-        .map(Option::flatten)
+    pool.row("SELECT max(version) FROM keyway_migrations", values![], only).await.map(Option::flatten)
 }
 
 /// Makes sure that the tables are those of today.
@@ -55,22 +54,29 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
         let sql = if matches!(transaction, Transaction::Sqlite(_)) { sqlite } else { postgres };
         Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let mut migrator = Migrator::with_migrations(steps.collect());
-    migrator.dangerous_set_table_name(TABLE);
-    // sqlx's lock is the session's, and would be given back before the transaction ends.
-    migrator.set_locking(false);
+    let steps: Vec<_> = steps.collect();
     if let Transaction::Postgres(_) = transaction {
         transaction.rows("SELECT pg_advisory_xact_lock($1)", values![LOCK], |_| Ok(())).await?;
     }
     match &mut transaction {
-        Transaction::Sqlite(transaction) => migrator.run(&mut **transaction).await,
-        Transaction::Postgres(transaction) => migrator.run(&mut **transaction).await,
+        Transaction::Sqlite(transaction) => apply(&mut **transaction, &steps).await,
+        Transaction::Postgres(transaction) => apply(&mut **transaction, &steps).await,
     }
     .map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => fault(&error, Stage::Running),
-        sqlx::migrate::MigrateError::VersionMissing(_) => StoreError::new(StoreErrorKind::Newer),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            fault(&error, Stage::Running)
+        }
         error => fault(&error.into(), Stage::Running),
     })?;
     transaction.commit().await
+}
+
+/// Not sqlx's `Migrator`: its lock is the session's, and would be given back before our transaction ends.
+async fn apply<C: Migrate>(connection: &mut C, steps: &[Migration]) -> Result<(), MigrateError> {
+    connection.ensure_migrations_table(TABLE).await?;
+    let taken = connection.list_applied_migrations(TABLE).await?;
+    for step in steps.iter().skip(taken.len()) {
+        connection.apply(TABLE, step).await?;
+    }
+    Ok(())
 }

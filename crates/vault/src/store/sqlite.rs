@@ -1,4 +1,4 @@
-//! `SQLite`: one file, which nobody else may read.
+//! SQLite: one file, which nobody else may read.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -8,7 +8,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Sqlite,
+    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection,
     pool::PoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
@@ -18,6 +18,7 @@ use super::{
     engine::{Hints, SqlStore},
     link::{Pool, values},
     schema,
+    table::only,
 };
 
 /// Opens a file that is there.
@@ -37,7 +38,7 @@ pub(super) async fn create(path: &Path) -> Result<SqlStore, StoreError> {
     }
     let pool = pool(path)?;
     // In this order: who makes it at the same time makes all tables at once.
-    let tables = pool.row("SELECT count(*) FROM sqlite_schema", values![], |columns| columns.take::<i64>());
+    let tables = pool.row("SELECT count(*) FROM sqlite_schema", values![], only::<i64>);
     let empty = tables.await? == Some(0);
     match schema::version(&pool).await? {
         Some(_) => schema::require(&pool).await?,
@@ -47,7 +48,7 @@ pub(super) async fn create(path: &Path) -> Result<SqlStore, StoreError> {
     finish(pool).await
 }
 
-/// Where others' changes are looked for: `SQLite` wakes nobody, and a look costs some microseconds.
+/// Where others' changes are looked for: SQLite wakes nobody, and a look costs some microseconds.
 pub(super) async fn pause() {
     tokio::time::sleep(Duration::from_millis(200)).await;
 }
@@ -57,10 +58,7 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
     if let Pool::Postgres(_) = pool {
         return Ok(());
     }
-    let busy = pool
-        .writer()
-        .row("PRAGMA wal_checkpoint(TRUNCATE)", values![], |columns| columns.take::<i64>())
-        .await?;
+    let busy = pool.writer().row("PRAGMA wal_checkpoint(TRUNCATE)", values![], only::<i64>).await?;
     if busy == Some(0) {
         return Ok(());
     }
@@ -70,8 +68,7 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
 
 async fn finish(pool: Pool) -> Result<SqlStore, StoreError> {
     // Of the connection that asked for it: others notice when they read next.
-    let mode =
-        pool.writer().row("PRAGMA journal_mode", values![], |columns| columns.take::<String>()).await?;
+    let mode = pool.writer().row("PRAGMA journal_mode", values![], only::<String>).await?;
     if mode.as_deref() != Some("wal") {
         return Err(StoreError::new(StoreErrorKind::Unusable)
             .because("this file system does not carry a write-ahead log; use another, or PostgreSQL"));
@@ -112,6 +109,11 @@ fn connections(most: u32) -> PoolOptions<Sqlite> {
         .max_connections(most)
         .acquire_timeout(WAIT)
         .test_before_acquire(false)
+        // After a failed write SQLite may have rolled back by itself. sqlx does not learn of that, and would take the
+        // connection to be in a transaction for ever.
+        .before_acquire(|connection: &mut SqliteConnection, _| {
+            Box::pin(async move { Ok(!connection.is_in_transaction()) })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
 }
@@ -166,4 +168,100 @@ fn make(path: &Path) -> io::Result<()> {
 
 fn unusable(path: &Path, why: &str) -> StoreError {
     StoreError::new(StoreErrorKind::Unusable).because(format!("{} {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+    use crate::store::{Batch, Committed, EntryRow, Head, Rows, Store as _, VaultRow};
+
+    /// A file in a folder of its own, which goes when the test ends.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            Self(env::temp_dir().join(format!("keyway-sqlite-{name}-{}", process::id())))
+        }
+
+        fn file(&self) -> PathBuf {
+            self.0.join("vault.db")
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).ok();
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn every_connection_is_set_to_be_durable_and_careful() {
+        block_on(async {
+            let place = Place::new("settings");
+            drop(create(&place.file()).await.unwrap());
+            let pool = pool(&place.file()).unwrap();
+            for (pool, writes) in [(pool.writer(), true), (pool, false)] {
+                for (pragma, value) in [
+                    ("PRAGMA synchronous", 2),
+                    ("PRAGMA fullfsync", 1),
+                    ("PRAGMA secure_delete", 1),
+                    ("PRAGMA foreign_keys", 1),
+                    ("PRAGMA busy_timeout", 5000),
+                    ("PRAGMA temp_store", 2),
+                    ("PRAGMA trusted_schema", 0),
+                    ("PRAGMA cell_size_check", 1),
+                    ("PRAGMA query_only", i64::from(!writes)),
+                ] {
+                    let found = pool.row(pragma, values![], only::<i64>).await.unwrap();
+                    assert_eq!(found, Some(value), "{pragma}, writes: {writes}");
+                }
+                let mode = pool.row("PRAGMA journal_mode", values![], only::<String>);
+                assert_eq!(mode.await.unwrap().as_deref(), Some("wal"));
+            }
+        });
+    }
+
+    fn batch(after: &Head, bytes: usize) -> Batch {
+        let seq = after.seq + 1;
+        let body = "x".repeat(bytes);
+        let entry =
+            EntryRow { seq, at: 0, tenant: None, connection: None, kind: "saved".into(), body, mac: vec![] };
+        Batch { after: after.clone(), entries: vec![entry], changes: vec![] }
+    }
+
+    /// As on a full disk: SQLite gives the same error where it may add no page.
+    #[test]
+    fn n46_a_full_database_takes_nothing_and_recovers() {
+        block_on(async {
+            let place = Place::new("full");
+            let store = create(&place.file()).await.unwrap();
+            let mut fill = store.fill().await.unwrap();
+            let mut head = Head { seq: 1, mac: vec![], changed: 1 };
+            let vault = VaultRow { id: "v".into(), created_at: 0, root: vec![] };
+            fill.put(Rows::Vault(vault, head.clone())).await.unwrap();
+            fill.finish().await.unwrap();
+
+            let writer = store.pool().writer();
+            writer.row("PRAGMA max_page_count = 60", values![], |_| Ok(())).await.unwrap();
+            let error = loop {
+                match store.commit(&batch(&head, 10_000)).await {
+                    Ok(committed) => assert_eq!(committed, Committed::Done),
+                    Err(error) => break error,
+                }
+                head.seq += 1;
+            };
+            assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
+            assert!(head.seq > 3);
+            assert_eq!(store.vault().await.unwrap().unwrap().1, head);
+            assert_eq!(i64::try_from(store.entries(None, 0, 99).await.unwrap().len()).unwrap(), head.seq - 1);
+            writer.row("PRAGMA max_page_count = 100000", values![], |_| Ok(())).await.unwrap();
+            assert_eq!(store.commit(&batch(&head, 10_000)).await.unwrap(), Committed::Done);
+        });
+    }
 }

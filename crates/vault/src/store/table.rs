@@ -41,6 +41,14 @@ impl<'r> Columns<'r> {
     }
 }
 
+/// The only column.
+pub(super) fn only<T>(columns: &mut Columns<'_>) -> Result<T, sqlx::Error>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
+{
+    columns.take()
+}
+
 /// `SELECT` all columns; the condition is the caller's.
 pub(super) fn select<T: Table>(condition: &str) -> String {
     format!("SELECT {} FROM {} {condition}", T::COLUMNS.join(", "), T::NAME)

@@ -1,4 +1,5 @@
 //! The store's contract, on both engines, and what may happen to each.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 /// Each case as two tests: `case::sqlite` and `case::postgres`.
 macro_rules! on_both_engines {

@@ -1,1 +1,219 @@
-//! x
+//! N49: what happens between us and PostgreSQL.
+
+use std::time::Duration;
+
+use keyway_postgres::Server;
+use keyway_vault::{Change, Committed, Database, StoreErrorKind};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
+use tokio::time::timeout;
+
+use crate::{
+    engines::{self, Engine, Place, block_on},
+    proxy::{Cut, Proxy},
+    rows::{self, commit, everything, insert},
+};
+
+fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Place, &'static Server) -> F) {
+    engines::run(Engine::Postgres, |place| case(place, keyway_postgres::shared().unwrap()));
+}
+
+fn one(id: &str) -> Vec<Change> {
+    vec![insert(rows::connection("acme", id))]
+}
+
+/// Somebody who holds the head's row.
+async fn holding_the_head(place: &Place) -> PgConnection {
+    let mut other = place.address.parse::<PgConnectOptions>().unwrap().connect().await.unwrap();
+    sqlx::raw_sql("BEGIN; UPDATE keyway_head SET changed = changed").execute(&mut other).await.unwrap();
+    other
+}
+
+/// Waits until somebody waits for a lock in a database.
+async fn somebody_waits(server: &'static Server, place: &Place) -> String {
+    let sql =
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let address = place.address.clone();
+        let pids = tokio::task::spawn_blocking(move || server.execute(&address, sql)).await.unwrap();
+        if !pids.is_empty() {
+            return pids;
+        }
+    }
+}
+
+#[test]
+fn n49_a_connection_lost_before_commit_leaves_nothing() {
+    on_postgres(|place, server| async move {
+        let store = place.vault().await;
+        let before = everything(&*store).await;
+        let other = holding_the_head(&place).await;
+        let committing = tokio::spawn({
+            let store = store.clone();
+            async move { store.commit(&rows::batch(&rows::head(1, 1), one("c1"))).await }
+        });
+        let pid = somebody_waits(server, &place).await;
+        server.execute(&place.address, &format!("SELECT pg_terminate_backend({pid}, 5000)"));
+        let error = committing.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        other.close().await.unwrap();
+        assert_eq!(everything(&*store).await, before);
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_a_connection_lost_at_commit_is_uncertain_and_a_look_tells() {
+    on_postgres(|place, server| async move {
+        let direct = place.vault().await;
+        let proxy = Proxy::start(server.socket()).await;
+        let database: Database = proxy.address(&place.address).parse().unwrap();
+        let store = database.open().await.unwrap();
+        for (cut, id, there) in [
+            (Cut::Before, "c1", false),
+            (Cut::After, "c2", true),
+            (Cut::Before, "c3", false),
+            (Cut::After, "c4", true),
+        ] {
+            let (_, head) = store.vault().await.unwrap().unwrap();
+            proxy.cut(cut);
+            let error = store.commit(&rows::batch(&head, one(id))).await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Uncertain, "{cut:?}: {error}");
+            assert!(!error.to_string().contains("127.0.0.1"), "{error}");
+            assert_eq!(direct.connection("acme", id).await.unwrap().is_some(), there, "{cut:?}");
+            let (_, after) = store.vault().await.unwrap().unwrap();
+            assert_eq!(after.seq, head.seq + i64::from(there), "{cut:?}");
+        }
+        assert_eq!(commit(&*store, one("c5")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_a_serialization_failure_is_busy_and_passes() {
+    on_postgres(|place, server| async move {
+        place.vault().await.close().await;
+        let name = server.execute(&place.address, "SELECT current_database()");
+        let setting = format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'");
+        server.execute(&place.address, &setting);
+        let store = place.store().await;
+        let mut other = holding_the_head(&place).await;
+        let committing = tokio::spawn({
+            let store = store.clone();
+            async move { store.commit(&rows::batch(&rows::head(1, 1), one("c1"))).await }
+        });
+        somebody_waits(server, &place).await;
+        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        let error = committing.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+        assert!(error.to_string().contains("40001"), "{error}");
+        assert_eq!(store.connection("acme", "c1").await.unwrap(), None);
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_a_lock_that_is_held_too_long_is_busy() {
+    on_postgres(|place, _| async move {
+        let store = place.vault().await;
+        let other = holding_the_head(&place).await;
+        let error = store.commit(&rows::batch(&rows::head(1, 1), one("c1"))).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+        assert!(store.vault().await.unwrap().is_some(), "reading goes on");
+        other.close().await.unwrap();
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_after_a_failover_to_a_standby_there_is_reading_alone() {
+    on_postgres(|place, server| async move {
+        let store = place.vault().await;
+        let name = server.execute(&place.address, "SELECT current_database()");
+        let set = |value: &str| {
+            let sql = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+            server.execute("postgres", &sql);
+            server.terminate_backends(&place.address);
+        };
+        set("on");
+        assert_eq!(store.vault().await.unwrap().unwrap().1, rows::head(1, 1));
+        let writes = [
+            store.commit(&rows::batch(&rows::head(1, 1), one("c1"))).await.unwrap_err(),
+            store.lease(&rows::lease("a", 9)).await.unwrap_err(),
+        ];
+        for error in writes {
+            assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+        }
+        assert!(place.database.open().await.unwrap().vault().await.unwrap().is_some());
+        set("off");
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_an_exhausted_pool_is_busy_and_recovers() {
+    on_postgres(|place, _| async move {
+        let store = place.vault().await;
+        let mut views = vec![];
+        for _ in 0..16 {
+            views.push(store.snapshot().await.unwrap());
+        }
+        let errors = [store.vault().await.unwrap_err(), store.snapshot().await.err().unwrap()];
+        for error in errors {
+            assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+        }
+        drop(views);
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_a_server_that_stops_and_starts_again_is_found_again() {
+    let Some(server) = Server::start_new() else { return };
+    block_on(async {
+        let database: Database = server.database().parse().unwrap();
+        let store = database.create().await.unwrap();
+        let mut fill = store.fill().await.unwrap();
+        fill.put(keyway_vault::Rows::Vault(rows::vault(), rows::head(1, 1))).await.unwrap();
+        fill.finish().await.unwrap();
+        timeout(Duration::from_millis(100), store.changed(1)).await.unwrap_err();
+        server.stop();
+        for _ in 0..2 {
+            let error = store.vault().await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        }
+        let error = store.changed(1).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert_eq!(database.open().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        server.start();
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+        let waiting = tokio::spawn({
+            let store = store.clone();
+            async move { store.changed(2).await.unwrap() }
+        });
+        assert_eq!(commit(&*store, one("c2")).await, Committed::Done);
+        assert_eq!(timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap(), 3);
+    });
+}
+
+#[test]
+fn what_is_refused_at_the_door_is_unusable_and_not_repeated() {
+    on_postgres(|place, server| async move {
+        for (address, says) in [
+            (place.address.replace("/test", "/none_test"), "there is no such database"),
+            (place.address.replace("user=keyway", "user=nobody-we-know"), "refused"),
+            (
+                format!(
+                    "{}&sslmode=verify-full",
+                    Proxy::start(server.socket()).await.address(&place.address)
+                )
+                .replacen('&', "?", 1),
+                "TLS",
+            ),
+        ] {
+            let error = address.parse::<Database>().unwrap().open().await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Unusable, "{error}");
+            let said = error.to_string();
+            assert!(said.contains(says), "{said}");
+            assert!(!said.contains("nobody-we-know") && !said.contains("none_test"), "{said}");
+        }
+    });
+}

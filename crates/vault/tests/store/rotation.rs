@@ -59,7 +59,10 @@ async fn wraps_are_replaced_where_they_are_as_they_were(place: Place) {
     assert_eq!(store.count_under_key("k2").await.unwrap(), 0);
     store.release(&lease("b", 0)).await.unwrap();
 
-    assert!(store.lease(&lease("a", 2_000)).await.unwrap());
+    assert!(store.lease(&lease("a", 0)).await.unwrap());
+    assert_eq!(store.rewrap(&lease("a", 60_000), &wraps).await.unwrap(), None, "it ran out");
+
+    assert!(store.lease(&lease("a", 60_000)).await.unwrap());
     let head = store.vault().await.unwrap();
     assert_eq!(store.rewrap(&lease("a", 600_000), &wraps).await.unwrap(), Some(2));
     assert_eq!(store.vault().await.unwrap(), head, "no entry is written");

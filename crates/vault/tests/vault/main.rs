@@ -4,12 +4,19 @@
 
 mod audit;
 mod between;
+#[cfg(unix)]
+mod crash;
 mod database;
 mod export;
+mod fated;
+mod flaky;
 mod futures;
 mod hidden;
 mod keys;
+#[cfg(unix)]
+mod load;
 mod replay;
+mod rotation;
 mod setting;
 mod story;
 mod tamper;
@@ -17,3 +24,5 @@ mod tenants;
 mod token;
 mod verify;
 mod walk;
+#[cfg(unix)]
+mod writers;

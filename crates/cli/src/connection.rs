@@ -1,0 +1,89 @@
+//! `keyway connection`: the connections that are kept.
+
+mod check;
+mod view;
+
+pub(crate) use view::ConnectionView;
+
+use keyway::{
+    Registry,
+    vault::{Connection, ConnectionId, Scope},
+};
+use owo_colors::OwoColorize as _;
+
+use crate::{
+    args::{self, ConnectionCommand},
+    ask,
+    exit::{Exit, Failure},
+    output,
+    vault::Part,
+};
+
+/// How many are read at once.
+const PAGE: usize = 1000;
+
+/// Runs the command.
+pub(crate) async fn connection(registry: &Registry, args: &args::Connection) -> Result<Exit, Failure> {
+    let (part, json) = (Part::of(&args.whose)?, args.answer.json);
+    part.with(async |_, scope| match &args.command {
+        ConnectionCommand::List => list(scope, json).await,
+        ConnectionCommand::Show { id } => show(&scope.get(id).await?, json, None),
+        ConnectionCommand::Check { id } => check::check(registry, scope, id, json).await,
+        ConnectionCommand::Rename { id, name } => {
+            show(&scope.rename(id, name).await?, json, Some("It has another name now."))
+        }
+        ConnectionCommand::Remove { id, yes } => remove(scope, id, *yes, json).await,
+    })
+    .await
+}
+
+async fn list(scope: &Scope, json: bool) -> Result<Exit, Failure> {
+    let mut all: Vec<Connection> = Vec::new();
+    loop {
+        let page = scope.list(all.last().map(|last| &last.id), PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        all.extend(page);
+    }
+    let views: Vec<ConnectionView> = all.iter().map(ConnectionView::of).collect();
+    if json {
+        output::json(&views)?;
+    } else if views.is_empty() {
+        output::note("There are no connections yet; `keyway connect ID --save` makes one.");
+    } else {
+        output::result(&view::table(&views))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(connection: &Connection, json: bool, said: Option<&str>) -> Result<Exit, Failure> {
+    let view = ConnectionView::of(connection);
+    if json {
+        output::json(&view)?;
+    } else {
+        let said = said.map(|said| format!("{} {}\n", "✓".green().bold(), said.bold())).unwrap_or_default();
+        output::result(&format!("{said}{}", view.text()))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn remove(scope: &Scope, id: &ConnectionId, yes: bool, json: bool) -> Result<Exit, Failure> {
+    if !yes {
+        if !output::is_interactive() {
+            return Err(Failure::because("there is no terminal to ask on; say --yes to remove it"));
+        }
+        let connection = scope.get(id).await?;
+        output::note(&ConnectionView::of(&connection).text());
+        if !ask::agrees("Remove it, and its grants, for good?")? {
+            return Err(Failure::because("nothing was removed"));
+        }
+    }
+    scope.remove(id).await?;
+    if json {
+        output::json(&serde_json::json!({ "removed": id.as_str() }))?;
+    } else {
+        output::result(&format!("{} {}", "✓".green().bold(), format!("{id} is gone.").bold()))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,33 @@
+//! `keyway vault`: the place where connections are kept.
+
+mod actor;
+mod anchors;
+mod export;
+mod import;
+mod init;
+mod key;
+mod location;
+mod rotate;
+mod status;
+mod transit;
+mod verify;
+
+pub(crate) use location::{Location, Part, tenant};
+
+use crate::{
+    args::{Vault, VaultCommand},
+    exit::{Exit, Failure},
+};
+
+/// Runs the command.
+pub(crate) async fn vault(args: &Vault) -> Result<Exit, Failure> {
+    let (location, json) = (Location::of(&args.store)?, args.answer.json);
+    match &args.command {
+        VaultCommand::Init => init::init(&location, json).await,
+        VaultCommand::Status => status::status(&location, json).await,
+        VaultCommand::Verify { anchor } => verify::verify(&location, anchor, json).await,
+        VaultCommand::RotateKey => rotate::rotate(&location, json).await,
+        VaultCommand::Export { file, force } => export::export(&location, file, *force, json).await,
+        VaultCommand::Import { file } => import::import(&location, file, json).await,
+    }
+}

@@ -1,0 +1,71 @@
+//! `keyway vault init`: a vault, and its key.
+
+use std::sync::Arc;
+
+use keyway::vault::{AnchorSink as _, Vault};
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::{Location, actor::actor};
+use crate::{
+    exit::{Exit, Failure},
+    output,
+};
+
+#[derive(Serialize)]
+struct View<'v> {
+    vault: &'v str,
+    database: String,
+    key_source: String,
+    key: String,
+}
+
+/// Makes a vault where there is none.
+pub(super) async fn init(location: &Location, json: bool) -> Result<Exit, Failure> {
+    location.vacant().await?;
+    if let Some(anchors) = &location.anchors
+        && anchors.last()?.is_some()
+    {
+        return Err(Failure::because(
+            "the file of --anchors knows another vault; name a new one. Nothing was changed",
+        ));
+    }
+    // Not before it is known that there is no vault: its key may just not be where it was.
+    location.key.make()?;
+    let store = location.create().await?;
+    let vault = Vault::init(store, Arc::clone(&location.key.source), &actor()).await?;
+    location.keep_anchor(&vault).await?;
+    let view = View {
+        vault: vault.id(),
+        database: location.database.to_string(),
+        key_source: location.key.source.describe(),
+        key: vault.active_key().to_string(),
+    };
+    if json {
+        output::json(&view)?;
+    } else {
+        output::result(&text(location, &view))?;
+    }
+    vault.close().await;
+    Ok(Exit::Done)
+}
+
+fn text(location: &Location, view: &View<'_>) -> String {
+    let key = match location.key.file_name() {
+        Some(file) => file.display().to_string(),
+        None => view.key_source.clone(),
+    };
+    let mut out = format!(
+        "{} {}\n  Database  {}\n  Key       {key}\n",
+        "✓".green().bold(),
+        "There is a vault now.".bold(),
+        view.database
+    );
+    out += if location.key.source.keeps() {
+        "\nCopy the key to another place now, apart from the database and its backups. Without it, nothing\n\
+         in the vault can ever be opened; whoever has both can open everything.\n"
+    } else {
+        "\nThe key service is needed whenever the vault is opened: without it, nothing in the vault can be.\n"
+    };
+    out + "\n  keyway connect rootly --save --tenant acme     keeps a first connection\n"
+}

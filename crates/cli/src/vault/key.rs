@@ -1,0 +1,95 @@
+//! Where a vault's key comes from, as it was said.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use keyway::vault::{KeyError, KeySource, KeyVariable};
+
+use super::transit;
+use crate::exit::Failure;
+
+/// Where a vault's key comes from.
+pub(crate) struct Key {
+    pub(super) source: Arc<dyn KeySource>,
+    /// The file that it is in, where it is in one.
+    file: Option<PathBuf>,
+}
+
+/// The longest name of a variable: 64 hex digits are a key that was pasted in its place.
+const MAX_NAME: usize = 60;
+
+impl Key {
+    /// Reads `file:PATH`, `env:NAME` or `transit:URL`. What was typed is not repeated: it may be the key itself.
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::because(
+                "--key (or KEYWAY_KEY_SOURCE) says where the key comes from: file:PATH, env:NAME, or \
+                 transit:https://HOST:8200/MOUNT/NAME; never the key itself",
+            )
+        };
+        let (kind, place) = text.split_once(':').filter(|(_, place)| !place.is_empty()).ok_or_else(wrong)?;
+        match kind {
+            "file" => Self::file(Path::new(place)),
+            "env" if is_name(place) => Ok(Self::variable(place)),
+            "transit" => Ok(Self { source: transit::source(place)?, file: None }),
+            _ => Err(wrong()),
+        }
+    }
+
+    pub(super) fn variable(name: &str) -> Self {
+        Self { source: Arc::new(KeyVariable::named(name)), file: None }
+    }
+
+    #[cfg(unix)]
+    pub(super) fn file(path: &Path) -> Result<Self, Failure> {
+        Ok(Self { source: Arc::new(keyway::vault::KeyFile::at(path)), file: Some(path.to_owned()) })
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn file(_: &Path) -> Result<Self, Failure> {
+        Err(Failure::because(
+            "this system does not say who may read a file, so a key is not kept in one; give it by a variable, with \
+             --key env:NAME (or in KEYWAY_KEY), or use transit:URL",
+        ))
+    }
+
+    /// Makes the key's file where there is none.
+    pub(super) fn make(&self) -> Result<(), KeyError> {
+        #[cfg(unix)]
+        if let Some(file) = &self.file {
+            keyway::vault::KeyFile::create(file)?;
+        }
+        Ok(())
+    }
+
+    /// The file that it is in, where it is in one.
+    pub(super) fn file_name(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() <= MAX_NAME
+        && !text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_never_said_itself() {
+        let hex = "c0ffee".repeat(11);
+        for wrong in
+            ["", "canary", "env:", "env:canary-7", "env:7canary", "KEYWAY_KEY", &hex, &format!("env:{hex}")]
+        {
+            let Err(Failure::Because(said)) = Key::parse(wrong) else { panic!("{wrong}") };
+            assert!(said.contains("never the key itself") && !said.contains("canary"), "{said}");
+            assert!(!said.contains("c0ffee"), "{said}");
+        }
+        assert_eq!(Key::parse("env:KEYWAY_KEY").unwrap().source.describe(), "the variable KEYWAY_KEY");
+    }
+}

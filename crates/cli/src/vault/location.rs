@@ -1,0 +1,182 @@
+//! Where a vault is: its database, its key, and the file that is told where its audit log stands.
+
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
+
+use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
+use keyway::vault::{
+    Actor, Anchor, AnchorSink as _, Database, Error, Scope, Store, StoreErrorKind, Tenant, Vault,
+};
+
+use super::{actor, anchors::AnchorFile, key::Key};
+use crate::{args, exit::Failure};
+
+/// Where a vault is.
+pub(crate) struct Location {
+    pub(super) database: Database,
+    pub(super) key: Key,
+    pub(super) anchors: Option<AnchorFile>,
+    /// Nobody said where: then it may be said where that is.
+    is_usual: bool,
+}
+
+/// A tenant's part of it.
+pub(crate) struct Part {
+    location: Location,
+    pub(crate) tenant: Tenant,
+    pub(crate) actor: Actor,
+}
+
+impl Location {
+    /// What was said of it, or the usual place.
+    pub(crate) fn of(store: &args::Store) -> Result<Self, Failure> {
+        let given = text(store.database.as_ref(), "--database (or KEYWAY_DATABASE)")?;
+        let database = match given {
+            Some(text) => text
+                .parse()
+                .map_err(|error| Failure::Because(format!("--database (or KEYWAY_DATABASE): {error}")))?,
+            None => Database::sqlite(usual(Folder::Data)?.join("keyway.db")),
+        };
+        let key = match text(store.key.as_ref(), "--key (or KEYWAY_KEY_SOURCE)")? {
+            Some(text) => Key::parse(text)?,
+            None if is_set("KEYWAY_KEY") => Key::variable("KEYWAY_KEY"),
+            None => Key::file(&usual(Folder::Settings)?.join("master.key"))?,
+        };
+        let anchors = store.anchors.as_deref().filter(|path| !path.is_empty()).map(AnchorFile::at);
+        Ok(Self { database, key, anchors, is_usual: given.is_none() })
+    }
+
+    /// Opens the vault, does something with it, and closes it.
+    pub(crate) async fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&Vault) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut vault = self.open().await?;
+        if let Some(anchors) = &self.anchors {
+            vault = vault.with_anchors(Arc::new(anchors.clone())).await?;
+        }
+        let done = work(&vault).await;
+        vault.close().await;
+        done
+    }
+
+    /// Opens the vault, whatever the anchors say.
+    pub(super) async fn open(&self) -> Result<Vault, Failure> {
+        let store = match self.database.open().await {
+            Err(error) if error.kind() == StoreErrorKind::Missing => return Err(self.no_vault()),
+            other => other?,
+        };
+        match Vault::open(Arc::clone(&store), Arc::clone(&self.key.source)).await {
+            Ok(vault) => Ok(vault),
+            Err(error) => {
+                store.close().await;
+                Err(if error == Error::NoVault { self.no_vault() } else { error.into() })
+            }
+        }
+    }
+
+    /// The store of a vault that is about to be made.
+    ///
+    /// # Errors
+    /// When there is one already: nothing was changed then.
+    pub(super) async fn vacant(&self) -> Result<(), Failure> {
+        let store = match self.database.open().await {
+            Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(()),
+            other => other?,
+        };
+        let there = store.vault().await;
+        store.close().await;
+        match there?.is_some() {
+            true => Err(Failure::Because(format!(
+                "there is a vault already{}; nothing was changed",
+                self.where_it_is()
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// The store, made where there is none.
+    pub(super) async fn create(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(self.database.create().await?)
+    }
+
+    fn no_vault(&self) -> Failure {
+        Failure::Because(format!(
+            "there is no vault{} yet; `keyway vault init` makes one",
+            self.where_it_is()
+        ))
+    }
+
+    /// Not what was typed: a key may have been pasted in its place.
+    fn where_it_is(&self) -> String {
+        if self.is_usual { format!(" at {}", self.database) } else { " in this database".to_owned() }
+    }
+
+    /// All anchors of the file.
+    pub(super) fn all_anchors(&self) -> Result<Vec<Anchor>, Failure> {
+        Ok(self.anchors.as_ref().map(AnchorFile::all).transpose()?.unwrap_or_default())
+    }
+
+    /// Keeps where the audit log stands after something that no commit told of.
+    pub(super) async fn keep_anchor(&self, vault: &Vault) -> Result<(), Failure> {
+        if let Some(anchors) = &self.anchors {
+            anchors.anchor(&vault.anchor().await?);
+        }
+        Ok(())
+    }
+}
+
+impl Part {
+    /// What was said of it.
+    pub(crate) fn of(whose: &args::Whose) -> Result<Self, Failure> {
+        let tenant = tenant(whose)?.ok_or_else(|| {
+            Failure::because("whose connections? Name the tenant with --tenant (or KEYWAY_TENANT)")
+        })?;
+        Ok(Self { location: Location::of(&whose.store)?, tenant, actor: actor::actor() })
+    }
+
+    /// Opens the vault, does something with this part of it, and closes it.
+    pub(crate) async fn with<T>(
+        &self,
+        work: impl AsyncFnOnce(&Vault, &Scope) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.location.with(async |vault| work(vault, &vault.tenant(&self.tenant, &self.actor)).await).await
+    }
+}
+
+/// The tenant that was named.
+pub(crate) fn tenant(whose: &args::Whose) -> Result<Option<Tenant>, Failure> {
+    let given = text(whose.tenant.as_ref(), "--tenant (or KEYWAY_TENANT)")?;
+    given
+        .map(Tenant::parse)
+        .transpose()
+        .map_err(|error| Failure::Because(format!("--tenant (or KEYWAY_TENANT): {error}")))
+}
+
+/// A folder that this system has for every user.
+enum Folder {
+    Data,
+    Settings,
+}
+
+fn usual(folder: Folder) -> Result<PathBuf, Failure> {
+    let folders = choose_native_strategy().map_err(|_| {
+        Failure::because(
+            "this user has no home folder in which a vault could be; say where it is with --database and --key",
+        )
+    })?;
+    let base = match folder {
+        Folder::Data => folders.data_dir(),
+        Folder::Settings => folders.config_dir(),
+    };
+    Ok(base.join("keyway"))
+}
+
+/// An empty variable is as good as none.
+fn text<'t>(given: Option<&'t OsString>, name: &str) -> Result<Option<&'t str>, Failure> {
+    let Some(given) = given.filter(|text| !text.is_empty()) else { return Ok(None) };
+    given.to_str().map(Some).ok_or_else(|| Failure::Because(format!("{name} is no text")))
+}
+
+pub(super) fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}

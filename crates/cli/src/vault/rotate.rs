@@ -1,0 +1,77 @@
+//! `keyway vault rotate-key`: another key for everything.
+
+use keyway::vault::Rotated;
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::{Location, actor::actor};
+use crate::{
+    exit::{Exit, Failure},
+    output::{self, Spinner},
+};
+
+#[derive(Serialize)]
+struct View {
+    key: String,
+    retired: Vec<String>,
+    to_forget: Vec<String>,
+    rewrapped: u64,
+    resumed: bool,
+}
+
+/// Brings everything under another key.
+pub(super) async fn rotate(location: &Location, json: bool) -> Result<Exit, Failure> {
+    let rotated = location
+        .with(async |vault| {
+            let spinner = Spinner::start("Rotating …".to_owned());
+            let rotated = vault
+                .rotate(&actor(), |progress| {
+                    spinner.say(format!("Rotating … {} of {} connections", progress.done, progress.of));
+                })
+                .await;
+            drop(spinner);
+            Ok(rotated?)
+        })
+        .await?;
+    if json {
+        output::json(&View::of(&rotated))?;
+    } else {
+        output::result(&text(&rotated, &location.key.source.describe()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn texts(ids: &[keyway::vault::KeyId]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+impl View {
+    fn of(rotated: &Rotated) -> Self {
+        Self {
+            key: rotated.key.to_string(),
+            retired: texts(&rotated.retired),
+            to_forget: texts(&rotated.to_forget),
+            rewrapped: rotated.rewrapped,
+            resumed: rotated.resumed,
+        }
+    }
+}
+
+fn text(rotated: &Rotated, source: &str) -> String {
+    let head = format!("Everything is under the key {} now.", rotated.key);
+    let mut out = format!("{} {}\n", "✓".green().bold(), head.bold());
+    if rotated.resumed {
+        out += "  This went on with a rotation that had not ended.\n";
+    }
+    out += &format!("  {} connections were brought under it.\n", rotated.rewrapped);
+    if rotated.to_forget.is_empty() {
+        out += "  Copy the new key to another place too. Backups that were made before need the old one.\n";
+    } else {
+        out += &format!(
+            "  Nothing is under {} any more. It is still in {source}, and cannot be taken out from here: take it out,\n  \
+             and keep it for as long as there are backups that were made before.\n",
+            texts(&rotated.to_forget).join(", ")
+        );
+    }
+    out
+}

@@ -1,0 +1,62 @@
+//! `keyway vault verify`: whether everything is as it was written.
+
+use keyway::vault::{Anchor, Report};
+use owo_colors::OwoColorize as _;
+
+use super::Location;
+use crate::{
+    exit::{Exit, Failure},
+    output::{self, Spinner},
+};
+
+/// Looks at everything, with what anchors say.
+pub(super) async fn verify(location: &Location, given: &[Anchor], json: bool) -> Result<Exit, Failure> {
+    let mut anchors = location.all_anchors()?;
+    anchors.extend_from_slice(given);
+    let vault = location.open().await?;
+    let spinner = Spinner::start("Looking at everything that is kept …".to_owned());
+    let report = vault.verify(&anchors).await;
+    drop(spinner);
+    vault.close().await;
+    let report = report?;
+    if json {
+        output::json(&report)?;
+    } else {
+        output::result(&text(&report))?;
+    }
+    Ok(if report.problems.is_empty() { Exit::Done } else { Exit::Damaged })
+}
+
+fn text(report: &Report) -> String {
+    let head = match report.problems.len() {
+        0 => format!("{} {}", "✓".green().bold(), "Everything is as it was written.".bold()),
+        1 => format!("{} {}", "✗".red().bold(), "Something is not as it was written.".bold()),
+        several => format!(
+            "{} {}",
+            "✗".red().bold(),
+            format!("{several} things are not as they were written.").bold()
+        ),
+    };
+    let mut out = format!(
+        "{head}\n  Looked at {} connections, {} grants, {} keys, {} entries of the audit log, and {} anchors.\n",
+        report.connections, report.grants, report.keys, report.entries, report.anchors
+    );
+    for problem in &report.problems {
+        out += &format!("\n  {} {problem}", problem.code.bold());
+    }
+    if !report.problems.is_empty() {
+        out += "\n\n  Somebody changed the database, or put an older one in its place. Nothing of this is used;\n  a \
+                backup, an export, or a new key for a connection mends it.\n";
+    }
+    if report.anchors == 0 {
+        out += "\n  Without an anchor, a database that was put back whole looks well: keep what `keyway audit\n  \
+                --anchor` prints in another place, or name a file with --anchors.\n";
+    }
+    for run in &report.open_runs {
+        out += &format!(
+            "\n  A process that records uses began at entry {}, wrote {} last, and never ended: it runs, or was killed.\n",
+            run.began, run.last
+        );
+    }
+    out
+}

@@ -1,0 +1,202 @@
+//! N47: many writers and readers, tasks and processes, of one connection and of one vault.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use keyway_core::{BodyAccess, Reason, ReasonCode, Verdict};
+use keyway_vault::{Accounts, ConnectionId, New, Scope, Vault};
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::{
+    load::{Acknowledged, Place},
+    setting::{account, actor, credential, registry, secret, tenant},
+};
+
+fn scope(vault: &Vault) -> Scope {
+    vault.tenant(&tenant("t0"), &actor())
+}
+
+async fn saved(vault: &Vault) -> ConnectionId {
+    let credential = credential(&registry(), &secret(0));
+    let account = account("u1");
+    let new = New::new(&credential).account(&account).name("0");
+    scope(vault).save(new).await.unwrap().connection.id
+}
+
+async fn key_of(scope: &Scope, id: &ConnectionId) -> String {
+    let opened = scope.open(id, &registry()).await.unwrap();
+    let (mut parts, ()) = http::Request::get("https://eu.acme.example/x").body(()).unwrap().into_parts();
+    opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
+    parts.headers["x-acme-key"].to_str().unwrap().to_owned()
+}
+
+/// 64 writers of two processes; each changes the one connection three times.
+async fn one_connection(place: Place) {
+    const WRITERS: usize = 64;
+    let vaults = [place.vault().await, place.vault().await];
+    let id = saved(&vaults[0]).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..WRITERS {
+        let (vault, id) = (vaults[writer % 2].clone(), id.clone());
+        writers.spawn(async move {
+            let scope = scope(&vault);
+            let next = credential(&registry(), &secret(writer));
+            let renamed = scope.rename(&id, &writer.to_string()).await.unwrap();
+            let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
+            let checked = scope.checked(&id, &invalid).await.unwrap();
+            let new = New::new(&next).account(renamed.account.as_ref().unwrap());
+            let replaced = scope.replace(&id, new, Accounts::Same).await.unwrap();
+            assert_eq!(renamed.name, Some(writer.to_string()));
+            assert!(renamed.version < checked.version && checked.version < replaced.version);
+            [(renamed, None), (checked, None), (replaced, Some(writer))]
+        });
+    }
+    let mut changes: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
+    changes.sort_by_key(|(connection, _)| connection.version);
+    let versions: Vec<_> = changes.iter().map(|(connection, _)| connection.version).collect();
+    let expected: Vec<_> = (2..).take(WRITERS * 3).collect();
+    assert_eq!(versions, expected, "each change is one version, and none is lost");
+    let log = vaults[0].audit(Some(&tenant("t0")), 0, 1000).await.unwrap();
+    let kinds: Vec<_> = log.iter().skip(1).map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds.len(), changes.len());
+    // Each began where the one before ended: only a renaming changes the name.
+    let mut name = Some("0".to_owned());
+    for ((change, _), kind) in changes.iter().zip(kinds) {
+        let is_renaming = kind == "connection.renamed";
+        let expected = if is_renaming { change.name.clone() } else { name };
+        assert_eq!(change.name, expected, "version {}", change.version);
+        name = expected;
+    }
+    let (last, _) = changes.last().unwrap();
+    let last_key = changes.iter().rev().find_map(|(_, key)| *key).unwrap();
+    for vault in &vaults {
+        assert_eq!(scope(vault).get(&id).await.unwrap(), *last);
+        assert_eq!(key_of(&scope(vault), &id).await, secret(last_key));
+        let report = vault.verify(&[]).await.unwrap();
+        assert_eq!((report.problems, report.connections), (vec![], 1));
+    }
+    for vault in vaults {
+        vault.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n47_64_writers_of_one_connection_on_sqlite() {
+    one_connection(Place::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n47_64_writers_of_one_connection_on_postgresql() {
+    if let Some(place) = Place::postgres().await {
+        one_connection(place).await;
+    }
+}
+
+/// Two processes at once, until both have done their work.
+async fn two_processes(place: Place) {
+    const OPERATIONS: u64 = 400;
+    let place = Arc::new(place);
+    let mut processes = JoinSet::new();
+    for seed in [47, 74] {
+        let place = Arc::clone(&place);
+        processes.spawn(spawn_blocking(move || place.load(seed, OPERATIONS).end()));
+    }
+    let mut known = Acknowledged::default();
+    for said in processes.join_all().await {
+        known.learn(&said.unwrap());
+    }
+    let vault = place.vault().await;
+    known.check(&vault).await;
+    let open = vault.verify(&[]).await.unwrap().open_runs;
+    assert_eq!(open, [], "both recorders said that they ended");
+    place.end_rotation(&vault).await;
+    vault.close().await;
+    place.assert_tidy();
+    println!("{} acknowledged, {} refused", known.operations, known.refused.len());
+    assert!(known.operations > OPERATIONS, "{}", known.operations);
+    let unclean = |line: &&String| !["NotFound", "Rotating"].iter().any(|clean| line.ends_with(clean));
+    assert_eq!(known.refused.iter().filter(unclean).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n47_two_processes_on_one_file() {
+    two_processes(Place::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n47_two_processes_on_postgresql() {
+    if let Some(place) = Place::postgres().await {
+        two_processes(place).await;
+    }
+}
+
+/// 500 readers, while others write and once rotate: each sees a whole state of what it reads.
+async fn readers(place: Place) {
+    const READERS: usize = 500;
+    let (one, other) = (place.vault().await, place.vault().await);
+    let id = saved(&one).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut writers = JoinSet::new();
+    for writer in 0..8 {
+        let (vault, id, over) = (one.clone(), id.clone(), Arc::clone(&over));
+        writers.spawn(async move {
+            let scope = scope(&vault);
+            let mut version = 0;
+            for number in (writer..).step_by(8) {
+                // The name tells which key it is: both change together.
+                let (next, name) = (credential(&registry(), &secret(number)), number.to_string());
+                let new = New::new(&next).name(&name);
+                version = scope.replace(&id, new, Accounts::Any).await.unwrap().version;
+                if over.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+            version
+        });
+    }
+    let mut readers = JoinSet::new();
+    for reader in 0..READERS {
+        let (vault, id) = (if reader % 2 == 0 { one.clone() } else { other.clone() }, id.clone());
+        readers.spawn(async move {
+            let (scope, registry) = (scope(&vault), registry());
+            let mut before = 0;
+            for _ in 0..3 {
+                let opened = scope.open(&id, &registry).await.unwrap();
+                let request = http::Request::get("https://eu.acme.example/x").body(()).unwrap();
+                let mut parts = request.into_parts().0;
+                opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
+                let number = opened.connection.name.unwrap().parse().unwrap();
+                assert_eq!(parts.headers["x-acme-key"], secret(number));
+                assert!(opened.connection.version >= before, "time goes back");
+                before = opened.connection.version;
+            }
+        });
+    }
+    for _ in 0..3 {
+        one.rotate(&actor(), |_| ()).await.unwrap();
+    }
+    readers.join_all().await;
+    over.store(true, Ordering::SeqCst);
+    let versions: BTreeSet<_> = writers.join_all().await.into_iter().collect();
+    assert_eq!(Some(&scope(&other).get(&id).await.unwrap().version), versions.last());
+    assert_eq!(other.verify(&[]).await.unwrap().problems, []);
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n47_500_readers_beside_writers_on_sqlite() {
+    readers(Place::sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn n47_500_readers_beside_writers_on_postgresql() {
+    if let Some(place) = Place::postgres().await {
+        readers(place).await;
+    }
+}
