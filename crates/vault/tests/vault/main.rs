@@ -11,6 +11,7 @@ mod export;
 mod fated;
 mod flaky;
 mod futures;
+mod grants;
 mod hidden;
 mod keys;
 #[cfg(unix)]
