@@ -1,4 +1,4 @@
-# The checks of `.ci/run`, one by one, and the benchmark. `just` lists them. Of the checks, the last three need tools
+# The checks of `.ci/run`, one by one, the benchmark and the soak. `just` lists them. Of the checks, the last three need tools
 # that CI runs only where they are there.
 
 _default:
@@ -68,3 +68,8 @@ bench:
 # What keeping costs: opening, looking up among up to a million connections, rotating. Some minutes, 2 GB of disk.
 bench-vault:
     cargo bench -p keyway-bench --bench vault
+
+# Kills processes that work on a vault, a thousand times on each engine, and has a store fail one call in five for ten
+# minutes. About a quarter of an hour.
+soak rounds="1000":
+    CI=1 KEYWAY_SOAK={{rounds}} cargo test -p keyway-vault --test vault -- --nocapture n45_killed flaky

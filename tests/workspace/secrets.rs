@@ -6,8 +6,9 @@ use crate::{files, root};
 
 /// The files that may call `expose()`, and why. A file that is added here is read by somebody who asks where the value
 /// goes from there.
-const EXPOSING: [(&str, &str); 10] = [
+const EXPOSING: [(&str, &str); 11] = [
     ("crates/cli/src/ask.rs", "hands what a person typed to core"),
+    ("crates/cli/src/grant.rs", "prints a grant's token, this once"),
     ("crates/core/src/accept.rs", "checks and renders what was submitted"),
     ("crates/core/src/credential.rs", "renders header values at acceptance"),
     ("crates/core/src/draft.rs", "places values in queries and cookies"),

@@ -87,8 +87,8 @@ With --json, one object is printed to stdout: provider, method, verdict, account
 warnings [], errors [{field, code, message}], retry_after_s. Values that do not apply are null.
 With --save there is saved too: null, or {connection {}, same_key [], same_account []}.
 
-With --save, a key whose verdict is valid is kept, and nothing else is. With --connection it takes the
-place of a kept connection's key, if it is of the same account: the id and its grants stay.
+With --save, a key whose verdict is valid is kept, and nothing else is. With --connection it takes
+the place of a kept connection's key, if it is of the same account: the id and its grants stay.
 
 The exit status is 0 valid, 2 refused before anything was sent, 3 invalid, 4 forbidden,
 5 rate limited, 6 unavailable, 7 unknown, 1 anything else.")]

@@ -245,6 +245,11 @@ impl<'t> Topic<'t> {
 /// The longest wait that is told, in seconds: nobody waits for the hour of a longer one.
 const DAY: u64 = 24 * 60 * 60;
 
+/// So many of something.
+pub(crate) fn count(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// A wait in whole seconds, rounded up.
 pub(crate) fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)

@@ -17,6 +17,7 @@ pub(crate) struct Report<'a> {
     retry_after_s: Option<u64>,
     /// With `--save` alone: what was kept, or nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[expect(clippy::option_option, reason = "JSON tells what is not there from what is null")]
     saved: Option<Option<KeptView<'a>>>,
     /// Of a kept connection alone.
     #[serde(skip_serializing_if = "Option::is_none")]

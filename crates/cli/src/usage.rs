@@ -23,6 +23,11 @@ METHOD is the second argument, PATH the third, and --data names the body's file:
 
 const METHOD: &str = "METHOD, such as POST, is the second argument; --method names a way to authenticate.";
 
+const CONNECTION: &str = "\
+With --connection, ID is left out: METHOD and PATH are all there is.
+
+  keyway request --connection con_… GET /v1/incidents";
+
 /// Words in the names of flags that other programs take a key with.
 const OF_KEYS: [&str; 6] = ["key", "token", "secret", "pass", "auth", "cred"];
 
@@ -53,9 +58,14 @@ fn text(error: &Error) -> String {
         | ErrorKind::WrongNumberOfValues => return error.render().ansi().to_string(),
         ErrorKind::MissingRequiredArgument => {
             let text = error.render().ansi().to_string();
-            let method = is_of_request(error) && usage(error).contains("--method");
-            return match text.rsplit_once("\n\n").filter(|_| method) {
-                Some((head, help)) => format!("{head}\n\n{METHOD}\n\n{help}"),
+            let hint = match usage(error) {
+                _ if !is_of_request(error) => None,
+                usage if usage.contains("--method") => Some(METHOD),
+                usage if usage.contains("--connection") => Some(CONNECTION),
+                _ => None,
+            };
+            return match text.rsplit_once("\n\n").zip(hint) {
+                Some(((head, help), hint)) => format!("{head}\n\n{hint}\n\n{help}"),
                 None => text,
             };
         }
@@ -78,15 +88,14 @@ fn text(error: &Error) -> String {
         ErrorKind::TooManyValues => (format!("'{named}' takes no value; {NOT_REPEATED}"), Some(KEYS)),
         ErrorKind::InvalidSubcommand => (format!("there is no such command; {NOT_REPEATED}"), Some(KEYS)),
         ErrorKind::UnknownArgument if named.starts_with('-') => {
-            let name = named.to_ascii_lowercase();
-            let about_keys = OF_KEYS.iter().any(|word| name.contains(word));
-            let hint = if is_of_request(error) && !about_keys { VERB } else { KEYS };
+            let hint = if is_of_request(error) && !is_about_keys(named) { VERB } else { KEYS };
             (format!("there is no such flag; {NOT_REPEATED}"), Some(hint))
         }
         ErrorKind::UnknownArgument => (format!("there is an argument too many; {NOT_REPEATED}"), Some(KEYS)),
         _ => (format!("the command line cannot be understood; {NOT_REPEATED}"), Some(KEYS)),
     };
-    let suggestion = suggestion(error);
+    // Somebody with a key in hand is told of no flag that only sounds alike.
+    let suggestion = suggestion(error).filter(|_| !is_about_keys(named));
     // Whoever mistyped a word did not mean to give a key.
     let hint = hint.map(str::to_owned).filter(|_| suggestion.is_none());
     let parts = [
@@ -99,6 +108,11 @@ fn text(error: &Error) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 
+fn is_about_keys(flag: &str) -> bool {
+    let name = flag.to_ascii_lowercase();
+    flag.starts_with('-') && OF_KEYS.iter().any(|word| name.contains(word))
+}
+
 /// One of our own words, which is close to what was typed.
 fn suggestion(error: &Error) -> Option<&str> {
     use ContextKind::{SuggestedArg, SuggestedSubcommand, SuggestedValue};
@@ -106,7 +120,8 @@ fn suggestion(error: &Error) -> Option<&str> {
     [SuggestedArg, SuggestedSubcommand, SuggestedValue].into_iter().find_map(|kind| {
         match error.get(kind)? {
             ContextValue::String(word) => Some(word.as_str()),
-            ContextValue::Strings(words) => words.first().map(String::as_str),
+            // The closest comes last.
+            ContextValue::Strings(words) => words.last().map(String::as_str),
             _ => None,
         }
     })
@@ -130,7 +145,7 @@ fn is_of_request(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory as _, Parser as _};
+    use clap::{Arg, Command, CommandFactory as _, Parser as _};
 
     use super::*;
     use crate::args::Args;
@@ -143,6 +158,22 @@ mod tests {
         }
     }
 
+    fn said_of_kept(args: &[&str]) -> String {
+        said(&[&["keyway", "request", "--connection", "con_aaaaaaaaaaaaaaaaaaaa"], args].concat())
+    }
+
+    /// Every command, with the commands below it.
+    fn commands(command: &Command, above: &[&str]) -> Vec<(Vec<String>, Vec<Arg>)> {
+        let mut all = Vec::new();
+        for sub in command.get_subcommands() {
+            let path = [above, &[sub.get_name()]].concat();
+            all.extend(commands(sub, &path));
+            let arguments = sub.get_arguments().cloned().collect();
+            all.push((path.into_iter().map(str::to_owned).collect(), arguments));
+        }
+        all
+    }
+
     /// Every argument of every command, in every place where somebody may type a key.
     #[test]
     fn nothing_that_was_typed_is_repeated() {
@@ -152,28 +183,28 @@ mod tests {
         for key in
             ["canary", "canary-7", "sk_live_canary", "_canary", "a canary", "--canary=canary", "-canary"]
         {
-            for sub in command.get_subcommands() {
-                let name = sub.get_name();
-                let mut lines = vec![
+            for (name, arguments) in commands(&command, &[]) {
+                let line = |words: &[&str]| {
+                    name.iter().cloned().chain(words.iter().map(ToString::to_string)).collect()
+                };
+                let (flag, equals, short) =
+                    (format!("--{key}"), format!("--api-key={key}"), format!("-{key}"));
+                let mut lines: Vec<Vec<String>> = vec![
                     vec![key.to_owned()],
-                    vec![name.to_owned(), format!("--{key}")],
-                    vec![name.to_owned(), format!("--api-key={key}")],
-                    vec![name.to_owned(), "--api-key".to_owned(), key.to_owned()],
-                    vec![name.to_owned(), format!("-{key}")],
+                    line(&[&flag]),
+                    line(&[&equals]),
+                    line(&["--api-key", key]),
+                    line(&[&short]),
                 ];
-                lines.extend(
-                    (1..6).map(|count| {
-                        [name].into_iter().chain([key].repeat(count)).map(str::to_owned).collect()
-                    }),
-                );
-                for arg in sub.get_arguments() {
+                lines.extend((1..6).map(|count| line(&[key].repeat(count))));
+                for arg in &arguments {
                     if let Some(long) = arg.get_long() {
-                        lines.push(vec![name.to_owned(), format!("--{long}={key}")]);
-                        lines.push(vec![name.to_owned(), format!("--{long}"), key.to_owned()]);
+                        lines.push(line(&[&format!("--{long}={key}")]));
+                        lines.push(line(&[&format!("--{long}"), key]));
                     }
                     if let Some(short) = arg.get_short() {
-                        lines.push(vec![name.to_owned(), format!("-{short}{key}")]);
-                        lines.push(vec![name.to_owned(), format!("-{short}={key}")]);
+                        lines.push(line(&[&format!("-{short}{key}")]));
+                        lines.push(line(&[&format!("-{short}={key}")]));
                     }
                 }
                 for line in lines {
@@ -207,5 +238,12 @@ mod tests {
         }
         let said = said(&["keyway", "request", "rally", "--method", "POST", "/v1"]);
         assert!(said.contains(METHOD), "{said}");
+        let said = said_of_kept(&["GET"]);
+        assert!(said.contains(CONNECTION), "{said}");
+        assert_eq!(said_of_kept(&["GET", "/v1"]), "");
+        for more in [&["--values", "x"] as &[&str], &["--sandbox"], &["--origin", "x"], &["--method", "x"]] {
+            let said = said_of_kept(&[&["GET", "/v1"], more].concat());
+            assert!(said.contains("cannot be used with"), "{more:?}: {said}");
+        }
     }
 }

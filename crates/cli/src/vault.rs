@@ -14,9 +14,12 @@ mod verify;
 
 pub(crate) use location::{Location, Part, tenant};
 
+use keyway::vault::Exported;
+
 use crate::{
     args::{Vault, VaultCommand},
     exit::{Exit, Failure},
+    messages::count,
 };
 
 /// Runs the command.
@@ -30,4 +33,14 @@ pub(crate) async fn vault(args: &Vault) -> Result<Exit, Failure> {
         VaultCommand::Export { file, force } => export::export(&location, file, *force, json).await,
         VaultCommand::Import { file } => import::import(&location, file, json).await,
     }
+}
+
+/// What an export holds, for a person.
+fn told(rows: &Exported) -> String {
+    format!(
+        "{}, {}, and {} of the audit log",
+        count(rows.connections, "connection", "connections"),
+        count(rows.grants, "grant", "grants"),
+        count(rows.entries, "entry", "entries")
+    )
 }

@@ -9,7 +9,7 @@ use aws_lc_rs::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Error, KeySource, Store, Vault,
+    Actor, Error, Fill, KeySource, Store, Vault,
     audit::{Event, What, chain, now},
     roots::same,
     state::{authentic_key, is_end, ring_from, roots_of},
@@ -53,6 +53,10 @@ enum Line {
 
 const FORMAT: u32 = 1;
 const PAGE: u32 = 1000;
+/// How much of the lines before the first row is kept, in bytes.
+const MAX_KEYS: usize = 1024 * 1024;
+/// How much is put into a store at once, in bytes.
+const MAX_PAGE: usize = 8 * 1024 * 1024;
 /// The longest line: two sealed records of 32 fields of 64 KiB would be longer, and nobody has them.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
 
@@ -104,6 +108,10 @@ impl Vault {
         while let Line::Key(key) = line {
             keys.push(key);
             held.push_str(&lines.text);
+            // What comes before the keys is not signed by anything that can be checked.
+            if held.len() > MAX_KEYS {
+                return Err(lines.wrong("these are more keys than a vault has"));
+            }
             line = lines.next()?;
         }
         let ring = ring_from(&*source, &row, &keys).await?;
@@ -120,7 +128,7 @@ impl Vault {
         let moved = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
         let mut end = Vec::new();
         fill.put(Rows::Vault(row.clone(), moved.clone())).await?;
-        fill.put(Rows::Keys(keys)).await.map_err(|error| lines.unfit(error.into()))?;
+        fill.put(Rows::Keys(keys.clone())).await.map_err(|error| lines.unfit(error.into()))?;
         let mut pages = Pages::default();
         loop {
             mac.update(lines.text.as_bytes());
@@ -144,10 +152,11 @@ impl Vault {
                 Line::End { .. } => return Err(lines.wrong("it has another number of rows than it says")),
                 _ => return Err(lines.wrong("this line does not belong here")),
             }
-            pages.put(&mut *fill, PAGE as usize).await.map_err(|error| lines.unfit(error))?;
+            pages.bytes += lines.text.len();
+            pages.put_some(&mut *fill).await.map_err(|error| lines.unfit(error))?;
             line = lines.next()?;
         }
-        pages.put(&mut *fill, 1).await.map_err(|error| lines.unfit(error))?;
+        pages.put(&mut *fill).await.map_err(|error| lines.unfit(error))?;
         match lines.next()? {
             Line::Mac(said) if same(said.as_bytes(), crate::audit::hex(mac.sign().as_ref()).as_bytes()) => {}
             _ => return Err(lines.wrong("its MAC does not fit: something before it was changed")),
@@ -159,7 +168,7 @@ impl Vault {
         }
         fill.put(Rows::Entries(imported)).await?;
         fill.finish().await?;
-        Ok((Self::new(store, source, row, roots, ring, moved), rows))
+        Ok((Self::new(store, source, row, roots, (keys, ring), moved), rows))
     }
 }
 
@@ -208,19 +217,25 @@ struct Pages {
     connections: Vec<ConnectionRow>,
     grants: Vec<GrantRow>,
     entries: Vec<EntryRow>,
+    /// How much they are, as lines.
+    bytes: usize,
 }
 
 impl Pages {
-    /// Puts those rows of which there are at least `least`.
-    async fn put(&mut self, fill: &mut dyn crate::Fill, least: usize) -> Result<(), Error> {
-        if self.connections.len() >= least {
-            fill.put(Rows::Connections(std::mem::take(&mut self.connections))).await?;
-        }
-        if self.grants.len() >= least {
-            fill.put(Rows::Grants(std::mem::take(&mut self.grants))).await?;
-        }
-        if self.entries.len() >= least {
-            fill.put(Rows::Entries(std::mem::take(&mut self.entries))).await?;
+    /// Puts the rows once they are many, in the order in which they refer to each other.
+    async fn put_some(&mut self, fill: &mut dyn Fill) -> Result<(), Error> {
+        let rows = self.connections.len() + self.grants.len() + self.entries.len();
+        if rows >= PAGE as usize || self.bytes >= MAX_PAGE { self.put(fill).await } else { Ok(()) }
+    }
+
+    async fn put(&mut self, fill: &mut dyn Fill) -> Result<(), Error> {
+        self.bytes = 0;
+        for rows in [
+            Rows::Connections(std::mem::take(&mut self.connections)),
+            Rows::Grants(std::mem::take(&mut self.grants)),
+            Rows::Entries(std::mem::take(&mut self.entries)),
+        ] {
+            fill.put(rows).await?;
         }
         Ok(())
     }

@@ -112,7 +112,7 @@ impl Scope {
             mac: Vec::new(),
         };
         row.mac = self.vault.0.roots.grant(&row);
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             // It may be removed at the same time: then the log has moved on, and this is asked again.
             self.row(connection).await?;
@@ -148,7 +148,7 @@ impl Scope {
 
     /// Revokes a grant, for good. One that was revoked before stays as it is.
     pub async fn revoke(&self, id: &GrantId) -> Result<Grant, Error> {
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             let row = self.vault.0.store.grant(self.tenant.as_str(), id.as_str()).await?;
             let mut row = row.ok_or(Error::NotFound)?;

@@ -47,7 +47,7 @@ pub use scope::{Accounts, Scope};
 pub use status::{KeyStatus, VaultStatus};
 pub use store::{
     Alike, Batch, Change, Committed, ConnectionRow, Counts, Database, EntryRow, Fill, GrantRow, Head, KeyRow,
-    Lease, MAX_ALIKE, Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
+    Lease, MAX_ALIKE, Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
 };
 pub use terms::{Denied, Rate, Terms, TermsBuilder, TermsError};
 pub use token::{NotAToken, Token, TokenHash, shape_prefix};

@@ -68,8 +68,8 @@ impl Record {
             connection: self.connection.to_string(),
             grant,
             actor,
-            method: self.method.to_string(),
-            path: self.path.to_string(),
+            method: self.method.as_str().chars().take(MAX_METHOD).collect(),
+            path: self.path.chars().take(MAX_PATH).collect(),
             status: self.status,
             intended,
         }
@@ -95,6 +95,9 @@ struct Queued {
     written: Option<oneshot::Sender<()>>,
 }
 
+/// What is written of a method and of a path, in characters.
+const MAX_METHOD: usize = 32;
+const MAX_PATH: usize = 512;
 /// The longest that a use waits for others.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// How many uses may wait to be written.
@@ -246,7 +249,7 @@ impl Writer {
         events: &[Event],
         doubtful: &mut Option<(Batch, StoreError)>,
     ) -> Result<(), Error> {
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         if let Some((batch, error)) = doubtful {
             if write.settle(batch, error.clone()).await? {
                 return Ok(());

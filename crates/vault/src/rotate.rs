@@ -111,6 +111,8 @@ impl Vault {
             self.retire(row, id, actor).await?;
             retired.push(id);
         }
+        // The old wraps are in the log of the database; what cannot be taken away now goes a little later.
+        let _ = self.0.store.scrub().await;
         let before = rows.iter().filter(|row| row.state == RETIRED).filter_map(|row| KeyId::parse(&row.id));
         let to_forget = self.forget(before.chain(retired.iter().copied()).collect()).await;
         Ok(Rotated { key: ring.active(), retired, to_forget, rewrapped, resumed })
@@ -119,16 +121,15 @@ impl Vault {
     /// Makes another key the active one. From then on nothing new is under the old one: whoever writes notices that the
     /// audit log moved, and reads the keys again.
     async fn begin(&self, actor: &Actor) -> Result<(), Error> {
-        let mut write = self.write().await;
+        let mut write = self.write().await?;
         loop {
             let rows = self.0.store.keys().await?;
             let known: Vec<KeyId> = rows.iter().filter_map(|row| KeyId::parse(&row.id)).collect();
             let fresh = self.0.source.fresh(&known).await?;
             let id = fresh.key.id();
-            let old = self.ring();
             let (vault, _) = self.0.store.vault().await?.ok_or(Error::NoVault)?;
             let binding = Binding::root(&vault);
-            let root = old.open(&binding, &vault.root).map_err(|_| tampered("the vault's root"))?;
+            let root = self.open_record(&binding, &vault.root, "the vault's root").await?;
             let root = Ring::new([&fresh.key], id).seal(&binding, &root);
             let roots = &self.0.roots;
             let mut keys = vec![key_row(roots, id, "active", now(), fresh.wrapped)];
@@ -185,7 +186,7 @@ impl Vault {
             rows: vec![RowMark::key(&retired)],
             ..What::default()
         };
-        let mut write = self.write().await;
+        let mut write = self.write().await?;
         loop {
             let event = Event::of_vault("key.retired", what.clone());
             if write.commit(vec![Change::RetireKey(retired.clone())], vec![event]).await? {

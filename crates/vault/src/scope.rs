@@ -58,7 +58,7 @@ impl Scope {
         for new in list {
             drafts.push(Draft::new(new)?);
         }
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             let ring = self.vault.ring();
             let mut saved = Vec::with_capacity(list.len());
@@ -96,6 +96,10 @@ impl Scope {
         let mut list = Vec::with_capacity(rows.len());
         for row in rows {
             self.check(&row)?;
+            let row = match self.with_key(row).await {
+                Err(Error::NotFound) => continue,
+                row => row?,
+            };
             list.push(self.shown(&row).await?);
         }
         Ok(list)
@@ -126,7 +130,7 @@ impl Scope {
     /// # Errors
     /// [`Error::OtherAccount`] when the key turned out to be of another account; nothing was changed then.
     pub async fn checked(&self, id: &ConnectionId, verdict: &Verdict) -> Result<Connection, Error> {
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             let mut row = self.row(id).await?;
             let mut details = self.details(&row).await?;
@@ -158,8 +162,8 @@ impl Scope {
     /// Gives a connection a new key. Its id, its grants and, unless another is given, its name stay.
     ///
     /// # Errors
-    /// [`Error::OtherAccount`] with [`Accounts::Same`], when the new key is not of the connection's account, or nobody knows
-    /// whose it is.
+    /// [`Error::OtherAccount`] with [`Accounts::Same`], when the connection's account is known, and the new key's is another
+    /// or not known.
     pub async fn replace(
         &self,
         id: &ConnectionId,
@@ -168,7 +172,7 @@ impl Scope {
     ) -> Result<Connection, Error> {
         let mut draft = Draft::new(&new)?;
         let given = draft.name.take();
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             let old = self.row(id).await?;
             let details = self.details(&old).await?;
@@ -195,6 +199,8 @@ impl Scope {
             let connection = Connection::of(&row, draft.details())?;
             let change = Change::Update { row: Box::new(row), from: old.version };
             if write.commit(vec![change], vec![event]).await? {
+                drop(write);
+                let _ = self.vault.0.store.scrub().await;
                 return Ok(connection);
             }
         }
@@ -203,7 +209,7 @@ impl Scope {
     /// Gives a connection another name.
     pub async fn rename(&self, id: &ConnectionId, to: &str) -> Result<Connection, Error> {
         let to = name(to)?;
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             let mut row = self.row(id).await?;
             let mut details = self.details(&row).await?;
@@ -220,15 +226,21 @@ impl Scope {
 
     /// Removes a connection, and its grants; also one that is not as it was written.
     pub async fn remove(&self, id: &ConnectionId) -> Result<(), Error> {
-        let mut write = self.vault.write().await;
+        let mut write = self.vault.write().await?;
         loop {
             let row = self.vault.0.store.connection(self.tenant.as_str(), id.as_str()).await?;
             let row = row.ok_or(Error::NotFound)?;
-            let (tenant, gone) = (row.tenant.clone(), row.id.clone());
-            let mut event = self.event(&row, "connection.removed");
-            event.what.rows = vec![RowMark::gone(RowKind::Connection, &gone)];
-            let change = Change::Delete { tenant, id: gone, from: row.version };
+            // Nothing else of it is written down: it may not be as it was written.
+            let what = What {
+                actor: Some(self.actor.to_string()),
+                rows: vec![RowMark::gone(RowKind::Connection, id.as_str())],
+                ..What::default()
+            };
+            let event = Event::of(self.tenant.as_str(), id.as_str(), "connection.removed", what);
+            let change =
+                Change::Delete { tenant: self.tenant.to_string(), id: id.to_string(), from: row.version };
             if write.commit(vec![change], vec![event]).await? {
+                drop(write);
                 // What is left of it is sealed, and is gone a little later if it is not now.
                 let _ = self.vault.0.store.scrub().await;
                 return Ok(());
@@ -238,10 +250,23 @@ impl Scope {
 
     /// A connection's row, as it was written.
     pub(crate) async fn row(&self, id: &ConnectionId) -> Result<ConnectionRow, Error> {
-        let row = self.vault.0.store.connection(self.tenant.as_str(), id.as_str()).await?;
+        let row = self.read(id.as_str()).await?;
+        self.with_key(row).await
+    }
+
+    async fn read(&self, id: &str) -> Result<ConnectionRow, Error> {
+        let row = self.vault.0.store.connection(self.tenant.as_str(), id).await?;
         let row = row.ok_or(Error::NotFound)?;
         self.check(&row)?;
         Ok(row)
+    }
+
+    /// The row, or the same read again where nobody has its key any more: a rotation ended since it was read.
+    async fn with_key(&self, row: ConnectionRow) -> Result<ConnectionRow, Error> {
+        if self.vault.ring().has(&row.key) || self.vault.reload_keys().await?.has(&row.key) {
+            return Ok(row);
+        }
+        self.read(&row.id).await
     }
 
     fn check(&self, row: &ConnectionRow) -> Result<(), Error> {

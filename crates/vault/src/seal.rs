@@ -6,6 +6,8 @@
 //! A data key seals one message, so a random nonce cannot repeat under it; what repeats is the master key, which wraps a
 //! random key each time, far below AES-GCM's limit of 2^32 random nonces.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use zeroize::Zeroizing;
 
@@ -125,14 +127,24 @@ pub(crate) fn without_wrap(record: &[u8]) -> (&[u8], &[u8]) {
 /// The master keys at hand.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    keys: Vec<(KeyId, LessSafeKey)>,
+    keys: Vec<(KeyId, Arc<LessSafeKey>)>,
     active: KeyId,
 }
 
 impl Ring {
     /// `active` is among `keys`.
     pub(crate) fn new<'k>(keys: impl IntoIterator<Item = &'k MasterKey>, active: KeyId) -> Self {
-        Self { keys: keys.into_iter().map(|key| (key.id(), key.wrapping())).collect(), active }
+        Self { keys: keys.into_iter().map(|key| (key.id(), Arc::new(key.wrapping()))).collect(), active }
+    }
+
+    /// These keys, and those that were there before: what was read a moment ago may be under one of them.
+    pub(crate) fn after(mut self, before: &Self) -> Self {
+        for (id, key) in &before.keys {
+            if self.key(*id).is_err() {
+                self.keys.push((*id, Arc::clone(key)));
+            }
+        }
+        self
     }
 
     /// The key under which records are sealed now.
@@ -140,10 +152,15 @@ impl Ring {
         self.active
     }
 
+    /// Tells whether it has the key of this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        KeyId::parse(id).is_some_and(|id| self.key(id).is_ok())
+    }
+
     fn key(&self, id: KeyId) -> Result<&LessSafeKey, Unopened> {
         self.keys
             .iter()
-            .find_map(|(known, key)| (*known == id).then_some(key))
+            .find_map(|(known, key)| (*known == id).then_some(&**key))
             .ok_or(Unopened::UnknownKey(id))
     }
 

@@ -35,9 +35,12 @@ impl State {
     }
 }
 
-/// Looks at the vault, and takes the keys that it needs from their source.
-pub(crate) async fn unlock(store: &dyn Store, source: &dyn KeySource) -> Result<(State, Ring), Error> {
-    let mut state = State::read(store).await?;
+/// Takes the keys that a vault needs from their source.
+pub(crate) async fn unlock(
+    store: &dyn Store,
+    source: &dyn KeySource,
+    mut state: State,
+) -> Result<(State, Ring), Error> {
     loop {
         let ring = ring_from(source, &state.row, &state.keys).await;
         if ring.is_err() {
@@ -85,9 +88,10 @@ pub(crate) fn authentic_key(roots: &Roots, row: &KeyRow) -> bool {
 
 /// The ring of all keys that records may be under. Each of them must be there.
 fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<Ring, Error> {
-    let needed = known(rows)?.into_iter().map(|key| key.id);
+    let mut needed: Vec<KeyId> = known(rows)?.into_iter().map(|key| key.id).collect();
     let root = key_of(&vault.root).map_err(|_| tampered("the vault's root"))?;
-    for needed in needed.chain([root]) {
+    needed.push(root);
+    for needed in needed.iter().copied() {
         if !masters.iter().any(|key| key.id() == needed) {
             let there: Vec<String> = masters.iter().map(|key| key.id().to_string()).collect();
             let there = match there.as_slice() {
@@ -102,7 +106,8 @@ fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<R
     if !rows.iter().any(|row| row.state == "active" && row.id == root.to_string()) {
         return Err(tampered("which key is the active one"));
     }
-    Ok(Ring::new(masters, root))
+    // A source may hold others: retired ones, or those of another vault. Nothing is under them.
+    Ok(Ring::new(masters.iter().filter(|key| needed.contains(&key.id())), root))
 }
 
 pub(crate) fn wrong(needed: KeyId, there: &str) -> KeyError {

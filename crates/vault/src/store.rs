@@ -81,6 +81,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Applies a batch, all or nothing.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
+    /// Waits for the right to write next, so that whoever was overtaken is not overtaken again. `None` from an engine that
+    /// knows no such thing. Everything can be read meanwhile, and shows what is committed.
+    async fn turn(&self) -> Result<Option<Box<dyn Turn>>, StoreError> {
+        Ok(None)
+    }
+
     /// Connections with something under a key, of all tenants, sorted by id, from the one after `after` on: what a rotation
     /// still has to do.
     async fn under_key(
@@ -115,9 +121,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// [`StoreErrorKind::NotEmpty`] when there is a vault here.
     async fn fill(&self) -> Result<Box<dyn Fill>, StoreError>;
 
-    /// Waits until something other than uses was committed, by whatever process, after the entry `after`; returns where
-    /// [`Head::changed`] stands now. Returns at once when it is past `after` already. May be dropped at any time. A change
-    /// of another process is noticed within a second.
+    /// Waits until something other than uses was committed, by whatever process, since [`Head::changed`] stood at `after`;
+    /// returns where it stands now. Returns at once when it stands elsewhere already, also before: the database was put
+    /// back. May be dropped at any time. A change of another process is noticed within a second.
     async fn changed(&self, after: i64) -> Result<i64, StoreError>;
 
     /// Makes deleted bytes unreadable where the engine can do that at once. A failure loses nothing.
@@ -125,6 +131,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Closes all connections to the database.
     async fn close(&self);
+}
+
+/// The right to write next: nobody else writes until it is used or dropped.
+#[async_trait]
+pub trait Turn: Send {
+    /// As [`Store::commit`].
+    async fn commit(self: Box<Self>, batch: &Batch) -> Result<Committed, StoreError>;
 }
 
 /// A view of a store in which nothing changes.

@@ -16,7 +16,8 @@ use crate::{
     seal::{Binding, Ring, Unopened},
     state::{State, roots_of, unlock, wrong},
     store::{
-        Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreError, StoreErrorKind, VaultRow,
+        Batch, Change, Committed, EntryRow, Head, KeyRow, Rows, Store, StoreError, StoreErrorKind, Turn,
+        VaultRow,
     },
 };
 
@@ -34,11 +35,20 @@ pub(crate) struct Inner {
     pub(crate) source: Arc<dyn KeySource>,
     pub(crate) row: VaultRow,
     pub(crate) roots: Roots,
-    /// The keys, and [`Head::changed`] when they were read.
-    ring: RwLock<(i64, Arc<Ring>)>,
+    known: RwLock<Known>,
     /// The head as this process last saw it. Writers of this process take turns; those of others are noticed by it.
     head: Mutex<Head>,
     anchors: Option<Arc<dyn AnchorSink>>,
+}
+
+/// The keys as this process last saw them.
+struct Known {
+    /// [`Head::changed`] at that instant.
+    changed: i64,
+    rows: Vec<KeyRow>,
+    /// The vault's root, sealed under the active one.
+    root: Vec<u8>,
+    ring: Arc<Ring>,
 }
 
 impl fmt::Debug for Vault {
@@ -50,8 +60,8 @@ impl fmt::Debug for Vault {
 /// For how long a write tries while somebody else is first again and again: a process that is far from the database has
 /// many others before it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// So many times the database is asked what became of a batch.
-const LOOKS: u32 = 32;
+/// For how long the database is asked what became of a batch.
+const DOUBT: Duration = Duration::from_secs(10);
 
 impl Vault {
     /// Makes a vault in an empty store, under a key of the source that nothing else is under.
@@ -84,10 +94,10 @@ impl Vault {
         let entries = chain(&roots, &nothing, vec![Event::of_vault("vault.created", what)], row.created_at);
         let head = Head { seq: 1, mac: entries[0].mac.clone(), changed: 1 };
         fill_store.put(Rows::Vault(row.clone(), head.clone())).await?;
-        fill_store.put(Rows::Keys(vec![key])).await?;
+        fill_store.put(Rows::Keys(vec![key.clone()])).await?;
         fill_store.put(Rows::Entries(entries)).await?;
         fill_store.finish().await?;
-        Ok(Self::new(store, source, row, roots, ring, head))
+        Ok(Self::new(store, source, row, roots, (vec![key], ring), head))
     }
 
     /// Opens a vault. Nothing is written.
@@ -95,10 +105,11 @@ impl Vault {
     /// # Errors
     /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
     pub async fn open(store: Arc<dyn Store>, source: Arc<dyn KeySource>) -> Result<Self, Error> {
-        let (state, ring) = unlock(&*store, &*source).await?;
+        let state = State::read(&*store).await?;
+        let (state, ring) = unlock(&*store, &*source, state).await?;
         let roots = roots_of(&ring, &state.row)?;
         state.check(&roots)?;
-        Ok(Self::new(store, source, state.row, roots, ring, state.head))
+        Ok(Self::new(store, source, state.row, roots, (state.keys, ring), state.head))
     }
 
     pub(crate) fn new(
@@ -106,11 +117,16 @@ impl Vault {
         source: Arc<dyn KeySource>,
         row: VaultRow,
         roots: Roots,
-        ring: Ring,
+        (keys, ring): (Vec<KeyRow>, Ring),
         head: Head,
     ) -> Self {
-        let ring = RwLock::new((head.changed, Arc::new(ring)));
-        Self(Arc::new(Inner { store, source, row, roots, ring, head: Mutex::new(head), anchors: None }))
+        let known = RwLock::new(Known {
+            changed: head.changed,
+            rows: keys,
+            root: row.root.clone(),
+            ring: Arc::new(ring),
+        });
+        Self(Arc::new(Inner { store, source, row, roots, known, head: Mutex::new(head), anchors: None }))
     }
 
     /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.
@@ -165,22 +181,31 @@ impl Vault {
     }
 
     pub(crate) fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner).1)
+        Arc::clone(&self.0.known.read().unwrap_or_else(PoisonError::into_inner).ring)
     }
 
     /// Reads the keys again: another process may have rotated them.
     pub(crate) async fn reload_keys(&self) -> Result<Arc<Ring>, Error> {
         let inner = &self.0;
-        let (state, ring) = unlock(&*inner.store, &*inner.source).await?;
+        let state = State::read(&*inner.store).await?;
+        // Most changes are not of keys, and a key service is not asked for what is at hand.
+        {
+            let known = inner.known.read().unwrap_or_else(PoisonError::into_inner);
+            if known.rows == state.keys && known.root == state.row.root {
+                return Ok(Arc::clone(&known.ring));
+            }
+        }
+        let (state, ring) = unlock(&*inner.store, &*inner.source, state).await?;
         state.check(&inner.roots)?;
         // Whose key it names is the one to seal under: only whoever has the keys can have written that.
         ring.open(&Binding::root(&inner.row), &state.row.root).map_err(|_| tampered("the vault's root"))?;
-        let mut newest = inner.ring.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = inner.known.write().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have begun to look later, and be done already.
-        if state.head.changed >= newest.0 {
-            *newest = (state.head.changed, Arc::new(ring));
+        if state.head.changed >= known.changed {
+            let ring = Arc::new(ring.after(&known.ring));
+            *known = Known { changed: state.head.changed, rows: state.keys, root: state.row.root, ring };
         }
-        Ok(Arc::clone(&newest.1))
+        Ok(Arc::clone(&known.ring))
     }
 
     /// Opens a record; where it is under a key that is not at hand, after reading the keys again.
@@ -204,14 +229,17 @@ impl Vault {
 
     /// Writes something to the audit log that changes no row.
     pub(crate) async fn note(&self, event: Event) -> Result<(), Error> {
-        let mut write = self.write().await;
+        let mut write = self.write().await?;
         while !write.commit(Vec::new(), vec![event.clone()]).await? {}
         Ok(())
     }
 
     /// Begins to write. Nobody else of this process writes until it ends.
-    pub(crate) async fn write(&self) -> Write<'_> {
-        Write { vault: self, head: self.0.head.lock().await, began: Instant::now() }
+    pub(crate) async fn write(&self) -> Result<Write<'_>, Error> {
+        let head = tokio::time::timeout(PATIENCE, self.0.head.lock()).await.map_err(|_| {
+            StoreError::new(StoreErrorKind::Busy).because("others of this process wait to write")
+        })?;
+        Ok(Write { vault: self, head, turn: None, began: Instant::now() })
     }
 }
 
@@ -219,6 +247,8 @@ impl Vault {
 pub(crate) struct Write<'v> {
     vault: &'v Vault,
     head: MutexGuard<'v, Head>,
+    /// Held once somebody else was first.
+    turn: Option<Box<dyn Turn>>,
     began: Instant,
 }
 
@@ -242,7 +272,11 @@ impl Write<'_> {
 
     /// Commits a batch, as [`commit`](Self::commit) does.
     pub(crate) async fn put(&mut self, batch: &Batch) -> Result<bool, Error> {
-        match self.vault.0.store.commit(batch).await {
+        let committed = match self.turn.take() {
+            Some(turn) => turn.commit(batch).await,
+            None => self.vault.0.store.commit(batch).await,
+        };
+        match committed {
             Err(error) if error.kind() == StoreErrorKind::Uncertain => self.settle(batch, error).await,
             committed => self.end(batch, committed?).await,
         }
@@ -255,7 +289,8 @@ impl Write<'_> {
     /// That of the first time, where the store does not say.
     pub(crate) async fn settle(&mut self, batch: &Batch, error: StoreError) -> Result<bool, Error> {
         let store = &self.vault.0.store;
-        for _ in 0..LOOKS {
+        let began = Instant::now();
+        while began.elapsed() < DOUBT {
             match store.commit(batch).await {
                 Ok(Committed::HeadMoved) => {
                     let entries = store.entries(None, batch.after.seq, 1).await;
@@ -291,6 +326,8 @@ impl Write<'_> {
         if self.began.elapsed() > PATIENCE {
             return Err(Error::Conflict);
         }
+        // Nobody else writes between what is read now and the next try.
+        self.turn = self.vault.0.store.turn().await?;
         self.refresh().await?;
         Ok(false)
     }

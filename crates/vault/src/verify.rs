@@ -113,6 +113,8 @@ struct Check<'v> {
     expected: HashMap<(RowKind, String), Expected>,
     /// The grants of each connection.
     grants: HashMap<String, Vec<String>>,
+    /// The keys that rows may be under.
+    in_use: HashSet<String>,
     /// The rows that were removed.
     gone: HashSet<(RowKind, String)>,
     runs: HashMap<String, OpenRun>,
@@ -141,6 +143,7 @@ impl<'v> Check<'v> {
             anchors,
             expected: HashMap::new(),
             grants: HashMap::new(),
+            in_use: HashSet::new(),
             gone: HashSet::new(),
             runs: HashMap::new(),
             changed: 0,
@@ -297,6 +300,9 @@ impl<'v> Check<'v> {
         }
         for row in rows {
             self.report.keys += 1;
+            if row.state != "retired" {
+                self.in_use.insert(row.id.clone());
+            }
             if !authentic_key(&self.vault.0.roots, &row) {
                 self.find("changed", None, &format!("key {}", row.id), "its row is not as it was written");
             }
@@ -322,6 +328,14 @@ impl<'v> Check<'v> {
         let (what, tenant) = (format!("connection {}", row.id), Some(row.tenant.as_str()));
         if !is_authentic(self.vault, row) {
             self.find("changed", tenant, &what, "its row is not as it was written");
+        }
+        if !self.in_use.contains(&row.key) {
+            self.find(
+                "old",
+                tenant,
+                &what,
+                "it is under a key that was retired: an older wrap is in its place",
+            );
         }
         let records = [
             ("credential", Binding::credential(row), &row.credential),

@@ -12,7 +12,7 @@ pub(super) const HEADING: &str = "The vault";
 pub(super) const OF_VAULT: &str = "\
 Examples:
   keyway vault init                                 a SQLite file, and a key file apart from it
-  keyway vault init --database postgres:postgres://keyway@db.example/keyway --key env:KEYWAY_KEY
+  keyway vault init --database postgres://keyway@db.example/keyway --key env:KEYWAY_KEY
   keyway vault verify --anchors /mnt/elsewhere/anchors
   keyway vault export backup.jsonl                  sealed: it is of no use without the key
 
@@ -20,8 +20,8 @@ Without --database, the vault is `keyway/keyway.db` in this system's folder for 
 its key is the variable KEYWAY_KEY where that is set, and otherwise `keyway/master.key` in this
 system's folder for settings. A database's address may hold a password: give it by KEYWAY_DATABASE.
 
-Keys come from file:PATH (mode 0600), env:NAME, or transit:https://HOST:8200/MOUNT/NAME, which is the
-Transit engine of HashiCorp Vault or OpenBao: it takes VAULT_TOKEN or VAULT_TOKEN_FILE,
+Keys come from file:PATH (mode 0600), env:NAME, or transit:https://HOST:8200/MOUNT/NAME, which is
+the Transit engine of HashiCorp Vault or OpenBao: it takes VAULT_TOKEN or VAULT_TOKEN_FILE,
 VAULT_NAMESPACE and VAULT_CACERT.
 
 The exit status is 8 when something is not as it was written.";
@@ -59,26 +59,33 @@ Examples:
   keyway audit --follow --json | your-log-shipper
   keyway audit --anchor                             keep it apart: `keyway vault verify --anchor …`
 
-JSON has one entry a line: with --json, and when stdout is no terminal. With --follow it goes on until
-Ctrl-C, with what other processes write too.";
+JSON has one entry a line: with --json, and when stdout is no terminal. With --follow it goes on
+until Ctrl-C, with what other processes write too.";
 
 /// Where the vault is.
 #[derive(Debug, Group)]
 #[command(next_help_heading = HEADING)]
 pub(crate) struct Store {
-    /// Where connections are kept: sqlite:PATH or postgres:URL
-    #[arg(long, value_name = "DATABASE", env = "KEYWAY_DATABASE", hide_env_values = true, global = true)]
+    #[arg(
+        long,
+        help = "Where connections are kept: sqlite:PATH or postgres://USER@HOST/NAME",
+        value_name = "DATABASE",
+        env = "KEYWAY_DATABASE",
+        hide_env_values = true,
+        global = true
+    )]
     pub(crate) database: Option<OsString>,
-    /// Where its key comes from: file:PATH, env:NAME or transit:URL. Never the key itself
     #[arg(
         id = "key_source",
+        help = "Where its key comes from: file:PATH, env:NAME or transit:URL. Never the key itself",
         long = "key",
         value_name = "SOURCE",
         env = "KEYWAY_KEY_SOURCE",
         hide_env_values = true,
-        global = true
+        global = true,
+        value_parser = source
     )]
-    pub(crate) key: Option<OsString>,
+    pub(crate) key: Option<String>,
     /// A file that is told of each change where the audit log stands: best on another disk
     #[arg(long, value_name = "FILE", env = "KEYWAY_ANCHORS", hide_env_values = true, global = true)]
     pub(crate) anchors: Option<OsString>,
@@ -265,6 +272,16 @@ pub(crate) struct Audit {
     pub(crate) answer: Answer,
     #[command(flatten)]
     pub(crate) whose: Whose,
+}
+
+/// Refuses a key in place of where it is, in every command that knows the flag: what is not needed would be passed over
+/// without a word otherwise, and nobody would hear that others saw the key.
+fn source(text: &str) -> Result<String, &'static str> {
+    let is_source = ["file:", "env:", "transit:"].iter().any(|kind| text.starts_with(kind));
+    // An empty variable is as good as none.
+    (is_source || text.is_empty()).then(|| text.to_owned()).ok_or(
+        "it says where the vault's key is, as file:PATH, env:NAME or transit:URL; a key itself is never typed here",
+    )
 }
 
 /// Reads an entry's number, and does not quote what was typed.

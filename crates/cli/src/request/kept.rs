@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method as Verb, StatusCode};
 use keyway::{
-    Registry,
+    Answer, Registry,
     http::Error,
     vault::{By, ConnectionId, Record, Recorder, Recording, Status, Vault, template_of},
 };
@@ -61,7 +61,7 @@ pub(super) async fn request(
         let spinner = Spinner::start(format!("Asking {} …", entry.descriptor().name()));
         let answer = client.send(credential, request).await;
         drop(spinner);
-        usage.end(answer.as_ref().ok().map(|answer| answer.status())).await;
+        usage.end(answer.as_ref().ok().map(Answer::status)).await;
         match answer {
             Ok(answer) => {
                 let exit = answer::print(&answer, credential, args.include)?;

@@ -17,8 +17,10 @@ pub(crate) struct AnchorFile {
     path: PathBuf,
 }
 
-/// Longer than the longest line.
+/// Longer than some of the longest lines, in bytes.
 const TAIL: u64 = 4096;
+/// The most that is read to look at all of it, in bytes: three million lines.
+const MOST: u64 = 256 * 1024 * 1024;
 
 impl AnchorFile {
     pub(super) fn at(path: &OsStr) -> Self {
@@ -27,10 +29,10 @@ impl AnchorFile {
 
     /// All of its anchors.
     pub(super) fn all(&self) -> Result<Vec<Anchor>, Error> {
-        self.read(0)
+        self.read(MOST)
     }
 
-    /// The anchors that stand behind an offset. A line that is cut off was never finished, and says nothing.
+    /// The anchors in the last bytes, so many at the most. A line that is cut off was never finished, and says nothing.
     fn read(&self, most: u64) -> Result<Vec<Anchor>, Error> {
         let text = match self.text(most) {
             Ok(text) => text,
@@ -51,12 +53,16 @@ impl AnchorFile {
 
     fn text(&self, most: u64) -> io::Result<String> {
         let mut file = File::open(&self.path)?;
-        if most > 0 {
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+        let of_file = file.metadata()?;
+        if !of_file.is_file() {
+            // A device has no end.
+            return Err(
+                if of_file.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::Unsupported }.into()
+            );
         }
+        file.seek(SeekFrom::Start(of_file.len().saturating_sub(most)))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -138,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchors");
         let file = AnchorFile::at(path.as_os_str());
-        let text: String = (1..500).map(|seq| format!("{}\n", anchor(seq))).collect();
+        let text: String = (1..500).flat_map(|seq| [anchor(seq).to_string(), "\n".to_owned()]).collect();
         std::fs::write(&path, text).unwrap();
         assert_eq!(file.last().unwrap(), Some(anchor(499)));
         std::fs::write(&path, "sk_canary\n").unwrap();

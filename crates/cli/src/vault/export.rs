@@ -48,13 +48,13 @@ pub(super) async fn export(
             let draft = tempfile::Builder::new()
                 .prefix(".keyway-export-")
                 .tempfile_in(folder)
-                .map_err(not_written)?;
+                .map_err(|error| not_written(&error))?;
             let mut out = BufWriter::new(draft);
             let exported = vault.export(&actor(), &mut out).await?;
-            let draft = out.into_inner().map_err(|error| not_written(error.into_error()))?;
-            draft.as_file().sync_all().map_err(not_written)?;
+            let draft = out.into_inner().map_err(|error| not_written(error.error()))?;
+            draft.as_file().sync_all().map_err(|error| not_written(&error))?;
             let kept = if force { draft.persist(file) } else { draft.persist_noclobber(file) };
-            kept.map_err(|error| not_written(error.error))?;
+            kept.map_err(|error| not_written(&error.error))?;
             sync(folder);
             Ok(exported)
         })
@@ -79,7 +79,7 @@ fn there_already() -> Failure {
 }
 
 /// The file's name is not repeated: a key may have been pasted in its place.
-fn not_written(error: io::Error) -> Failure {
+fn not_written(error: &io::Error) -> Failure {
     match error.kind() {
         ErrorKind::AlreadyExists => there_already(),
         ErrorKind::NotFound => Failure::because("the export cannot be written: there is no such folder"),
@@ -96,10 +96,6 @@ fn text(exported: &Exported) -> String {
     format!(
         "{} {}\n  It is sealed as it was: it is of no use without the vault's key, which is not in it.\n",
         "✓".green().bold(),
-        format!(
-            "Exported {} connections, {} grants, and {} entries of the audit log.",
-            exported.connections, exported.grants, exported.entries
-        )
-        .bold()
+        format!("Exported {}.", super::told(exported)).bold()
     )
 }

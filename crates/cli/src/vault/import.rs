@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use keyway::vault::{AnchorSink as _, Exported, Vault};
+use keyway::vault::{AnchorSink, Exported, Vault};
 use owo_colors::OwoColorize as _;
 
 use super::{Location, actor::actor};
@@ -30,7 +30,7 @@ pub(super) async fn import(location: &Location, file: &Path, json: bool) -> Resu
             return Err(error.into());
         }
     };
-    let last = location.anchors.as_ref().map(|anchors| anchors.last()).transpose()?.flatten();
+    let last = location.anchors.as_ref().map(AnchorSink::last).transpose()?.flatten();
     let is_older = match &last {
         Some(anchor) => vault.hold(anchor).await.is_err(),
         None => false,
@@ -64,13 +64,5 @@ fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
 }
 
 fn text(imported: &Exported) -> String {
-    format!(
-        "{} {}\n",
-        "✓".green().bold(),
-        format!(
-            "Imported {} connections, {} grants, and {} entries of the audit log.",
-            imported.connections, imported.grants, imported.entries
-        )
-        .bold()
-    )
+    format!("{} {}\n", "✓".green().bold(), format!("Imported {}.", super::told(imported)).bold())
 }

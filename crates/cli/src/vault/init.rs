@@ -17,7 +17,7 @@ struct View<'v> {
     vault: &'v str,
     database: String,
     key_source: String,
-    key: String,
+    key_id: String,
 }
 
 /// Makes a vault where there is none.
@@ -39,7 +39,7 @@ pub(super) async fn init(location: &Location, json: bool) -> Result<Exit, Failur
         vault: vault.id(),
         database: location.database.to_string(),
         key_source: location.key.source.describe(),
-        key: vault.active_key().to_string(),
+        key_id: vault.active_key().to_string(),
     };
     if json {
         output::json(&view)?;

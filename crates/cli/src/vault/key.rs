@@ -43,6 +43,7 @@ impl Key {
     }
 
     #[cfg(unix)]
+    #[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no files of keys")]
     pub(super) fn file(path: &Path) -> Result<Self, Failure> {
         Ok(Self { source: Arc::new(keyway::vault::KeyFile::at(path)), file: Some(path.to_owned()) })
     }

@@ -36,7 +36,7 @@ impl Location {
                 .map_err(|error| Failure::Because(format!("--database (or KEYWAY_DATABASE): {error}")))?,
             None => Database::sqlite(usual(Folder::Data)?.join("keyway.db")),
         };
-        let key = match text(store.key.as_ref(), "--key (or KEYWAY_KEY_SOURCE)")? {
+        let key = match store.key.as_deref().filter(|text| !text.is_empty()) {
             Some(text) => Key::parse(text)?,
             None if is_set("KEYWAY_KEY") => Key::variable("KEYWAY_KEY"),
             None => Key::file(&usual(Folder::Settings)?.join("master.key"))?,
@@ -74,10 +74,10 @@ impl Location {
         }
     }
 
-    /// The store of a vault that is about to be made.
+    /// Makes sure that there is no vault yet.
     ///
     /// # Errors
-    /// When there is one already: nothing was changed then.
+    /// When there is one: nothing was changed then.
     pub(super) async fn vacant(&self) -> Result<(), Failure> {
         let store = match self.database.open().await {
             Err(error) if error.kind() == StoreErrorKind::Missing => return Ok(()),
@@ -85,13 +85,10 @@ impl Location {
         };
         let there = store.vault().await;
         store.close().await;
-        match there?.is_some() {
-            true => Err(Failure::Because(format!(
-                "there is a vault already{}; nothing was changed",
-                self.where_it_is()
-            ))),
-            false => Ok(()),
+        if there?.is_none() {
+            return Ok(());
         }
+        Err(Failure::Because(format!("there is a vault already{}; nothing was changed", self.where_it_is())))
     }
 
     /// The store, made where there is none.
@@ -153,6 +150,7 @@ pub(crate) fn tenant(whose: &args::Whose) -> Result<Option<Tenant>, Failure> {
 }
 
 /// A folder that this system has for every user.
+#[derive(Clone, Copy)]
 enum Folder {
     Data,
     Settings,

@@ -7,12 +7,13 @@ use serde::Serialize;
 use super::{Location, actor::actor};
 use crate::{
     exit::{Exit, Failure},
+    messages::count,
     output::{self, Spinner},
 };
 
 #[derive(Serialize)]
 struct View {
-    key: String,
+    key_id: String,
     retired: Vec<String>,
     to_forget: Vec<String>,
     rewrapped: u64,
@@ -48,7 +49,7 @@ fn texts(ids: &[keyway::vault::KeyId]) -> Vec<String> {
 impl View {
     fn of(rotated: &Rotated) -> Self {
         Self {
-            key: rotated.key.to_string(),
+            key_id: rotated.key.to_string(),
             retired: texts(&rotated.retired),
             to_forget: texts(&rotated.to_forget),
             rewrapped: rotated.rewrapped,
@@ -63,7 +64,7 @@ fn text(rotated: &Rotated, source: &str) -> String {
     if rotated.resumed {
         out += "  This went on with a rotation that had not ended.\n";
     }
-    out += &format!("  {} connections were brought under it.\n", rotated.rewrapped);
+    out += &format!("  Brought under it: {}.\n", count(rotated.rewrapped, "connection", "connections"));
     if rotated.to_forget.is_empty() {
         out += "  Copy the new key to another place too. Backups that were made before need the old one.\n";
     } else {

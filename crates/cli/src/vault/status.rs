@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Location;
 use crate::{
     exit::{Exit, Failure},
+    messages::count,
     output,
 };
 
@@ -46,15 +47,14 @@ pub(super) async fn status(location: &Location, json: bool) -> Result<Exit, Fail
 
 fn text(view: &View<'_>, status: &VaultStatus) -> String {
     let mut out = format!(
-        "Vault        {}\nDatabase     {} ({})\nKey          from {}\nKept         {} connections of {} tenants, {} \
-         grants\nAudit log    stands at {}\n\n",
+        "Vault        {}\nDatabase     {} ({})\nKey          from {}\nKept         {} of {}, {}\nAudit log    stands at {}\n\n",
         view.vault,
         view.database,
         view.engine,
         view.key_source,
-        view.connections,
-        view.tenants,
-        view.grants,
+        count(view.connections, "connection", "connections"),
+        count(view.tenants, "tenant", "tenants"),
+        count(view.grants, "grant", "grants"),
         view.anchor
     );
     let rows: Vec<Vec<String>> = status

@@ -6,6 +6,7 @@ use owo_colors::OwoColorize as _;
 use super::Location;
 use crate::{
     exit::{Exit, Failure},
+    messages::count,
     output::{self, Spinner},
 };
 
@@ -38,8 +39,12 @@ fn text(report: &Report) -> String {
         ),
     };
     let mut out = format!(
-        "{head}\n  Looked at {} connections, {} grants, {} keys, {} entries of the audit log, and {} anchors.\n",
-        report.connections, report.grants, report.keys, report.entries, report.anchors
+        "{head}\n  Looked at {}, {}, {}, {} of the audit log, and {}.\n",
+        count(report.connections, "connection", "connections"),
+        count(report.grants, "grant", "grants"),
+        count(report.keys, "key", "keys"),
+        count(report.entries, "entry", "entries"),
+        count(report.anchors, "anchor", "anchors")
     );
     for problem in &report.problems {
         out += &format!("\n  {} {problem}", problem.code.bold());

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::{
-    ROOTLY_KEY,
+    Home, ROOTLY_KEY, Server, good,
     script::{script, start},
 };
 
@@ -26,6 +26,11 @@ struct Terminal {
 impl Terminal {
     /// `None` where there is no `script` that takes these options.
     fn start(arguments: &str) -> Option<Self> {
+        Self::start_in(None, arguments)
+    }
+
+    /// The same at somebody's home.
+    fn start_in(home: Option<&Home>, arguments: &str) -> Option<Self> {
         let works = Command::new("script").args(["-qec", "true", "/dev/null"]).stdin(Stdio::null()).output();
         if !works.is_ok_and(|output| output.status.success()) {
             assert!(
@@ -37,8 +42,12 @@ impl Terminal {
             return None;
         }
         let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_keyway"));
+        let mut script = script(&command);
+        if let Some(home) = home {
+            script.envs(home.variables());
+        }
         let (script, output) =
-            start(script(&command).env("NO_COLOR", "1").env("TERM", "xterm").env_remove("KEYWAY_PROVIDERS"));
+            start(script.env("NO_COLOR", "1").env("TERM", "xterm").env_remove("KEYWAY_PROVIDERS"));
         Some(Self { script, output, seen: String::new() })
     }
 
@@ -122,4 +131,55 @@ fn whoever_leaves_before_anything_was_sent_is_told_so() {
             assert!(shown.contains("Cancelled; nothing was sent."), "{shown}");
         }
     }
+}
+
+#[test]
+fn a_key_that_somebody_types_is_kept_and_removed_again() {
+    let home = Home::with_vault();
+    let server = Server::giving(good());
+    let connect = format!("connect rally --save --name Mine --origin {}", server.origin());
+    let Some(mut terminal) = Terminal::start_in(Some(&home), &connect) else { return };
+    terminal.answer("Rally server:", "\r");
+    terminal.answer("API Key:", "_madeUpGood00000000000000000000000000000000\r");
+    terminal.wait_for("Saved as con_");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0, "{shown}");
+    let id = home.json(&["connection", "list"])[0]["id"].as_str().unwrap().to_owned();
+
+    let remove = format!("connection remove {id}");
+    for (answer, code) in [("\r", 1), (ESCAPE, 1), ("y\r", 0)] {
+        assert_eq!(home.json(&["connection", "list"]).as_array().unwrap().len(), 1);
+        let mut terminal = Terminal::start_in(Some(&home), &remove).unwrap();
+        terminal.wait_for("Mine");
+        terminal.answer("Remove it, and its grants, for good?", answer);
+        assert_eq!(terminal.end().0, code, "{answer:?}");
+    }
+    assert_eq!(home.json(&["connection", "list"]).as_array().unwrap().len(), 0);
+}
+
+/// Whoever has had enough is not told that anything was kept; nobody is asked for a key that cannot be.
+#[test]
+fn what_is_not_kept_is_said_on_a_terminal_too() {
+    let home = Home::new();
+    let Some(mut terminal) = Terminal::start_in(Some(&home), "connect rootly --save") else { return };
+    terminal.wait_for("there is no vault at");
+    assert_eq!(terminal.end().0, 1);
+    assert_eq!(home.run(&["vault", "init"]).code, 0);
+    let server = Server::giving(crate::support::refused());
+    let connect = format!("connect rootly --save --origin {}", server.origin());
+    let mut terminal = Terminal::start_in(Some(&home), &connect).unwrap();
+    terminal.answer("API Key:", &format!("{ROOTLY_KEY}\r"));
+    terminal.answer("Try another key?", "n\r");
+    terminal.wait_for("Nothing was saved: a key is kept once the provider accepts it.");
+    assert_eq!(terminal.end().0, 3);
+}
+
+/// A person reads the log as a table.
+#[test]
+fn the_log_is_a_table_on_a_terminal() {
+    let home = Home::with_vault().with("KEYWAY_TENANT", "");
+    let Some(mut terminal) = Terminal::start_in(Some(&home), "audit") else { return };
+    terminal.wait_for("SEQ");
+    terminal.wait_for("vault.created");
+    assert_eq!(terminal.end().0, 0);
 }

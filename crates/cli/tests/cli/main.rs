@@ -4,15 +4,22 @@
 mod support;
 
 mod arrives;
+mod audit;
 mod connect;
+mod connection;
+mod export;
 mod form;
+mod grant;
 mod interactive;
+mod kept;
 mod messages;
 mod providers;
 mod request;
 mod sandbox;
+mod save;
 mod schema;
 mod usage;
 mod values;
+mod vault;
 mod verdicts;
 mod watch;

@@ -85,14 +85,14 @@ fn an_unlisted_key_is_invalid() {
 }
 
 /// The command in the background; ends with the test.
-struct Background {
+pub(crate) struct Background {
     child: Child,
-    origin: String,
+    pub(crate) origin: String,
     first: String,
 }
 
 impl Background {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = command(&["sandbox"]).spawn().unwrap();
         let mut first = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());

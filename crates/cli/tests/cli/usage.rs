@@ -26,6 +26,17 @@ fn usage_errors_end_with_one() {
         &["schema"],
         &["schema", "form"],
         &["providers", "--providers", "no such folder"],
+        &["vault"],
+        &["vault", "open"],
+        &["connection"],
+        &["connection", "show"],
+        &["connection", "show", "con_1"],
+        &["grant", "create"],
+        &["grant", "revoke", "con_aaaaaaaaaaaaaaaaaaaa"],
+        &["audit", "--after", "-1"],
+        &["audit", "--anchor", "--follow"],
+        &["vault", "verify", "--anchor", "1:x"],
+        &["request", "--connection", "con_aaaaaaaaaaaaaaaaaaaa"],
     ] {
         let run = keyway(args);
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{args:?}");
@@ -47,6 +58,10 @@ fn help_and_version_end_with_zero() {
         &["schema", "--help"],
         &["completions", "--help"],
         &["form", "--help"],
+        &["vault", "--help"],
+        &["connection", "--help"],
+        &["grant", "--help"],
+        &["audit", "--help"],
     ] {
         let run = keyway(args);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
@@ -57,10 +72,37 @@ fn help_and_version_end_with_zero() {
 
 #[test]
 fn help_is_what_it_was() {
-    for name in ["connect", "form", "request", "sandbox", "providers", "schema", "completions"] {
+    for name in [
+        "connect",
+        "form",
+        "request",
+        "sandbox",
+        "providers",
+        "schema",
+        "completions",
+        "vault",
+        "vault init",
+        "vault status",
+        "vault verify",
+        "vault rotate-key",
+        "vault export",
+        "vault import",
+        "connection",
+        "connection list",
+        "connection show",
+        "connection check",
+        "connection rename",
+        "connection remove",
+        "grant",
+        "grant create",
+        "grant list",
+        "grant revoke",
+        "audit",
+    ] {
         let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_suffix(name);
-        settings.bind(|| insta::assert_snapshot!("help", keyway(&[name, "--help"]).stdout));
+        settings.set_snapshot_suffix(name.replace(' ', "_"));
+        let args: Vec<&str> = name.split(' ').chain(["--help"]).collect();
+        settings.bind(|| insta::assert_snapshot!("help", keyway(&args).stdout));
     }
     insta::assert_snapshot!("help", keyway(&["--help"]).stdout);
 }
@@ -91,6 +133,15 @@ fn an_argument_that_may_be_a_key_is_not_repeated() {
         &["sandbox", "--port", "_sk_CANARY_4711"],
         &["completions", "_sk_CANARY_4711"],
         &["schema", "_sk_CANARY_4711"],
+        &["vault", "_sk_CANARY_4711"],
+        &["vault", "status", "--database", "_sk_CANARY_4711"],
+        &["vault", "status", "--key", "_sk_CANARY_4711"],
+        &["vault", "verify", "--anchor", "_sk_CANARY_4711"],
+        &["connection", "show", "_sk_CANARY_4711"],
+        &["connection", "list", "--tenant", "_sk_CANARY_4711 "],
+        &["request", "--connection", "_sk_CANARY_4711", "GET", "/"],
+        &["grant", "revoke", "_sk_CANARY_4711"],
+        &["audit", "--after", "_sk_CANARY_4711"],
     ] {
         let run = keyway_with(args, &rally("valid"));
         assert_eq!(run.code, 1, "{args:?}: {run:?}");
@@ -196,7 +247,9 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = keyway(&["completions", shell]);
         assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{shell}");
-        for word in ["connect", "request", "sandbox", "providers", "schema", "--sandbox"] {
+        for word in
+            ["connect", "request", "sandbox", "providers", "schema", "vault", "rotate-key", "--sandbox"]
+        {
             let word = if shell == "fish" { word.trim_start_matches('-') } else { word };
             assert!(run.stdout.contains(word), "{shell} {word}");
         }

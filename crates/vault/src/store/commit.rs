@@ -1,15 +1,40 @@
 //! Writing: a batch, new wraps, a lease.
 
+use async_trait::async_trait;
+
 use super::{
-    Batch, Change, Committed, ConnectionRow, Head, KeyRow, Lease, Rewrap, StoreError, StoreErrorKind,
+    Batch, Change, Committed, ConnectionRow, Head, KeyRow, Lease, Rewrap, StoreError, StoreErrorKind, Turn,
     link::{Pool, Transaction, Value, values},
     table::{Table, insert, update},
 };
 
-/// Applies a batch. What returns early drops the transaction, and so undoes it.
+/// Applies a batch.
 pub(super) async fn commit(pool: &Pool, batch: &Batch) -> Result<Committed, StoreError> {
+    apply_all(pool.write().await?, batch).await
+}
+
+/// A transaction that has what every other writer waits for.
+pub(super) struct Locked(Transaction);
+
+impl Locked {
+    pub(super) async fn begin(pool: &Pool) -> Result<Self, StoreError> {
+        let mut transaction = pool.write().await?;
+        // SQLite's transaction is the only one that writes; this locks PostgreSQL's row, and is nothing to SQLite.
+        transaction.execute("UPDATE keyway_head SET seq = seq", values![]).await?;
+        Ok(Self(transaction))
+    }
+}
+
+#[async_trait]
+impl Turn for Locked {
+    async fn commit(self: Box<Self>, batch: &Batch) -> Result<Committed, StoreError> {
+        apply_all(self.0, batch).await
+    }
+}
+
+/// What returns early drops the transaction, and so undoes it.
+async fn apply_all(mut transaction: Transaction, batch: &Batch) -> Result<Committed, StoreError> {
     let head = head_after(batch)?;
-    let mut transaction = pool.write().await?;
     // First, since it locks: whoever writes waits here, and sees then that the head has moved.
     let moved = transaction
         .execute(

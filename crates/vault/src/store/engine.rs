@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::{
     Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, MAX_ALIKE,
-    Marks, Rewrap, Snapshot, Store, StoreError, VaultRow, commit,
+    Marks, Rewrap, Snapshot, Store, StoreError, Turn, VaultRow,
+    commit::{self, Locked},
     fill::Filling,
     link::{Pool, values},
     postgres::Listening,
@@ -145,6 +146,10 @@ impl Store for SqlStore {
         commit::commit(&self.pool, batch).await
     }
 
+    async fn turn(&self) -> Result<Option<Box<dyn Turn>>, StoreError> {
+        Ok(Some(Box::new(Locked::begin(&self.pool).await?)))
+    }
+
     async fn under_key(
         &self,
         key: &str,
@@ -202,7 +207,7 @@ impl Store for SqlStore {
     async fn changed(&self, after: i64) -> Result<i64, StoreError> {
         loop {
             match self.head_changed().await? {
-                Some(changed) if changed > after => return Ok(changed),
+                Some(changed) if changed != after => return Ok(changed),
                 _ => match &self.hints {
                     Hints::Clock => sqlite::pause().await,
                     Hints::Listening(listening) => listening.hint().await,

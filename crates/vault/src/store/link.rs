@@ -91,7 +91,8 @@ pub(super) enum Transaction {
 }
 
 /// Who waits for a lock longer than this is told that the database is busy. Durable is not left to the server's settings.
-const POSTGRES_WRITE: &str = "BEGIN; SET LOCAL lock_timeout = '5s'; SET LOCAL synchronous_commit = on";
+const POSTGRES_WRITE: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '5s'; SET LOCAL synchronous_commit = on";
 
 impl Pool {
     /// Begins to write.

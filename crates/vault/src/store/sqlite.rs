@@ -16,6 +16,7 @@ use sqlx::{
 use super::{
     StoreError, StoreErrorKind,
     engine::{Hints, SqlStore},
+    fault::{Stage, fault},
     link::{Pool, values},
     schema,
     table::only,
@@ -55,11 +56,15 @@ pub(super) async fn pause() {
 
 /// Moves the write-ahead log into the file and empties it, so that what was deleted is in neither.
 pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
-    if let Pool::Postgres(_) = pool {
-        return Ok(());
-    }
-    let busy = pool.writer().row("PRAGMA wal_checkpoint(TRUNCATE)", values![], only::<i64>).await?;
-    if busy == Some(0) {
+    let Pool::Sqlite { write, .. } = pool else { return Ok(()) };
+    // On a connection of its own, which waits for nobody: the writers' one would keep them waiting with it.
+    let options = write.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
+    let mut connection = options.connect().await.map_err(|error| fault(&error, Stage::Running))?;
+    let busy =
+        sqlx::query_scalar::<_, i64>("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    let busy = busy.map_err(|error| fault(&error, Stage::Running));
+    let _ = connection.close().await;
+    if busy? == 0 {
         return Ok(());
     }
     Err(StoreError::new(StoreErrorKind::Busy)

@@ -88,7 +88,7 @@ fn n49_a_connection_lost_at_commit_is_uncertain_and_a_look_tells() {
 }
 
 #[test]
-fn n49_a_serialization_failure_is_busy_and_passes() {
+fn n49_a_database_set_to_serializable_has_no_serialization_failures() {
     on_postgres(|place, server| async move {
         place.vault().await.close().await;
         let name = server.execute(&place.address, "SELECT current_database()");
@@ -102,11 +102,9 @@ fn n49_a_serialization_failure_is_busy_and_passes() {
         });
         somebody_waits(server, &place).await;
         sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
-        let error = committing.await.unwrap().unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
-        assert!(error.to_string().contains("40001"), "{error}");
-        assert_eq!(store.connection("acme", "c1").await.unwrap(), None);
-        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+        // It says itself how it writes: comparing and setting the head is all that it needs.
+        assert_eq!(committing.await.unwrap().unwrap(), Committed::Done);
+        assert!(store.connection("acme", "c1").await.unwrap().is_some());
     });
 }
 

@@ -2,16 +2,20 @@
 
 mod cut;
 
-use std::{env, time::Duration};
+use std::{
+    env, fs,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use keyway_postgres::Server;
 
 use crate::load::{Acknowledged, Place};
 
-/// So many times the process is killed: at least 1,000 where `KEYWAY_SOAK` is set.
+/// So many times the process is killed: as often as `KEYWAY_SOAK` says.
 fn rounds() -> u64 {
-    match env::var("KEYWAY_SOAK") {
-        Ok(rounds) => rounds.parse().unwrap_or(0).max(1000),
-        Err(_) => 20,
-    }
+    env::var("KEYWAY_SOAK").map_or(20, |rounds| rounds.parse().expect("KEYWAY_SOAK is a number of rounds"))
 }
 
 /// After so many rounds another vault is taken, so that looking at everything stays quick.
@@ -28,8 +32,10 @@ async fn crashes(rounds: u64, place: impl AsyncFn() -> Option<Place>) {
             // From the first instant on, where nothing is open yet, to where much was done.
             let (lines, wait) = (random.usize(0..150), Duration::from_micros(random.u64(0..20_000)));
             println!("seed {seed}, round {round}: killed after {lines} lines and {wait:?}");
-            let said = place.load(random.u64(..1 << 32), 0).kill_after(lines, wait);
-            known.learn(&said);
+            let mut load = place.load(random.u64(..1 << 32), 0);
+            load.wait(lines);
+            thread::sleep(wait);
+            known.learn(&load.kill());
             let vault = place.vault().await;
             known.check(&vault).await;
             if place.end_rotation(&vault).await {
@@ -62,4 +68,47 @@ async fn n45_killed_at_any_instant_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn n45_killed_at_any_instant_on_postgresql() {
     crashes(rounds(), Place::postgres).await;
+}
+
+/// The server itself is killed, with all its processes, while the other one works.
+#[tokio::test(flavor = "multi_thread")]
+async fn n45_killed_server_keeps_what_it_acknowledged() {
+    let Some(server) = Server::start_new() else { return };
+    let place = Place::at(server.database()).await;
+    let mut known = Acknowledged::default();
+    for round in 0..rounds().div_ceil(10) {
+        let mut load = place.load(round, 0);
+        load.wait(60);
+        kill(&server);
+        known.learn(&load.kill());
+        server.start();
+        let vault = place.vault().await;
+        known.check(&vault).await;
+        place.end_rotation(&vault).await;
+        known.check(&vault).await;
+        vault.close().await;
+    }
+    println!("{} acknowledged by a server that was killed", known.operations);
+}
+
+/// Kills the processes of a server, and waits until they are gone.
+fn kill(server: &Server) {
+    let said = server.execute("postgres", "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+    let file = server.socket().with_file_name("data").join("postmaster.pid");
+    let first = fs::read_to_string(&file).unwrap().lines().next().unwrap().to_owned();
+    let all: Vec<_> = said.lines().chain([first.as_str()]).collect();
+    // The first one first: it would start others. One that has ended by itself since is no mistake.
+    for pid in all.iter().rev() {
+        Command::new("kill").args(["-9", pid]).stderr(Stdio::null()).status().unwrap();
+    }
+    let is_gone = |pid: &&str| {
+        let state = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap().stdout;
+        state.is_empty() || state.starts_with(b"Z")
+    };
+    while !all.iter().all(is_gone) {
+        thread::yield_now();
+    }
+    // Where nobody buries the dead, the new server would take the old one for alive.
+    fs::remove_file(file).unwrap();
+    fs::remove_file(server.socket().with_extension("5432.lock")).unwrap();
 }

@@ -37,7 +37,7 @@ pub(crate) struct Call {
 
 type Says = dyn Fn(Call) -> (Fate, Duration) + Send + Sync;
 
-/// Says of each call what becomes of it, and how late.
+/// Says of each call what becomes of it, and how late its answer comes.
 pub(crate) struct Plan {
     says: Box<Says>,
     armed: AtomicBool,
@@ -58,32 +58,41 @@ impl Plan {
         self.armed.store(false, Ordering::SeqCst);
     }
 
-    async fn next(&self, writes: bool) -> Fate {
+    fn next(&self, writes: bool) -> (Fate, Duration) {
         if !self.armed.load(Ordering::SeqCst) {
-            return Fate::Done;
+            return (Fate::Done, Duration::ZERO);
         }
         let number = self.calls.fetch_add(1, Ordering::SeqCst);
-        let (fate, late) = (self.says)(Call { number, writes });
-        if !late.is_zero() {
-            tokio::time::sleep(late).await;
-        }
-        fate
+        (self.says)(Call { number, writes })
     }
 
     async fn read<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match self.next(false).await {
+        let (fate, late) = self.next(false);
+        let answer = match fate {
             Fate::Done => call.await,
             _ => Err(failed(StoreErrorKind::Unavailable)),
-        }
+        };
+        wait(late).await;
+        answer
     }
 
     async fn write<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match self.next(true).await {
+        let (fate, late) = self.next(true);
+        wait(late / 2).await;
+        let answer = match fate {
             Fate::Done => call.await,
             Fate::Refused => Err(failed(StoreErrorKind::Unavailable)),
             Fate::AnswerLost => call.await.and(Err(failed(StoreErrorKind::Uncertain))),
             Fate::Lost => Err(failed(StoreErrorKind::Uncertain)),
-        }
+        };
+        wait(late / 2).await;
+        answer
+    }
+}
+
+async fn wait(late: Duration) {
+    if !late.is_zero() {
+        tokio::time::sleep(late).await;
     }
 }
 
@@ -99,7 +108,7 @@ pub(crate) struct Fated {
 }
 
 impl Fated {
-    pub(crate) fn new(store: Arc<dyn Store>, plan: &Arc<Plan>) -> Arc<dyn Store> {
+    pub(crate) fn over(store: Arc<dyn Store>, plan: &Arc<Plan>) -> Arc<dyn Store> {
         Self::with_pages(store, plan, u32::MAX)
     }
 

@@ -6,19 +6,17 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     env, fs,
     io::{BufRead as _, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     sync::Arc,
-    thread,
-    time::Duration,
 };
 
-use keyway_core::{BodyAccess, Registry};
+use keyway_core::Registry;
 use keyway_vault::{Actor, Connection, Database, KeyFile, KeySource as _, Store, Tenant, Vault};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::setting::{actor, registry, tenant};
+use crate::setting::{actor, expire_leases, key_of, registry, tenant};
 
 /// The tenants that `load` works for.
 const TENANTS: [&str; 3] = ["t0", "t1", "t2"];
@@ -89,14 +87,11 @@ impl Place {
 
     /// Lets time pass, for the leases of processes that are gone.
     pub(crate) async fn expire_leases(&self) {
-        let sql = "UPDATE keyway_leases SET expires_at = 0";
         if let Some(path) = self.address.strip_prefix("sqlite:") {
-            let mut connection = SqliteConnection::connect(path).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
+            expire_leases(Path::new(path)).await;
         } else {
             let mut connection = PgConnection::connect(&self.address).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            sqlx::raw_sql("UPDATE keyway_leases SET expires_at = 0").execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         }
     }
@@ -145,10 +140,13 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Waits until it has said so many lines, and as long again, and kills it. Returns all that it said.
-    pub(crate) fn kill_after(mut self, lines: usize, wait: Duration) -> Vec<String> {
+    /// Waits until it has said so many lines, or ended.
+    pub(crate) fn wait(&mut self, lines: usize) {
         while self.said.len() < lines && self.line() {}
-        thread::sleep(wait);
+    }
+
+    /// Kills it. Returns all that it said.
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         while self.line() {}
         self.child.wait().unwrap();
@@ -288,9 +286,7 @@ impl Acknowledged {
         assert!(account.starts_with(tenant), "{id} of {tenant} is {account}'s");
         let scope = vault.tenant(&found.tenant, &Actor::parse("check").unwrap());
         let opened = scope.open(id, registry).await.unwrap();
-        let (mut parts, ()) = http::Request::get("https://eu.acme.example/x").body(()).unwrap().into_parts();
-        opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
-        let secret = parts.headers["x-acme-key"].to_str().unwrap();
+        let secret = key_of(&opened.credential);
         let number = secret.strip_prefix(&format!("acme_madeup_{account}_")).expect("it is another's key");
         let other = TENANTS.iter().find(|name| **name != tenant).unwrap();
         let foreign = vault.tenant(&Tenant::parse(other).unwrap(), &actor()).get(id).await;

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use keyway_core::{BodyAccess, Verdict};
+use keyway_core::Verdict;
 use keyway_vault::{Accounts, ConnectionId, Error, KeyId, New, Rotated, Scope, Vault};
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
@@ -21,7 +21,9 @@ use tokio::{
 
 use crate::{
     fated::{Call, Fate, Fated, Plan},
-    setting::{Keys, Setting, account, actor, credential, database, registry, secret, tenant},
+    setting::{
+        Keys, Setting, account, actor, credential, database, expire_leases, key_of, registry, secret, tenant,
+    },
 };
 
 /// So many connections are rotated, and so many of them in one transaction.
@@ -44,11 +46,8 @@ async fn filled() -> (Setting, Vec<ConnectionId>) {
     (setting, saved.into_iter().map(|saved| saved.connection.id).collect())
 }
 
-async fn key_of(vault: &Vault, id: &ConnectionId) -> String {
-    let opened = scope(vault).open(id, &registry()).await.unwrap();
-    let (mut parts, ()) = http::Request::get("https://eu.acme.example/x").body(()).unwrap().into_parts();
-    opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
-    parts.headers["x-acme-key"].to_str().unwrap().to_owned()
+async fn opened(vault: &Vault, id: &ConnectionId) -> String {
+    key_of(&scope(vault).open(id, &registry()).await.unwrap().credential)
 }
 
 /// All is under one key, the only one that the source holds, and the log tells of each key's beginning and end.
@@ -83,13 +82,6 @@ async fn assert_rotated(vault: &Vault, keys: &Keys) {
     assert_eq!(told("key.retired"), retired, "each once");
 }
 
-async fn expire_leases(folder: &TempDir) {
-    let path = folder.path().join("keyway.db");
-    let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
-    sqlx::raw_sql("UPDATE keyway_leases SET expires_at = 0").execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-}
-
 /// A vault that is rotated in each case from the beginning.
 struct Template {
     setting: Setting,
@@ -97,7 +89,7 @@ struct Template {
 }
 
 impl Template {
-    async fn copy(&self) -> (TempDir, Keys) {
+    fn copy(&self) -> (TempDir, Keys) {
         let folder = tempfile::tempdir().unwrap();
         fs::copy(self.setting.folder.path().join("keyway.db"), folder.path().join("keyway.db")).unwrap();
         (folder, Keys::of(&self.setting.keys.0.lock().unwrap()))
@@ -114,7 +106,7 @@ impl Template {
     }
 
     async fn stopped(&self, at: u64, fate: Fate) {
-        let (folder, keys) = self.copy().await;
+        let (folder, keys) = self.copy();
         let plan = Plan::new(move |call| {
             let fate = match call.number {
                 number if number < at => Fate::Done,
@@ -130,7 +122,7 @@ impl Template {
         let vault = Vault::open(Arc::clone(&store), Arc::new(keys.clone())).await.unwrap();
         assert_eq!(vault.verify(&[]).await.unwrap().problems, [], "stopped at {at}");
         let middle = CONNECTIONS / 2;
-        assert_eq!(key_of(&vault, &self.ids[middle]).await, secret(middle));
+        assert_eq!(opened(&vault, &self.ids[middle]).await, secret(middle));
         let interrupted = vault.status().await.unwrap().keys.iter().any(|key| key.state == "decrypt");
         if first.is_ok() {
             assert!(!interrupted, "it said that it was done");
@@ -138,12 +130,12 @@ impl Template {
         }
 
         // The process is gone, and its lease runs out.
-        expire_leases(&folder).await;
+        expire_leases(&folder.path().join("keyway.db")).await;
         let rotated = vault.rotate(&actor(), |_| ()).await.unwrap();
         assert_eq!((rotated.resumed, rotated.to_forget), (interrupted, vec![]), "stopped at {at}");
         assert_rotated(&vault, &keys).await;
         for (number, id) in self.ids.iter().enumerate() {
-            assert_eq!(key_of(&vault, id).await, secret(number));
+            assert_eq!(opened(&vault, id).await, secret(number));
         }
         store.close().await;
     }
@@ -154,7 +146,7 @@ async fn n48_stopped_after_each_call_it_is_taken_up_and_ended() {
     let (setting, ids) = filled().await;
     setting.vault.clone().close().await;
     let template = Arc::new(Template { setting, ids });
-    let (folder, keys) = template.copy().await;
+    let (folder, keys) = template.copy();
     let (told, calls) = std::sync::mpsc::channel();
     let plan = Plan::new(move |call| {
         told.send(call).unwrap();
@@ -245,7 +237,7 @@ async fn n48_others_write_meanwhile_and_nothing_is_left_under_the_old_key() {
     let vault = setting.again().await;
     assert_rotated(&vault, &setting.keys).await;
     for (number, id) in ids.iter().enumerate() {
-        assert_eq!(key_of(&vault, id).await, secret(number));
+        assert_eq!(opened(&vault, id).await, secret(number));
     }
 }
 
@@ -272,7 +264,7 @@ async fn n48_the_process_that_began_writes_nothing_under_the_old_key() {
         began.fetch_or(call.writes && call.number > 0, Ordering::SeqCst);
         (fate, Duration::ZERO)
     });
-    let store = Fated::new(setting.store().await, &plan);
+    let store = Fated::over(setting.store().await, &plan);
     let vault = Vault::open(store, Arc::new(setting.keys.clone())).await.unwrap();
     plan.arm();
     assert!(matches!(vault.rotate(&actor(), |_| ()).await, Err(Error::Store(_))));
@@ -290,14 +282,38 @@ async fn n48_a_process_with_the_old_key_goes_on() {
     let (reader, writer) = (setting.again().await, setting.again().await);
     for _ in 0..2 {
         let rotated = setting.vault.rotate(&actor(), |_| ()).await.unwrap();
-        assert_eq!(key_of(&reader, &ids[3]).await, secret(3));
+        assert_eq!(opened(&reader, &ids[3]).await, secret(3));
         let checked = scope(&writer).checked(&ids[4], &Verdict::Valid(account("u4"))).await.unwrap();
-        assert_eq!(key_of(&reader, &checked.id).await, secret(4));
+        assert_eq!(opened(&reader, &checked.id).await, secret(4));
         for vault in [&reader, &writer] {
             assert_eq!(vault.active_key(), rotated.key);
         }
         assert_rotated(&reader, &setting.keys).await;
     }
+}
+
+/// A row was read, and before it is opened a rotation ends, and nobody has its key any more.
+#[tokio::test]
+async fn n48_a_row_that_was_read_before_a_rotation_is_read_again() {
+    let (setting, ids) = filled().await;
+    let (is_read, was_read) = std::sync::mpsc::channel();
+    let plan = Plan::new(move |call| {
+        is_read.send(()).unwrap();
+        (Fate::Done, if call.number == 0 { Duration::from_millis(500) } else { Duration::ZERO })
+    });
+    let store = Fated::over(setting.store().await, &plan);
+    let vault = Vault::open(store, Arc::new(setting.keys.clone())).await.unwrap();
+    plan.arm();
+    let reader = tokio::spawn({
+        let (vault, id) = (vault.clone(), ids[5].clone());
+        async move { opened(&vault, &id).await }
+    });
+    while was_read.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
+    setting.vault.rotate(&actor(), |_| ()).await.unwrap();
+    assert_eq!(opened(&vault, &ids[6]).await, secret(6));
+    assert_eq!(reader.await.unwrap(), secret(5));
 }
 
 #[tokio::test]
@@ -316,7 +332,7 @@ async fn n48_a_tampered_row_is_named_and_all_others_are_done() {
         assert_eq!(store.count_under_key(&old.to_string()).await.unwrap(), 1);
         assert!(holds(&setting.keys, old), "what is left is under it");
     }
-    assert_eq!(key_of(&setting.vault, &ids[8]).await, secret(8));
+    assert_eq!(opened(&setting.vault, &ids[8]).await, secret(8));
     scope(&setting.vault).remove(&ids[7]).await.unwrap();
     let rotated = setting.vault.rotate(&actor(), |_| ()).await.unwrap();
     assert_eq!((rotated.resumed, rotated.rewrapped, rotated.retired), (true, 0, vec![old]));

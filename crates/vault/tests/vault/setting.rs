@@ -2,13 +2,15 @@
 
 use std::{
     fmt,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
-use keyway_core::{Account, Credential, Origin, Registry, Submission};
+use keyway_core::{Account, BodyAccess, Credential, Origin, Registry, Submission};
 use keyway_vault::{
     Actor, Database, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey, Store, Tenant, Vault,
 };
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 /// A provider with a choice of hosts and a secret, and one with two secrets.
@@ -26,6 +28,20 @@ pub(crate) fn secret(number: usize) -> String {
 pub(crate) fn credential(registry: &Registry, secret: &str) -> Credential {
     let submission = Submission::new().with("api_key", secret).with("region", "eu");
     registry.accept("acme", None, &submission).unwrap().credential
+}
+
+/// The key that a credential puts on a request.
+pub(crate) fn key_of(credential: &Credential) -> String {
+    let (mut parts, ()) = http::Request::get("https://eu.acme.example/x").body(()).unwrap().into_parts();
+    credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
+    parts.headers["x-acme-key"].to_str().unwrap().to_owned()
+}
+
+/// Lets time pass in a SQLite file, for the leases of processes that are gone.
+pub(crate) async fn expire_leases(path: &Path) {
+    let mut connection = SqliteConnection::connect(path.to_str().unwrap()).await.unwrap();
+    sqlx::raw_sql("UPDATE keyway_leases SET expires_at = 0").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
 }
 
 /// One that goes to a server on loopback.

@@ -8,13 +8,15 @@ use std::{
     },
 };
 
-use keyway_core::{BodyAccess, Reason, ReasonCode, Verdict};
-use keyway_vault::{Accounts, ConnectionId, New, Scope, Vault};
+use keyway_core::{Reason, ReasonCode, Verdict};
+use keyway_vault::{
+    Accounts, ConnectionId, KeyError, KeyId, KeySource, KnownKey, MasterKey, New, NewKey, Scope, Vault,
+};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::{
     load::{Acknowledged, Place},
-    setting::{account, actor, credential, registry, secret, tenant},
+    setting::{Keys, Setting, account, actor, credential, key_of, registry, secret, tenant},
 };
 
 fn scope(vault: &Vault) -> Scope {
@@ -26,13 +28,6 @@ async fn saved(vault: &Vault) -> ConnectionId {
     let account = account("u1");
     let new = New::new(&credential).account(&account).name("0");
     scope(vault).save(new).await.unwrap().connection.id
-}
-
-async fn key_of(scope: &Scope, id: &ConnectionId) -> String {
-    let opened = scope.open(id, &registry()).await.unwrap();
-    let (mut parts, ()) = http::Request::get("https://eu.acme.example/x").body(()).unwrap().into_parts();
-    opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
-    parts.headers["x-acme-key"].to_str().unwrap().to_owned()
 }
 
 /// 64 writers of two processes; each changes the one connection three times.
@@ -76,7 +71,8 @@ async fn one_connection(place: Place) {
     let last_key = changes.iter().rev().find_map(|(_, key)| *key).unwrap();
     for vault in &vaults {
         assert_eq!(scope(vault).get(&id).await.unwrap(), *last);
-        assert_eq!(key_of(&scope(vault), &id).await, secret(last_key));
+        let opened = scope(vault).open(&id, &registry()).await.unwrap();
+        assert_eq!(key_of(&opened.credential), secret(last_key));
         let report = vault.verify(&[]).await.unwrap();
         assert_eq!((report.problems, report.connections), (vec![], 1));
     }
@@ -135,6 +131,48 @@ async fn n47_two_processes_on_postgresql() {
     }
 }
 
+/// Keys of a service that cannot be reached any more.
+#[derive(Debug, Clone)]
+struct Away(Keys, Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl KeySource for Away {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    async fn keys(&self, known: &[KnownKey]) -> Result<Vec<MasterKey>, KeyError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(KeyError::Service("it is away".to_owned()));
+        }
+        self.0.keys(known).await
+    }
+
+    async fn fresh(&self, known: &[KeyId]) -> Result<NewKey, KeyError> {
+        self.0.fresh(known).await
+    }
+
+    async fn forget(&self, id: KeyId) -> Result<bool, KeyError> {
+        self.0.forget(id).await
+    }
+}
+
+#[tokio::test]
+async fn n47_processes_take_turns_without_a_word_to_the_key_service() {
+    let setting = Setting::new().await;
+    let source = Away(setting.keys.clone(), Arc::default());
+    let mut vaults = Vec::new();
+    for _ in 0..2 {
+        vaults.push(Vault::open(setting.store().await, Arc::new(source.clone())).await.unwrap());
+    }
+    source.1.store(true, Ordering::SeqCst);
+    let id = saved(&vaults[0]).await;
+    for turn in 0..4 {
+        let renamed = scope(&vaults[turn % 2]).rename(&id, &turn.to_string()).await.unwrap();
+        assert_eq!(renamed.version, i64::try_from(turn).unwrap() + 2);
+    }
+}
+
 /// 500 readers, while others write and once rotate: each sees a whole state of what it reads.
 async fn readers(place: Place) {
     const READERS: usize = 500;
@@ -167,11 +205,8 @@ async fn readers(place: Place) {
             let mut before = 0;
             for _ in 0..3 {
                 let opened = scope.open(&id, &registry).await.unwrap();
-                let request = http::Request::get("https://eu.acme.example/x").body(()).unwrap();
-                let mut parts = request.into_parts().0;
-                opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
-                let number = opened.connection.name.unwrap().parse().unwrap();
-                assert_eq!(parts.headers["x-acme-key"], secret(number));
+                let number = opened.connection.name.as_deref().unwrap().parse().unwrap();
+                assert_eq!(key_of(&opened.credential), secret(number));
                 assert!(opened.connection.version >= before, "time goes back");
                 before = opened.connection.version;
             }

@@ -49,7 +49,12 @@ pub(crate) fn keyway(args: &[&str]) -> Run {
 
 /// Runs the binary with a text on stdin.
 pub(crate) fn keyway_with(args: &[&str], stdin: &str) -> Run {
-    let mut child = command(args).spawn().unwrap();
+    run(&mut command(args), stdin)
+}
+
+/// Runs a command to its end, with a text on stdin.
+pub(crate) fn run(command: &mut Command, stdin: &str) -> Run {
+    let mut child = command.spawn().unwrap();
     // It may end without reading it.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();

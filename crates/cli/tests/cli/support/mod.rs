@@ -1,12 +1,14 @@
 //! Running the binary, and servers for it to talk to.
 
 mod folder;
+mod home;
 mod keyway;
 #[cfg(target_os = "linux")]
 pub(crate) mod script;
 mod server;
 
 pub(crate) use folder::Folder;
+pub(crate) use home::{Home, KEPT_KEY, good, kept_values, of_somebody_else, refused};
 pub(crate) use keyway::{Run, command, keyway, keyway_with};
 pub(crate) use server::{Server, answer};
 

@@ -12,6 +12,7 @@ use std::{
 pub(crate) struct Server {
     port: u16,
     arrived: Arc<Mutex<Vec<String>>>,
+    answer: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Server {
@@ -29,16 +30,23 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let arrived = Arc::new(Mutex::new(Vec::new()));
-        let keep = Arc::clone(&arrived);
+        let answer = Arc::new(Mutex::new(answer));
+        let (keep, given) = (Arc::clone(&arrived), Arc::clone(&answer));
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let _ = stream.write_all(&greeting);
                 let request = read_request(&mut stream);
                 keep.lock().unwrap().push(request);
+                let answer = given.lock().unwrap().clone();
                 let _ = stream.write_all(&answer);
             }
         });
-        Self { port, arrived }
+        Self { port, arrived, answer }
+    }
+
+    /// From now on it gives another answer.
+    pub(crate) fn now_giving(&self, answer: impl Into<Vec<u8>>) {
+        *self.answer.lock().unwrap() = answer.into();
     }
 
     /// `http://127.0.0.1:PORT`

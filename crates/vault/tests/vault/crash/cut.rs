@@ -3,7 +3,7 @@
 
 use std::{fs, io::BufReader, sync::Arc, time::Duration};
 
-use keyway_core::{BodyAccess, Reason, ReasonCode, Verdict};
+use keyway_core::{Reason, ReasonCode, Verdict};
 use keyway_vault::{
     Accounts, ConnectionId, Database, Error, GrantId, New, Scope, Status, Store, StoreErrorKind, Terms, Vault,
 };
@@ -12,7 +12,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     fated::{Call, Fate, Fated, Plan},
-    setting::{Keys, Setting, account, actor, credential, database, registry, secret, tenant},
+    setting::{Keys, Setting, account, actor, credential, database, key_of, registry, secret, tenant},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,13 +128,6 @@ impl Template {
         let scope = scope(&vault);
         let list = scope.list(None, 10).await.unwrap();
         let grants = scope.grants(None, None, 10).await.unwrap();
-        let secret_of = async |id: &ConnectionId| {
-            let opened = scope.open(id, &registry()).await.unwrap();
-            let request = http::Request::get("https://eu.acme.example/x").body(()).unwrap();
-            let mut parts = request.into_parts().0;
-            opened.credential.authorize(&mut parts, BodyAccess::Empty).unwrap();
-            parts.headers["x-acme-key"].to_str().unwrap().to_owned()
-        };
         let old = list.iter().find(|connection| connection.id == self.connection);
         let seen = (list.len(), grants.len(), old.map_or(0, |connection| connection.version));
         let done = match operation {
@@ -150,7 +143,8 @@ impl Template {
         }
         for connection in &list {
             let is_new = (operation == Replace && done) || connection.id != self.connection;
-            assert_eq!(secret_of(&connection.id).await, secret(if is_new { 2 } else { 1 }));
+            let opened = scope.open(&connection.id, &registry()).await.unwrap();
+            assert_eq!(key_of(&opened.credential), secret(if is_new { 2 } else { 1 }));
             let name = match operation {
                 Rename if done => "after",
                 _ if connection.id != self.connection => "created",
@@ -167,7 +161,7 @@ impl Template {
     async fn case(&self, operation: Operation, cut: Cut) {
         let (folder, store) = self.copy(operation).await;
         let plan = cut.plan();
-        let told = self.run(operation, Fated::new(Arc::clone(&store), &plan), &plan).await;
+        let told = self.run(operation, Fated::over(Arc::clone(&store), &plan), &plan).await;
         store.close().await;
         let done = self.is_done(operation, &folder).await;
         let case = format!("{operation:?} {cut:?}: told {told:?}, done: {done}");
@@ -180,7 +174,7 @@ impl Template {
                 assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{case}");
                 assert!(!done, "{case}");
             }
-            Err(_) => panic!("{case}"),
+            Err(error) => panic!("{case}: {error}"),
         }
     }
 }
@@ -197,7 +191,7 @@ async fn calls(template: &Template, operation: Operation) -> Vec<Call> {
         told.send(call).unwrap();
         (Fate::Done, Duration::ZERO)
     });
-    template.run(operation, Fated::new(store, &plan), &plan).await.unwrap();
+    template.run(operation, Fated::over(store, &plan), &plan).await.unwrap();
     drop(plan);
     calls.try_iter().collect()
 }
