@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use keyway_vault::{
     Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks,
-    Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
+    Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
 };
 
 /// What becomes of a call.
@@ -117,6 +117,19 @@ impl Fated {
     }
 }
 
+/// A turn whose commit the plan speaks of too.
+struct FatedTurn {
+    turn: Box<dyn Turn>,
+    plan: Arc<Plan>,
+}
+
+#[async_trait]
+impl Turn for FatedTurn {
+    async fn commit(self: Box<Self>, batch: &Batch) -> Result<Committed, StoreError> {
+        self.plan.write(self.turn.commit(batch)).await
+    }
+}
+
 impl fmt::Debug for Fated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fated").field("store", &self.store).finish_non_exhaustive()
@@ -183,6 +196,11 @@ impl Store for Fated {
 
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
         self.plan.write(self.store.commit(batch)).await
+    }
+
+    async fn turn(&self) -> Result<Option<Box<dyn Turn>>, StoreError> {
+        let turn = self.plan.read(self.store.turn()).await?;
+        Ok(turn.map(|turn| Box::new(FatedTurn { turn, plan: Arc::clone(&self.plan) }) as Box<dyn Turn>))
     }
 
     async fn under_key(
