@@ -59,8 +59,8 @@ async fn a_vault_moves_from_engine_to_engine_and_back() {
     for place in ways.into_iter().flatten() {
         let anchor = vault.anchor().await.unwrap();
         let export = exported(&vault).await;
-        let store = place.create().await.unwrap();
-        let (next, rows) = import(&store, &story.setting.keys, &export).await.unwrap();
+        let place = place.create().await.unwrap();
+        let (next, rows) = import(&place, &story.setting.keys, &export).await.unwrap();
         assert_eq!((rows.connections, rows.grants, rows.keys), (4, 3, 2));
         assert_eq!(next.id(), vault.id());
         is_whole(&story, &next).await;
@@ -70,7 +70,7 @@ async fn a_vault_moves_from_engine_to_engine_and_back() {
             next.audit(None, entries, 9).await.unwrap().into_iter().map(|entry| entry.kind).collect();
         assert_eq!(kinds, ["vault.exported", "vault.imported"]);
         entries += 2;
-        let reopened = Vault::open(Arc::clone(&store), Arc::new(story.setting.keys.clone())).await.unwrap();
+        let reopened = Vault::open(Arc::clone(&place), Arc::new(story.setting.keys.clone())).await.unwrap();
         assert_eq!(reopened.verify(&[anchor]).await.unwrap().problems, []);
         vault = next;
     }

@@ -11,7 +11,7 @@ use keyway_vault::{
 fn movable(_: &(impl Send + ?Sized)) {}
 
 /// It is compiled, and never run.
-#[expect(dead_code, clippy::too_many_arguments, reason = "what it shows, the compiler sees")]
+#[expect(dead_code, reason = "what it shows, the compiler sees")]
 fn of_the_vault(
     vault: &Vault,
     store: Arc<dyn Store>,

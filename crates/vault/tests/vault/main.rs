@@ -11,10 +11,12 @@ mod export;
 mod fated;
 mod flaky;
 mod futures;
+mod grants;
 mod hidden;
 mod keys;
 #[cfg(unix)]
 mod load;
+mod replay;
 mod rotation;
 mod setting;
 mod story;

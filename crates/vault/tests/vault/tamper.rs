@@ -1,6 +1,6 @@
 //! Every column of every row, changed by hand: what was changed is refused, and named.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use keyway_vault::{ConnectionId, Error, New, Scope, Store, Vault};
 
@@ -9,8 +9,6 @@ use crate::{
     setting::{Setting, account, actor, tenant},
     story::Story,
 };
-
-use std::sync::Arc;
 
 /// So many connections are changed at once, each in another way.
 const CONNECTIONS: usize = 128;
@@ -164,9 +162,9 @@ async fn refused_and_named(table: &str, names: &[&str], opens: impl Fn(&str) -> 
                     other => panic!("{case}: {other:?}"),
                 }
                 let report = setting.vault.verify(&[]).await.unwrap();
-                let named =
+                let is_named =
                     report.problems.iter().any(|found| names.iter().any(|name| found.what.contains(name)));
-                assert!(named, "{case}: {:?}", report.problems);
+                assert!(is_named, "{case}: {:?}", report.problems);
                 raw.put_back("whole", &[table]).await;
             }
         }
@@ -243,7 +241,7 @@ async fn n43_every_change_of_a_grants_row_is_refused_and_named() {
 async fn n43_every_change_of_an_entry_is_named() {
     let mut story = Story::new().await;
     let raw = &mut story.raw;
-    let store = story.setting.store().await;
+    let engine = story.setting.store().await;
     let mut tried = 0;
     for column in raw.columns("keyway_entries").await.into_iter().filter(|column| column.name != "seq") {
         let cells = raw.column("keyway_entries", &column.name).await;
@@ -267,7 +265,7 @@ async fn n43_every_change_of_an_entry_is_named() {
                 assert!(named, "{} {}: {:?} for {:?}", column.name, before.0, now.1, before.1);
             }
             if cells.last() != now.last() {
-                let opened = Vault::open(Arc::clone(&store), Arc::new(story.setting.keys.clone())).await;
+                let opened = Vault::open(Arc::clone(&engine), Arc::new(story.setting.keys.clone())).await;
                 assert!(matches!(opened, Err(Error::Tampered { .. })), "{}: {opened:?}", column.name);
             }
             raw.put_back("whole", &["keyway_entries"]).await;

@@ -82,7 +82,7 @@ async fn i8_lists_and_the_audit_log_of_a_tenant_show_no_other() {
     let story = Story::new().await;
     let (scope, other) = (story.scope(), story.other());
     let ids = |list: Vec<keyway_vault::Connection>| list.into_iter().map(|c| c.id).collect::<Vec<_>>();
-    assert_eq!(ids(other.list(None, 1000).await.unwrap()), [story.other_tenant.clone()]);
+    assert!(ids(other.list(None, 1000).await.unwrap()).iter().eq([&story.other_tenant]));
     let after = ConnectionId::parse("con_22222222222222222222").unwrap();
     assert!(ids(other.list(Some(&after), 1000).await.unwrap()).iter().all(|id| *id == story.other_tenant));
     let mut own = ids(scope.list(None, 1000).await.unwrap());
