@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use keyway::vault::{Entry, Tenant, Use, Vault};
+use keyway::vault::{Entry, Scope, Use, Vault};
 use owo_colors::OwoColorize as _;
 use tokio::time::timeout;
 
@@ -11,7 +11,7 @@ use crate::{
     exit::{Exit, Failure},
     output,
     stop::Stop,
-    vault::{self, Location},
+    vault::{self, Location, actor},
 };
 
 /// How many entries are read at once.
@@ -32,11 +32,12 @@ pub(crate) async fn audit(args: &Audit) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let json = args.answer.json || !output::shows_result();
-    let mut log = Log { tenant, after: args.after, seen: args.after, json, head: true };
+    let mut log = Log { after: args.after, seen: 0, json, head: true };
     let mut stop = if args.follow { Some(Stop::listen()?) } else { None };
     location
         .with(async |vault| {
-            while log.print(vault).await? {
+            let scope = tenant.as_ref().map(|tenant| vault.tenant(tenant, &actor()));
+            while log.print(vault, scope.as_ref()).await? {
                 let Some(stop) = &mut stop else { break };
                 if !log.wait(vault, stop).await {
                     break;
@@ -49,7 +50,6 @@ pub(crate) async fn audit(args: &Audit) -> Result<Exit, Failure> {
 
 /// What of the log is shown, and how far it was.
 struct Log {
-    tenant: Option<Tenant>,
     /// The last entry that was shown.
     after: i64,
     /// The last change of anybody's that was heard of.
@@ -61,9 +61,12 @@ struct Log {
 
 impl Log {
     /// Prints what is new: `false` when nobody reads it any more.
-    async fn print(&mut self, vault: &Vault) -> Result<bool, Failure> {
+    async fn print(&mut self, vault: &Vault, scope: Option<&Scope>) -> Result<bool, Failure> {
         loop {
-            let entries = vault.audit(self.tenant.as_ref(), self.after, PAGE).await?;
+            let entries = match scope {
+                Some(scope) => scope.audit(self.after, PAGE).await?,
+                None => vault.audit(self.after, PAGE).await?,
+            };
             let Some(last) = entries.last() else { return Ok(true) };
             self.after = last.seq;
             let text = if self.json { lines(&entries)? } else { self.table(&entries) };
@@ -75,7 +78,7 @@ impl Log {
 
     /// Waits until there may be something new: `false` when a signal comes before.
     async fn wait(&mut self, vault: &Vault, stop: &mut Stop) -> bool {
-        let seen = self.seen.max(self.after);
+        let seen = self.seen;
         let mut changed = pin!(timeout(LOOK, vault.changed(seen)));
         let changed = poll_fn(|context| match stop.poll(context) {
             Poll::Ready(()) => Poll::Ready(None),

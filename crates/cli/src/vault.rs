@@ -12,6 +12,7 @@ mod status;
 mod transit;
 mod verify;
 
+pub(crate) use actor::actor;
 pub(crate) use location::{Location, Part, tenant};
 
 use keyway::vault::Exported;

@@ -41,6 +41,8 @@ pub struct Connection {
     pub updated_at: SystemTime,
     /// Counts its changes, from 1.
     pub version: i64,
+    /// The version with which its key was saved.
+    pub(crate) credential_version: i64,
 }
 
 impl fmt::Debug for Connection {
@@ -223,6 +225,7 @@ impl Connection {
             created_at: time(row.created_at),
             updated_at: time(row.updated_at),
             version: row.version,
+            credential_version: row.credential_version,
         })
     }
 }

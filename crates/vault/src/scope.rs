@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    Actor, Connection, ConnectionId, Error, New, Opened, Saved, Status, Tenant, Vault,
+    Actor, Connection, ConnectionId, Entry, Error, New, Opened, Saved, Status, Tenant, Vault,
     audit::{Event, RowKind, RowMark, What, now},
     connection::{AccountOf, Details, name, padded},
     roots::same,
@@ -124,15 +124,19 @@ impl Scope {
         Ok(Opened { connection, credential: restored.credential, warnings: restored.warnings })
     }
 
-    /// Writes down what a check said. A valid verdict makes the connection active, an invalid one makes it need a key; any
-    /// other leaves the status as it is.
+    /// Writes down what a check said of a connection's credential. A valid verdict makes the connection active, an invalid
+    /// one makes it need a key; any other leaves the status as it is.
     ///
     /// # Errors
-    /// [`Error::OtherAccount`] when the key turned out to be of another account; nothing was changed then.
-    pub async fn checked(&self, id: &ConnectionId, verdict: &Verdict) -> Result<Connection, Error> {
+    /// [`Error::Conflict`] when the connection has another key by now, of which the verdict says nothing.
+    /// [`Error::OtherAccount`] when the key turned out to be of another account. Nothing was changed then.
+    pub async fn checked(&self, connection: &Connection, verdict: &Verdict) -> Result<Connection, Error> {
         let mut write = self.vault.write().await?;
         loop {
-            let mut row = self.row(id).await?;
+            let mut row = self.row(&connection.id).await?;
+            if row.credential_version != connection.credential_version {
+                return Err(Error::Conflict);
+            }
             let mut details = self.details(&row).await?;
             let from = row.version;
             if let Some(account) = verdict.account() {
@@ -246,6 +250,11 @@ impl Scope {
                 return Ok(());
             }
         }
+    }
+
+    /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`].
+    pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
+        self.vault.entries(Some(&self.tenant), after, limit).await
     }
 
     /// A connection's row, as it was written.

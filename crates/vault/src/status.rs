@@ -67,9 +67,18 @@ impl Vault {
         self.ring().active()
     }
 
-    /// Entries of the audit log after a number, in order: of one tenant, or of all; at most `limit`, and at most 1,000.
-    /// Whether they are as they were written is for [`verify`](Self::verify) to say.
-    pub async fn audit(&self, tenant: Option<&Tenant>, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
+    /// Entries of the audit log after a number, in order, of all tenants and of the vault itself; at most `limit`, and at most
+    /// 1,000. Whether they are as they were written is for [`verify`](Self::verify) to say.
+    pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
+        self.entries(None, after, limit).await
+    }
+
+    pub(crate) async fn entries(
+        &self,
+        tenant: Option<&Tenant>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<Entry>, Error> {
         let tenant = tenant.map(Tenant::as_str);
         let rows = self.0.store.entries(tenant, after, limit.min(MAX_PAGE)).await?;
         rows.iter().map(Entry::read).collect()

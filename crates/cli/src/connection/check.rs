@@ -36,7 +36,7 @@ pub(super) async fn check(
     let spinner = Spinner::start(format!("Asking {} …", entry.descriptor().name()));
     let verdict = client.check(&opened.credential).await;
     drop(spinner);
-    let connection = scope.checked(id, &verdict).await?;
+    let connection = scope.checked(&opened.connection, &verdict).await?;
     let outcome = Outcome::Judged { verdict, warnings: opened.warnings };
     if json {
         let report = Report::new(entry.descriptor().id().as_str(), method.id().as_str(), &outcome);

@@ -9,7 +9,7 @@ use std::{
 use keyway::vault::Exported;
 use owo_colors::OwoColorize as _;
 
-use super::{Location, actor::actor};
+use super::{Location, actor};
 use crate::{
     exit::{Exit, Failure},
     output, values,

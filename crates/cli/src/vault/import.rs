@@ -10,7 +10,7 @@ use std::{
 use keyway::vault::{AnchorSink, Exported, Vault};
 use owo_colors::OwoColorize as _;
 
-use super::{Location, actor::actor};
+use super::{Location, actor};
 use crate::{
     exit::{Exit, Failure},
     output, system, values,

@@ -6,7 +6,7 @@ use keyway::vault::{AnchorSink as _, Vault};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{Location, actor::actor};
+use super::{Location, actor};
 use crate::{
     exit::{Exit, Failure},
     output,

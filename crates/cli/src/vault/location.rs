@@ -128,7 +128,7 @@ impl Part {
         let tenant = tenant(whose)?.ok_or_else(|| {
             Failure::because("whose connections? Name the tenant with --tenant (or KEYWAY_TENANT)")
         })?;
-        Ok(Self { location: Location::of(&whose.store)?, tenant, actor: actor::actor() })
+        Ok(Self { location: Location::of(&whose.store)?, tenant, actor: actor() })
     }
 
     /// Opens the vault, does something with this part of it, and closes it.

@@ -4,7 +4,7 @@ use keyway::vault::Rotated;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{Location, actor::actor};
+use super::{Location, actor};
 use crate::{
     exit::{Exit, Failure},
     messages::count,

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     between::Between,
-    setting::{Setting, account, actor, tenant},
+    setting::{Setting, account, actor, checked, tenant},
 };
 
 /// A vault over a store that shows what is committed, and a connection in it.
@@ -31,7 +31,7 @@ async fn watched() -> (Setting, Between, Vault, Scope, ConnectionId) {
 
 /// The entries since, which must be those of one commit each.
 async fn since(vault: &Vault, between: &Between, seq: &mut i64) -> Vec<Entry> {
-    let entries = vault.audit(None, *seq, 1000).await.unwrap();
+    let entries = vault.audit(*seq, 1000).await.unwrap();
     let batches = std::mem::take(&mut *between.batches.lock().unwrap());
     let committed: Vec<i64> =
         batches.iter().flat_map(|batch| &batch.entries).map(|entry| entry.seq).collect();
@@ -44,7 +44,7 @@ async fn since(vault: &Vault, between: &Between, seq: &mut i64) -> Vec<Entry> {
 async fn each_operation_leaves_exactly_its_entries() {
     let (setting, between, vault, scope, id) = watched().await;
     let mut seq = vault.anchor().await.unwrap().seq();
-    let first = &vault.audit(None, 0, 1).await.unwrap()[0];
+    let first = &vault.audit(0, 1).await.unwrap()[0];
     assert_eq!(
         (first.kind.as_str(), first.tenant.as_ref(), first.what.actor.as_deref()),
         ("vault.created", None, Some("test"))
@@ -63,7 +63,7 @@ async fn each_operation_leaves_exactly_its_entries() {
 
     scope.rename(&id, "Name").await.unwrap();
     of_the_tenant(&since(&vault, &between, &mut seq).await, "connection.renamed", &written);
-    scope.checked(&id, &Verdict::Valid(account("u1"))).await.unwrap();
+    checked(&scope, &id, &Verdict::Valid(account("u1"))).await.unwrap();
     let entries = since(&vault, &between, &mut seq).await;
     of_the_tenant(&entries, "connection.checked", &written);
     assert_eq!(
@@ -89,7 +89,7 @@ async fn each_operation_leaves_exactly_its_entries() {
     scope.open(&id, &setting.registry).await.unwrap();
     vault.verify(&[]).await.unwrap();
     vault.status().await.unwrap();
-    scope.checked(&id, &Verdict::Valid(account("u2"))).await.unwrap_err();
+    checked(&scope, &id, &Verdict::Valid(account("u2"))).await.unwrap_err();
     scope.replace(&id, New::connection(&next), Accounts::Same).await.unwrap_err();
     scope.rename(&id, "\n").await.unwrap_err();
     assert!(scope.save_all(&[]).await.unwrap().is_empty());
@@ -149,7 +149,7 @@ fn record(of: &str, id: &ConnectionId) -> Record {
 
 /// The entries of uses: whose they are, and how many.
 async fn uses(vault: &Vault) -> Vec<(String, usize)> {
-    let entries = vault.audit(None, 0, 1000).await.unwrap();
+    let entries = vault.audit(0, 1000).await.unwrap();
     let uses = entries.into_iter().filter(|entry| entry.kind == "uses");
     uses.map(|entry| (entry.tenant.unwrap(), entry.what.uses.len())).collect()
 }
@@ -181,7 +181,7 @@ async fn uses_that_come_together_are_one_commit_with_one_entry_a_tenant() {
     drop(recorder);
     recording.end().await.unwrap();
     assert_eq!(between.batches.lock().unwrap().len(), 2, "the uses, and the recorder's end");
-    let entries = vault.audit(Some(&tenant("acme")), 0, 1000).await.unwrap();
+    let entries = vault.tenant(&tenant("acme"), &actor()).audit(0, 1000).await.unwrap();
     let used = &entries.last().unwrap().what.uses[0];
     assert_eq!(
         (used.connection.as_str(), used.actor.as_deref(), used.grant.as_ref()),
@@ -191,8 +191,7 @@ async fn uses_that_come_together_are_one_commit_with_one_entry_a_tenant() {
         (used.method.as_str(), used.path.as_str(), used.status, used.intended),
         ("GET", "/me", Some(200), false)
     );
-    let kinds: Vec<_> =
-        vault.audit(None, 0, 1000).await.unwrap().into_iter().map(|entry| entry.kind).collect();
+    let kinds: Vec<_> = vault.audit(0, 1000).await.unwrap().into_iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds.last().unwrap(), "recording.ended");
     assert_eq!(vault.verify(&[]).await.unwrap().open_runs, []);
 }

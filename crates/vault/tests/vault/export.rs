@@ -67,7 +67,7 @@ async fn a_vault_moves_from_engine_to_engine_and_back() {
         // The chain goes on: the anchors of before hold, and an entry says that it was exported, and imported.
         next.hold(&anchor).await.unwrap();
         let kinds: Vec<_> =
-            next.audit(None, entries, 9).await.unwrap().into_iter().map(|entry| entry.kind).collect();
+            next.audit(entries, 9).await.unwrap().into_iter().map(|entry| entry.kind).collect();
         assert_eq!(kinds, ["vault.exported", "vault.imported"]);
         entries += 2;
         let reopened = Vault::open(Arc::clone(&place), Arc::new(story.setting.keys.clone())).await.unwrap();

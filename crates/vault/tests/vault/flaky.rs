@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     fated::{Fate, Fated, Plan},
-    setting::{Setting, actor, credential, key_of, secret, tenant},
+    setting::{Setting, actor, checked, credential, key_of, secret, tenant},
 };
 
 const TENANTS: usize = 4;
@@ -130,7 +130,7 @@ impl Task {
             }
             _ => {
                 let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
-                let told = self.scope.checked(id, &invalid).await;
+                let told = checked(&self.scope, id, &invalid).await;
                 (told, State { version, status: Status::NeedsKey, ..before.clone() })
             }
         };
@@ -378,7 +378,7 @@ async fn a_store_that_fails_one_call_in_five_loses_nothing_and_mixes_nothing_up(
 async fn logged(vault: &Vault) -> Vec<String> {
     let (mut uses, mut after) = (Vec::new(), 0);
     loop {
-        let entries = vault.audit(None, after, 1000).await.unwrap();
+        let entries = vault.audit(after, 1000).await.unwrap();
         let Some(last) = entries.last() else { return uses };
         after = last.seq;
         uses.extend(entries.iter().flat_map(|entry| &entry.what.uses).map(|used| used.path.clone()));

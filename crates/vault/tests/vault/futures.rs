@@ -4,8 +4,8 @@ use std::{io::Cursor, sync::Arc};
 
 use keyway_core::{Credential, Registry, Verdict};
 use keyway_vault::{
-    Accounts, Actor, Anchor, AnchorSink, ConnectionId, GrantId, KeySource, New, Record, Recorder, Recording,
-    Scope, Store, Tenant, Terms, Vault,
+    Accounts, Actor, Anchor, AnchorSink, Connection, ConnectionId, GrantId, KeySource, New, Record, Recorder,
+    Recording, Scope, Store, Terms, Vault,
 };
 
 fn movable(_: &(impl Send + ?Sized)) {}
@@ -18,7 +18,6 @@ fn of_the_vault(
     source: Arc<dyn KeySource>,
     sink: Arc<dyn AnchorSink>,
     actor: &Actor,
-    tenant: &Tenant,
     anchor: &Anchor,
 ) {
     movable(&Vault::init(Arc::clone(&store), Arc::clone(&source), actor));
@@ -31,7 +30,7 @@ fn of_the_vault(
     movable(&vault.verify(std::slice::from_ref(anchor)));
     movable(&vault.rotate(actor, |_| {}));
     movable(&vault.status());
-    movable(&vault.audit(Some(tenant), 0, 1));
+    movable(&vault.audit(0, 1));
     movable(&vault.changed(0));
     movable(&vault.recorder());
     movable(&vault.grant(""));
@@ -46,6 +45,7 @@ fn of_a_scope(
     grant: &GrantId,
     credential: &Credential,
     registry: &Registry,
+    connection: &Connection,
     verdict: &Verdict,
     recorder: &Recorder,
     recording: Recording,
@@ -56,7 +56,8 @@ fn of_a_scope(
     movable(&scope.get(id));
     movable(&scope.list(Some(id), 1));
     movable(&scope.open(id, registry));
-    movable(&scope.checked(id, verdict));
+    movable(&scope.checked(connection, verdict));
+    movable(&scope.audit(0, 1));
     movable(&scope.replace(id, New::connection(credential), Accounts::Same));
     movable(&scope.rename(id, ""));
     movable(&scope.remove(id));

@@ -12,7 +12,7 @@ async fn a_token_finds_its_grant_until_its_connection_is_gone() {
     let setting = Setting::new().await;
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let credential = setting.credential(1);
-    let id = scope.save(New::new(&credential).account(&account("u1"))).await.unwrap().connection.id;
+    let id = scope.save(New::connection(&credential).account(&account("u1"))).await.unwrap().connection.id;
     let now = SystemTime::now();
     let terms = Terms::builder()
         .methods([Method::GET])
@@ -44,7 +44,10 @@ async fn a_token_finds_its_grant_until_its_connection_is_gone() {
     }
     // A new key changes nothing of it.
     let next = setting.credential(2);
-    scope.replace(&id, New::new(&next).account(&account("u1")), keyway_vault::Accounts::Same).await.unwrap();
+    scope
+        .replace(&id, New::connection(&next).account(&account("u1")), keyway_vault::Accounts::Same)
+        .await
+        .unwrap();
     assert_eq!(other.grant(token).await.unwrap().allows(&Method::GET, "/me", now), Ok(()));
     scope.revoke(&new.grant.id).await.unwrap();
     let revoked = other.grant(token).await.unwrap();
@@ -64,7 +67,7 @@ async fn what_is_no_token_of_this_vault_is_not_found() {
     let (setting, another) = (Setting::new().await, Setting::new().await);
     let scope = another.vault.tenant(&tenant("acme"), &actor());
     let credential = another.credential(1);
-    let id = scope.save(New::new(&credential)).await.unwrap().connection.id;
+    let id = scope.save(New::connection(&credential)).await.unwrap().connection.id;
     let new = scope.grant(&id, Terms::default()).await.unwrap();
     let token = new.token.expose();
     let mut typo = token.to_owned();
@@ -81,7 +84,7 @@ async fn grants_are_listed_by_connection_and_page_by_page() {
     let setting = Setting::new().await;
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let (one, two) = (setting.credential(1), setting.credential(2));
-    let saved = scope.save_all(&[New::new(&one), New::new(&two)]).await.unwrap();
+    let saved = scope.save_all(&[New::connection(&one), New::connection(&two)]).await.unwrap();
     let ids: Vec<_> = saved.into_iter().map(|saved| saved.connection.id).collect();
     let mut all = Vec::new();
     for number in 0..7 {

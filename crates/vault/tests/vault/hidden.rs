@@ -7,7 +7,7 @@ use keyway_vault::{Accounts, Error, New, Terms, Vault};
 
 use crate::{
     database::{Cell, Raw},
-    setting::{Setting, actor, credential, database, secret, tenant},
+    setting::{Setting, actor, checked, credential, database, secret, tenant},
 };
 
 /// The forms in which a text might be written down.
@@ -100,7 +100,7 @@ async fn i2_i6_nothing_that_is_kept_or_shown_holds_a_key_an_account_or_a_name() 
     let saved = scope.save(new).await.unwrap();
     let id = saved.connection.id.clone();
     show(format!("{saved:?} {saved:#?} {:?}", saved.connection));
-    show(format!("{:?}", scope.checked(&id, &keyway_core::Verdict::Valid(account.clone())).await));
+    show(format!("{:?}", checked(&scope, &id, &keyway_core::Verdict::Valid(account.clone())).await));
     show(format!("{:?}", scope.rename(&id, "Renamed madeup").await));
     show(format!("{:?}", scope.replace(&id, New::connection(&two).account(&account), Accounts::Same).await));
     let opened = scope.open(&id, &setting.registry).await.unwrap();
@@ -111,7 +111,7 @@ async fn i2_i6_nothing_that_is_kept_or_shown_holds_a_key_an_account_or_a_name() 
     let stranger = New::connection(&one);
     show(format!("{:?}", scope.replace(&id, stranger, Accounts::Same).await.unwrap_err()));
     show(format!("{:?}", scope.save(New::connection(&one).name("\n")).await));
-    let entries = setting.vault.audit(None, 0, 1000).await.unwrap();
+    let entries = setting.vault.audit(0, 1000).await.unwrap();
     show(serde_json::to_string(&entries).unwrap());
     show(format!("{entries:?} {:?} {:?}", setting.vault.status().await, setting.vault.verify(&[]).await));
     let store = setting.store().await;

@@ -311,7 +311,7 @@ impl Acknowledged {
 
     async fn read_log(&mut self, vault: &Vault) {
         loop {
-            let entries = vault.audit(None, self.read, 1000).await.unwrap();
+            let entries = vault.audit(self.read, 1000).await.unwrap();
             let Some(last) = entries.last() else { return };
             self.read = last.seq;
             for used in entries.iter().flat_map(|entry| &entry.what.uses) {

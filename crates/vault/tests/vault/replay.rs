@@ -6,7 +6,7 @@ use http::Method;
 use keyway_core::{BodyAccess, Registry, Submission, Verdict};
 use keyway_vault::{By, ConnectionId, Error, New, Opened, Rate, Record, Scope, Terms, Vault};
 
-use crate::setting::{Keys, Setting, account, actor, database, tenant};
+use crate::setting::{Keys, Setting, account, actor, checked, database, tenant};
 
 /// The descriptor under which everything here was saved.
 const SHOP: &str = include_str!("golden/shop.yaml");
@@ -35,8 +35,8 @@ async fn story(vault: &Vault) -> ConnectionId {
         Submission::new().with("host", "us.shop.example").with("app", "madeup-büro").with("token", TOKEN);
     let credential = registry.accept("shop", None, &fields).unwrap().credential;
     let scope = vault.tenant(&tenant("acme"), &actor());
-    let id = scope.save(New::new(&credential).name("Büro")).await.unwrap().connection.id;
-    scope.checked(&id, &Verdict::Valid(account("u1"))).await.unwrap();
+    let id = scope.save(New::connection(&credential).name("Büro")).await.unwrap().connection.id;
+    checked(&scope, &id, &Verdict::Valid(account("u1"))).await.unwrap();
     let rate = Rate { requests: 10, per: std::time::Duration::from_secs(60) };
     let terms =
         Terms::builder().methods([Method::GET]).rate(rate).build(std::time::SystemTime::now()).unwrap();
@@ -164,7 +164,7 @@ async fn a_key_for_the_provider_under_its_new_name_replaces_the_old_one() {
         .with("token", "shopkey-madeup-0001");
     let credential = renamed.accept("store", None, &fields).unwrap().credential;
     let accounts = keyway_vault::Accounts::Any;
-    let replaced = scope.replace(&id, New::new(&credential), accounts).await.unwrap();
+    let replaced = scope.replace(&id, New::connection(&credential), accounts).await.unwrap();
     assert_eq!((replaced.provider.as_str(), replaced.name.as_deref()), ("store", Some("Büro")));
     let opened = scope.open(&id, &renamed).await.unwrap();
     assert_eq!(token_of(&opened, "https://eu.shop.example/x").as_deref(), Some("shopkey-madeup-0001"));
@@ -197,7 +197,7 @@ async fn what_an_earlier_keyway_exported_still_opens() {
     let fields =
         Submission::new().with("host", "us.shop.example").with("app", "another").with("token", TOKEN);
     let credential = shop(&[]).accept("shop", None, &fields).unwrap().credential;
-    let saved = scope.save(New::new(&credential).account(&account("u1"))).await.unwrap();
+    let saved = scope.save(New::connection(&credential).account(&account("u1"))).await.unwrap();
     assert_eq!(
         (&saved.same_secret[..], &saved.same_account[..]),
         (&[connection.id.clone()][..], &[connection.id.clone()][..])

@@ -22,7 +22,8 @@ use tokio::{
 use crate::{
     fated::{Call, Fate, Fated, Plan},
     setting::{
-        Keys, Setting, account, actor, credential, database, expire_leases, key_of, registry, secret, tenant,
+        Keys, Setting, account, actor, checked, credential, database, expire_leases, key_of, registry,
+        secret, tenant,
     },
 };
 
@@ -63,7 +64,7 @@ async fn assert_rotated(vault: &Vault, keys: &Keys) {
         keys.0.lock().unwrap().iter().map(|number| Keys::key(*number).id().to_string()).collect();
     assert_eq!(held, [active[0].id.clone()]);
     assert_eq!(vault.verify(&[]).await.unwrap().problems, []);
-    let log = vault.audit(None, 0, 1000).await.unwrap();
+    let log = vault.audit(0, 1000).await.unwrap();
     let told = |kind: &str| {
         let mut keys: Vec<_> = log
             .iter()
@@ -283,8 +284,8 @@ async fn n48_a_process_with_the_old_key_goes_on() {
     for _ in 0..2 {
         let rotated = setting.vault.rotate(&actor(), |_| ()).await.unwrap();
         assert_eq!(opened(&reader, &ids[3]).await, secret(3));
-        let checked = scope(&writer).checked(&ids[4], &Verdict::Valid(account("u4"))).await.unwrap();
-        assert_eq!(opened(&reader, &checked.id).await, secret(4));
+        let judged = checked(&scope(&writer), &ids[4], &Verdict::Valid(account("u4"))).await.unwrap();
+        assert_eq!(opened(&reader, &judged.id).await, secret(4));
         for vault in [&reader, &writer] {
             assert_eq!(vault.active_key(), rotated.key);
         }

@@ -6,9 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use keyway_core::{Account, BodyAccess, Credential, Origin, Registry, Submission};
+use keyway_core::{Account, BodyAccess, Credential, Registry, Submission, Verdict};
 use keyway_vault::{
-    Actor, Database, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey, Store, Tenant, Vault,
+    Actor, Connection, ConnectionId, Database, Error, KeyError, KeyId, KeySource, KnownKey, MasterKey,
+    NewKey, Scope, Store, Tenant, Vault,
 };
 use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
@@ -44,11 +45,6 @@ pub(crate) async fn expire_leases(path: &Path) {
     connection.close().await.unwrap();
 }
 
-/// One that goes to a server on loopback.
-pub(crate) fn credential_at(registry: &Registry, secret: &str, origin: &str) -> Credential {
-    credential(registry, secret).at_origin(Origin::parse_loopback(origin).unwrap())
-}
-
 pub(crate) fn account(id: &str) -> Account {
     Account::new(id, format!("{id} at Acme"))
 }
@@ -59,6 +55,15 @@ pub(crate) fn tenant(name: &str) -> Tenant {
 
 pub(crate) fn actor() -> Actor {
     Actor::parse("test").unwrap()
+}
+
+/// Writes down what a check said of the key that a connection has now.
+pub(crate) async fn checked(
+    scope: &Scope,
+    id: &ConnectionId,
+    verdict: &Verdict,
+) -> Result<Connection, Error> {
+    scope.checked(&scope.get(id).await?, verdict).await
 }
 
 /// Master keys in memory, by the numbers they are made of: several vaults and processes can share them.

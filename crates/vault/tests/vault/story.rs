@@ -8,7 +8,7 @@ use keyway_vault::{Accounts, By, ConnectionId, GrantId, New, Record, Scope, Term
 
 use crate::{
     database::Raw,
-    setting::{ACME, Setting, account, actor, tenant},
+    setting::{ACME, Setting, account, actor, checked, tenant},
 };
 
 /// Another provider, with a key of the same form: what opens for one must not open for the other.
@@ -88,7 +88,7 @@ impl Story {
         let mut raw = Raw::open(&setting.folder).await;
         raw.keep("before").await;
         scope.rename(&one, "Production").await.unwrap();
-        scope.checked(&one, &Verdict::Valid(account("u1"))).await.unwrap();
+        checked(&scope, &one, &Verdict::Valid(account("u1"))).await.unwrap();
         let next = setting.credential(3);
         scope.replace(&one, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();
         let kept = grant(&scope, &one).await;

@@ -6,7 +6,7 @@ use keyway_vault::{Anchor, AnchorSink, ConnectionId, Error, New, Terms, Vault};
 
 use crate::{
     database::{Cell, Raw, TABLES},
-    setting::{account, actor, tenant},
+    setting::{account, actor, checked, tenant},
     story::Story,
 };
 
@@ -233,7 +233,7 @@ async fn n43_a_log_that_was_cut_off_is_seen_by_its_rows_and_by_an_anchor() {
     let vault = story.setting.vault.clone();
     let anchor = vault.anchor().await.unwrap();
     let kinds: Vec<(i64, bool)> = vault
-        .audit(None, 0, 1000)
+        .audit(0, 1000)
         .await
         .unwrap()
         .iter()
@@ -397,7 +397,7 @@ async fn n43_a_tampered_connection_can_be_removed_and_nothing_else() {
     assert_eq!(scope.rename(&story.one, "Mine").await, Err(tampered(&story.one)));
     assert_eq!(scope.replace(&story.one, new, keyway_vault::Accounts::Any).await, Err(tampered(&story.one)));
     assert_eq!(
-        scope.checked(&story.one, &keyway_core::Verdict::Valid(u1.clone())).await,
+        checked(&scope, &story.one, &keyway_core::Verdict::Valid(u1.clone())).await,
         Err(tampered(&story.one))
     );
     assert_eq!(scope.grant(&story.one, Terms::default()).await.unwrap_err(), tampered(&story.one));

@@ -3,7 +3,7 @@
 use keyway_core::{BodyAccess, Reason, ReasonCode, Verdict};
 use keyway_vault::{Accounts, Error, New, Status};
 
-use crate::setting::{Setting, account, actor, secret, tenant};
+use crate::setting::{Setting, account, actor, checked, secret, tenant};
 
 #[tokio::test]
 async fn a_connection_lives() {
@@ -29,12 +29,12 @@ async fn a_connection_lives() {
     // A verdict changes the status; one that says nothing of the key does not.
     let no = |code| Reason::new(code, "no");
     let invalid = Verdict::Invalid(no(ReasonCode::NoProof));
-    assert_eq!(other.checked(&id, &invalid).await.unwrap().status, Status::NeedsKey);
+    assert_eq!(checked(&other, &id, &invalid).await.unwrap().status, Status::NeedsKey);
     let away = Verdict::Unavailable { retry_after: None, reason: no(ReasonCode::NoAnswer) };
-    assert_eq!(acme.checked(&id, &away).await.unwrap().status, Status::NeedsKey);
-    let valid = acme.checked(&id, &Verdict::Valid(account("u1"))).await.unwrap();
+    assert_eq!(checked(&acme, &id, &away).await.unwrap().status, Status::NeedsKey);
+    let valid = checked(&acme, &id, &Verdict::Valid(account("u1"))).await.unwrap();
     assert_eq!((valid.status, valid.version), (Status::Active, 4));
-    assert_eq!(acme.checked(&id, &Verdict::Valid(account("u2"))).await, Err(Error::OtherAccount));
+    assert_eq!(checked(&acme, &id, &Verdict::Valid(account("u2"))).await, Err(Error::OtherAccount));
 
     // A new key keeps id and name, and is of the same account.
     let next = setting.credential(2);
@@ -62,7 +62,7 @@ async fn a_connection_lives() {
     assert_eq!(report.problems, []);
     assert_eq!((report.connections, report.keys), (2, 1));
     let kinds: Vec<String> =
-        setting.vault.audit(None, 0, 100).await.unwrap().into_iter().map(|entry| entry.kind).collect();
+        setting.vault.audit(0, 100).await.unwrap().into_iter().map(|entry| entry.kind).collect();
     assert_eq!(kinds.len() as u64, report.entries);
     assert_eq!(kinds[..3], ["vault.created", "connection.created", "connection.checked"]);
     assert_eq!(kinds.last().unwrap(), "connection.removed");

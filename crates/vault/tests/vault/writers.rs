@@ -16,7 +16,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::{
     load::{Acknowledged, Place},
-    setting::{Keys, Setting, account, actor, credential, key_of, registry, secret, tenant},
+    setting::{Keys, Setting, account, actor, checked, credential, key_of, registry, secret, tenant},
 };
 
 fn scope(vault: &Vault) -> Scope {
@@ -43,12 +43,12 @@ async fn one_connection(place: Place) {
             let next = credential(&registry(), &secret(writer));
             let renamed = scope.rename(&id, &writer.to_string()).await.unwrap();
             let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
-            let checked = scope.checked(&id, &invalid).await.unwrap();
+            let judged = checked(&scope, &id, &invalid).await.unwrap();
             let new = New::connection(&next).account(renamed.account.as_ref().unwrap());
             let replaced = scope.replace(&id, new, Accounts::Same).await.unwrap();
             assert_eq!(renamed.name, Some(writer.to_string()));
-            assert!(renamed.version < checked.version && checked.version < replaced.version);
-            [(renamed, None), (checked, None), (replaced, Some(writer))]
+            assert!(renamed.version < judged.version && judged.version < replaced.version);
+            [(renamed, None), (judged, None), (replaced, Some(writer))]
         });
     }
     let mut changes: Vec<_> = writers.join_all().await.into_iter().flatten().collect();
@@ -56,7 +56,7 @@ async fn one_connection(place: Place) {
     let versions: Vec<_> = changes.iter().map(|(connection, _)| connection.version).collect();
     let expected: Vec<_> = (2..).take(WRITERS * 3).collect();
     assert_eq!(versions, expected, "each change is one version, and none is lost");
-    let log = vaults[0].audit(Some(&tenant("t0")), 0, 1000).await.unwrap();
+    let log = vaults[0].tenant(&tenant("t0"), &actor()).audit(0, 1000).await.unwrap();
     let kinds: Vec<_> = log.iter().skip(1).map(|entry| entry.kind.as_str()).collect();
     assert_eq!(kinds.len(), changes.len());
     // Each began where the one before ended: only a renaming changes the name.

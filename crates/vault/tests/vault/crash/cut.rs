@@ -12,7 +12,9 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     fated::{Call, Fate, Fated, Plan},
-    setting::{Keys, Setting, account, actor, credential, database, key_of, registry, secret, tenant},
+    setting::{
+        Keys, Setting, account, actor, checked, credential, database, key_of, registry, secret, tenant,
+    },
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Template {
             Rename => scope.rename(connection, "after").await.map(drop),
             Check => {
                 let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
-                scope.checked(connection, &invalid).await.map(drop)
+                checked(&scope, connection, &invalid).await.map(drop)
             }
             Remove => scope.remove(connection).await,
             Grant => scope.grant(connection, Terms::default()).await.map(drop),
@@ -136,7 +138,7 @@ impl Template {
             Remove => seen == (0, 0, 0),
             Grant => seen == (1, 2, 1),
             Revoke => grants[0].revoked_at.is_some(),
-            Import => vault.audit(None, 0, 100).await.unwrap().last().unwrap().kind == "vault.imported",
+            Import => vault.audit(0, 100).await.unwrap().last().unwrap().kind == "vault.imported",
         };
         if !done || matches!(operation, Revoke | Import) {
             assert_eq!(seen, (1, 1, 1), "{operation:?}: neither before nor after");

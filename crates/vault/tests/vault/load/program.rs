@@ -161,7 +161,7 @@ impl Worker {
             (Some(account), true) => Verdict::Valid(account.clone()),
             _ => Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no")),
         };
-        let connection = self.scope.checked(&connection.id, &verdict).await?;
+        let connection = self.scope.checked(connection, &verdict).await?;
         self.tell("checked", &connection, "-");
         Ok(())
     }
