@@ -1,9 +1,9 @@
 //! `keyway connection`: the connections that are kept.
 
 mod check;
-mod view;
+pub(crate) mod view;
 
-pub(crate) use view::ConnectionView;
+use view::ConnectionView;
 
 use keyway::{
     Registry,

@@ -3,7 +3,7 @@
 use keyway::{Account, FieldProblem, Id, Verdict};
 use serde::Serialize;
 
-use crate::{connection::ConnectionView, messages, outcome::Outcome, save::KeptView};
+use crate::{connection::view::ConnectionView, messages, outcome::Outcome, save::KeptView};
 
 /// The one object. Every key is always there.
 #[derive(Serialize)]

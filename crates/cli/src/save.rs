@@ -7,7 +7,7 @@ use keyway::{
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use crate::{args::Connect, connection::ConnectionView, exit::Failure};
+use crate::{args::Connect, connection::view::ConnectionView, exit::Failure};
 
 /// Where a good key goes.
 pub(crate) struct Keeping<'k> {

@@ -48,6 +48,11 @@ pub(crate) fn of_sandbox(error: &SandboxError) -> String {
     }
 }
 
+/// Tells whether a variable of the environment says anything.
+pub(crate) fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

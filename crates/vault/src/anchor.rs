@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, audit::hex, store::Head};
+use crate::{Error, encoding::hex, store::Head};
 
 /// Where the audit log stands: the number of its last entry, and that entry's MAC. Kept apart from the database, it shows
 /// that a database was put back or cut off. Written as `SEQ:MAC`, the MAC in hex.

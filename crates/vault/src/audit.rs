@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error,
+    encoding::hex,
     roots::Roots,
     store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow},
 };
@@ -234,13 +235,4 @@ pub(crate) fn time(millis: i64) -> SystemTime {
 /// A time as RFC 3339 in UTC, with milliseconds.
 pub(crate) fn rfc3339(millis: i64) -> String {
     humantime::format_rfc3339_millis(time(millis)).to_string()
-}
-
-/// Bytes in lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

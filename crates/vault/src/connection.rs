@@ -6,7 +6,7 @@ use keyway_core::{Account, Credential, FieldProblem, VerdictKind};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::{ConnectionId, Error, Tenant, audit::time, store::ConnectionRow, vault::tampered};
+use crate::{ConnectionId, Error, Tenant, audit::time, error::tampered, store::ConnectionRow};
 
 /// A credential kept for a tenant, as it may be shown: without any value of it.
 ///

@@ -52,3 +52,8 @@ pub enum Error {
     #[error("{0}")]
     Io(String),
 }
+
+/// Something is not as it was written.
+pub(crate) fn tampered(what: &str) -> Error {
+    Error::Tampered { what: what.to_owned() }
+}

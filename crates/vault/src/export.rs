@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Actor, Error, Fill, KeySource, Store, Vault,
     audit::{Event, What, chain, now},
+    encoding::hex,
     roots::same,
     state::{authentic_key, is_end, ring_from, roots_of},
     store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, StoreErrorKind, VaultRow},
@@ -158,7 +159,7 @@ impl Vault {
         }
         pages.put(&mut *fill).await.map_err(|error| lines.unfit(error))?;
         match lines.next()? {
-            Line::Mac(said) if same(said.as_bytes(), crate::audit::hex(mac.sign().as_ref()).as_bytes()) => {}
+            Line::Mac(said) if same(said.as_bytes(), hex(mac.sign().as_ref()).as_bytes()) => {}
             _ => return Err(lines.wrong("its MAC does not fit: something before it was changed")),
         }
         lines.end()?;
@@ -255,7 +256,7 @@ impl Lines<'_> {
     }
 
     fn finish(mut self) -> Result<(), Error> {
-        let mac = crate::audit::hex(self.mac.clone().sign().as_ref());
+        let mac = hex(self.mac.clone().sign().as_ref());
         let text = format!("{}\n", serde_json::to_string(&Line::Mac(mac)).expect("texts are JSON"));
         self.put(&text)?;
         self.out.flush().map_err(|_| unwritten())
@@ -317,41 +318,5 @@ impl Reader<'_> {
 
     fn wrong(&self, why: &str) -> Error {
         Error::Import(format!("line {}: {why}", self.number))
-    }
-}
-
-/// Bytes as base64, in rows that are written as JSON.
-pub(crate) mod as_base64 {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        STANDARD.decode(text).map_err(|_| D::Error::custom("not base64"))
-    }
-
-    pub(crate) mod maybe {
-        use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-        #[derive(Serialize, Deserialize)]
-        struct Bytes(#[serde(with = "super")] Vec<u8>);
-
-        #[expect(clippy::ref_option, reason = "serde calls it so")]
-        pub(crate) fn serialize<S: Serializer>(
-            bytes: &Option<Vec<u8>>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            bytes.as_ref().map(|bytes| Bytes(bytes.clone())).serialize(serializer)
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<Vec<u8>>, D::Error> {
-            Ok(Option::<Bytes>::deserialize(deserializer)?.map(|bytes| bytes.0))
-        }
     }
 }

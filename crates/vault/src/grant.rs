@@ -8,9 +8,9 @@ use keyway_core::Secret;
 use crate::{
     ConnectionId, Denied, Error, GrantId, Scope, Tenant, Terms, Token, TokenHash, Vault,
     audit::{Event, RowMark, What, now, time},
+    error::tampered,
     roots::same,
     store::{Change, GrantRow},
-    vault::tampered,
 };
 
 /// A right to use one connection, as it may be shown: without its token, which nobody has but its holder.

@@ -2,6 +2,7 @@
 
 mod name;
 
+mod encoding;
 mod error;
 mod packed;
 

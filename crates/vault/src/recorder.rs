@@ -18,7 +18,8 @@ use tokio::{
 
 use crate::{
     Actor, ConnectionId, Error, GrantId, StoreError, StoreErrorKind, Tenant, Use, Vault,
-    audit::{Event, What, hex, millis},
+    audit::{Event, What, millis},
+    encoding::hex,
     name::fill,
     store::Batch,
 };

@@ -2,12 +2,14 @@
 
 use crate::{
     Actor, Error, KeyId, Vault,
-    audit::{Event, RowMark, What, hex, now},
+    audit::{Event, RowMark, What, now},
+    encoding::hex,
+    error::tampered,
     name::fill,
     scope::is_authentic,
     seal::{Binding, Ring},
     store::{Change, ConnectionRow, KeyRow, Lease, Rewrap},
-    vault::{key_row, tampered},
+    vault::key_row,
 };
 
 /// How far a rotation has come.

@@ -8,10 +8,10 @@ use crate::{
     Actor, Connection, ConnectionId, Entry, Error, New, Opened, Saved, Status, Tenant, Vault,
     audit::{Event, RowKind, RowMark, What, now},
     connection::{AccountOf, Details, name, padded},
+    error::tampered,
     roots::same,
     seal::{Binding, Ring, key_of},
     store::{Change, ConnectionRow, Marks},
-    vault::tampered,
 };
 
 /// What belongs to a tenant. Somebody else's is not there: every call says [`Error::NotFound`] of it, as of what does not

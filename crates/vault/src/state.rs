@@ -2,10 +2,10 @@
 
 use crate::{
     Error, KeyError, KeyId, KeySource, KnownKey, MasterKey,
+    error::tampered,
     roots::{Roots, same},
     seal::{Binding, Ring, key_of},
     store::{EntryRow, Head, KeyRow, Store, VaultRow},
-    vault::tampered,
 };
 
 /// The vault's row, its keys, and the end of its audit log: of one moment, whatever others write meanwhile.

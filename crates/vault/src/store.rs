@@ -11,13 +11,14 @@ mod schema;
 mod snapshot;
 mod sqlite;
 mod table;
+mod value;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::export::as_base64;
+use crate::encoding::as_base64;
 
 pub use database::Database;
 

@@ -10,7 +10,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     Actor, Anchor, AnchorSink, Error, KeyId, KeySource, Scope, Tenant,
-    audit::{Event, RowMark, What, chain, hex, now},
+    audit::{Event, RowMark, What, chain, now},
+    encoding::hex,
+    error::tampered,
     name::fill,
     roots::{Roots, same},
     seal::{Binding, Ring, Unopened, key_of},
@@ -366,10 +368,6 @@ fn head_after(batch: &Batch) -> Head {
 
 /// Between two tries on a database that is away.
 const PAUSE: Duration = Duration::from_millis(100);
-
-pub(crate) fn tampered(what: &str) -> Error {
-    Error::Tampered { what: what.to_owned() }
-}
 
 pub(crate) fn key_row(
     roots: &Roots,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     Anchor, Entry, Error, RowKind, Vault,
-    audit::hex,
+    encoding::hex,
     roots::same,
     scope::is_authentic,
     seal::{Binding, Ring, key_of},

@@ -5,7 +5,7 @@ use keyway::{
     vault::{ConnectionId, Scope},
 };
 
-use super::ConnectionView;
+use super::view::ConnectionView;
 use crate::{
     exit::{Exit, Failure},
     messages::Topic,

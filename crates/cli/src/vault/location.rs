@@ -8,7 +8,7 @@ use keyway::vault::{
 };
 
 use super::{actor, anchors::AnchorFile, key::Key};
-use crate::{args, exit::Failure};
+use crate::{args, exit::Failure, system::is_set};
 
 /// Where a vault is.
 pub(crate) struct Location {
@@ -173,8 +173,4 @@ fn usual(folder: Folder) -> Result<PathBuf, Failure> {
 fn text<'t>(given: Option<&'t OsString>, name: &str) -> Result<Option<&'t str>, Failure> {
     let Some(given) = given.filter(|text| !text.is_empty()) else { return Ok(None) };
     given.to_str().map(Some).ok_or_else(|| Failure::Because(format!("{name} is no text")))
-}
-
-pub(super) fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }

@@ -8,8 +8,10 @@ use keyway::{
     vault::{KeySource, KmsKeys, Transit},
 };
 
-use super::location::is_set;
-use crate::{exit::Failure, system};
+use crate::{
+    exit::Failure,
+    system::{self, is_set},
+};
 
 /// Keys that the service at `address` wraps: `https://HOST:8200/MOUNT/NAME`.
 pub(super) fn source(address: &str) -> Result<Arc<dyn KeySource>, Failure> {

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use super::{
     Batch, Change, Committed, ConnectionRow, Head, KeyRow, Lease, Rewrap, StoreError, StoreErrorKind, Turn,
-    link::{Pool, Transaction, Value, values},
+    link::{Pool, Transaction},
     table::{Table, insert, update},
+    value::{Value, values},
 };
 
 /// Applies a batch.

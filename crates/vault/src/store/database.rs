@@ -4,7 +4,13 @@ use std::{fmt, path::PathBuf, str::FromStr, sync::Arc};
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Store, StoreError, StoreErrorKind, postgres, sqlite};
+use super::{
+    Store, StoreError, StoreErrorKind,
+    engine::{Hints, SqlStore},
+    link::Pool,
+    postgres::{self, Listening},
+    sqlite,
+};
 
 /// A database: `sqlite:PATH`, `postgres:URL` or `postgresql://…`.
 ///
@@ -35,8 +41,8 @@ impl Database {
     /// [`StoreErrorKind::Unusable`] when it is no database, or a file that others may read or write.
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
-            Engine::Sqlite(path) => Arc::new(sqlite::open(path).await?),
-            Engine::Postgres(options) => Arc::new(postgres::open(options).await?),
+            Engine::Sqlite(path) => sqlite_store(sqlite::open(path).await?),
+            Engine::Postgres(options) => postgres_store(postgres::open(options).await?),
         })
     }
 
@@ -47,10 +53,18 @@ impl Database {
     /// As [`open`](Self::open), but for `Missing`.
     pub async fn create(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
-            Engine::Sqlite(path) => Arc::new(sqlite::create(path).await?),
-            Engine::Postgres(options) => Arc::new(postgres::create(options).await?),
+            Engine::Sqlite(path) => sqlite_store(sqlite::create(path).await?),
+            Engine::Postgres(options) => postgres_store(postgres::create(options).await?),
         })
     }
+}
+
+fn sqlite_store(pool: Pool) -> Arc<dyn Store> {
+    Arc::new(SqlStore::new(pool, Hints::Clock))
+}
+
+fn postgres_store((pool, listening): (Pool, Listening)) -> Arc<dyn Store> {
+    Arc::new(SqlStore::new(pool, Hints::Listening(listening)))
 }
 
 impl FromStr for Database {

@@ -9,11 +9,13 @@ use super::{
     Marks, Rewrap, Snapshot, Store, StoreError, Turn, VaultRow,
     commit::{self, Locked},
     fill::Filling,
-    link::{Pool, values},
+    link::Pool,
     postgres::Listening,
     snapshot::View,
     sqlite,
-    table::{Columns, Table as _, VAULT, only, select, vault},
+    table::{Table as _, VAULT, select, vault},
+    value::values,
+    value::{Columns, only},
 };
 
 /// A store in a SQL database.

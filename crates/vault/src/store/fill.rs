@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use super::{
     Fill, Rows, StoreError, StoreErrorKind,
     commit::put,
-    link::{Pool, Transaction, values},
+    link::{Pool, Transaction},
     table::{VAULT, vault},
+    value::values,
 };
 
 /// A transaction that fills.

@@ -11,70 +11,11 @@ use sqlx::{
 use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
-    table::Columns,
+    value::{Columns, Value, values},
 };
 
-/// What is bound to a place in a statement.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'v> {
-    Int(Option<i64>),
-    Text(Option<&'v str>),
-    Bytes(Option<&'v [u8]>),
-}
-
-impl From<i64> for Value<'_> {
-    fn from(value: i64) -> Self {
-        Self::Int(Some(value))
-    }
-}
-
-impl From<Option<i64>> for Value<'_> {
-    fn from(value: Option<i64>) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl<'v> From<&'v str> for Value<'v> {
-    fn from(value: &'v str) -> Self {
-        Self::Text(Some(value))
-    }
-}
-
-impl<'v> From<&'v String> for Value<'v> {
-    fn from(value: &'v String) -> Self {
-        Self::Text(Some(value))
-    }
-}
-
-impl<'v> From<&'v Option<String>> for Value<'v> {
-    fn from(value: &'v Option<String>) -> Self {
-        Self::Text(value.as_deref())
-    }
-}
-
-impl<'v> From<&'v [u8]> for Value<'v> {
-    fn from(value: &'v [u8]) -> Self {
-        Self::Bytes(Some(value))
-    }
-}
-
-impl<'v> From<&'v Vec<u8>> for Value<'v> {
-    fn from(value: &'v Vec<u8>) -> Self {
-        Self::Bytes(Some(value))
-    }
-}
-
-impl<'v> From<&'v Option<Vec<u8>>> for Value<'v> {
-    fn from(value: &'v Option<Vec<u8>>) -> Self {
-        Self::Bytes(value.as_deref())
-    }
-}
-
-/// The values of a statement, in order.
-macro_rules! values {
-    ($($value:expr),* $(,)?) => { vec![$($crate::store::link::Value::from($value)),*] };
-}
-pub(super) use values;
+/// What changes are told on, by PostgreSQL.
+pub(super) const CHANNEL: &str = "keyway";
 
 /// The connections to a database.
 pub(super) enum Pool {
@@ -235,7 +176,7 @@ impl Transaction {
     /// Wakes those who wait for changes, once this is committed. SQLite's look by themselves.
     pub(super) async fn notify(&mut self) -> Result<(), StoreError> {
         if let Self::Postgres(_) = self {
-            self.rows("SELECT pg_notify($1, '')", values![super::postgres::CHANNEL], |_| Ok(())).await?;
+            self.rows("SELECT pg_notify($1, '')", values![CHANNEL], |_| Ok(())).await?;
         }
         Ok(())
     }

@@ -10,33 +10,29 @@ use tokio::sync::Mutex;
 
 use super::{
     StoreError,
-    engine::{Hints, SqlStore},
-    link::Pool,
+    link::{CHANNEL, Pool},
     schema,
 };
-
-/// What changes are told on.
-pub(super) const CHANNEL: &str = "keyway";
 
 /// How long to wait for a connection.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Opens a database that has the tables.
-pub(super) async fn open(options: &PgConnectOptions) -> Result<SqlStore, StoreError> {
-    let (pool, store) = connect(options);
+pub(super) async fn open(options: &PgConnectOptions) -> Result<(Pool, Listening), StoreError> {
+    let (pool, listening) = connect(options);
     schema::require(&pool).await?;
-    Ok(store(pool))
+    Ok((pool, listening))
 }
 
 /// Makes the tables, unless they are there.
-pub(super) async fn create(options: &PgConnectOptions) -> Result<SqlStore, StoreError> {
-    let (pool, store) = connect(options);
+pub(super) async fn create(options: &PgConnectOptions) -> Result<(Pool, Listening), StoreError> {
+    let (pool, listening) = connect(options);
     if schema::version(&pool).await?.is_some() {
         schema::require(&pool).await?;
     } else {
         schema::migrate(&pool).await?;
     }
-    Ok(store(pool))
+    Ok((pool, listening))
 }
 
 /// Reads an address. Says what is wrong with it, and nothing of what is in it.
@@ -92,14 +88,12 @@ fn is_local(options: &PgConnectOptions) -> bool {
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn connect(options: &PgConnectOptions) -> (Pool, impl FnOnce(Pool) -> SqlStore) {
+fn connect(options: &PgConnectOptions) -> (Pool, Listening) {
     let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(WAIT);
     let listener =
         PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT).connect_lazy_with(options.clone());
     let listening = Listening { pool: listener, listener: Mutex::new(None) };
-    (Pool::Postgres(pool.connect_lazy_with(options.clone())), move |pool| {
-        SqlStore::new(pool, Hints::Listening(listening))
-    })
+    (Pool::Postgres(pool.connect_lazy_with(options.clone())), listening)
 }
 
 /// Listens on one connection of its own, made when somebody first waits.

@@ -8,8 +8,9 @@ use sqlx::{
 use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
-    link::{Pool, Transaction, values},
-    table::only,
+    link::{Pool, Transaction},
+    value::only,
+    value::values,
 };
 
 /// A step: its text for SQLite, and for PostgreSQL. Once published, a step never changes.

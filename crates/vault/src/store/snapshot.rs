@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use super::{
     ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Snapshot, StoreError, VaultRow,
-    link::{Pool, Transaction, values},
+    link::{Pool, Transaction},
     table::{Table as _, VAULT, select, vault},
+    value::values,
 };
 
 /// A transaction that only reads.

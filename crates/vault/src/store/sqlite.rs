@@ -15,15 +15,15 @@ use sqlx::{
 
 use super::{
     StoreError, StoreErrorKind,
-    engine::{Hints, SqlStore},
     fault::{Stage, fault},
-    link::{Pool, values},
+    link::Pool,
     schema,
-    table::only,
+    value::only,
+    value::values,
 };
 
 /// Opens a file that is there.
-pub(super) async fn open(path: &Path) -> Result<SqlStore, StoreError> {
+pub(super) async fn open(path: &Path) -> Result<Pool, StoreError> {
     check(path)?;
     let pool = pool(path)?;
     schema::require(&pool).await?;
@@ -31,7 +31,7 @@ pub(super) async fn open(path: &Path) -> Result<SqlStore, StoreError> {
 }
 
 /// Makes the file, unless there is one that is empty, or Keyway's.
-pub(super) async fn create(path: &Path) -> Result<SqlStore, StoreError> {
+pub(super) async fn create(path: &Path) -> Result<Pool, StoreError> {
     match make(path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => check(path)?,
@@ -71,14 +71,14 @@ pub(super) async fn truncate_wal(pool: &Pool) -> Result<(), StoreError> {
         .because("others read it; what was deleted is in its log until they are done"))
 }
 
-async fn finish(pool: Pool) -> Result<SqlStore, StoreError> {
+async fn finish(pool: Pool) -> Result<Pool, StoreError> {
     // Of the connection that asked for it: others notice when they read next.
     let mode = pool.writer().row("PRAGMA journal_mode", values![], only::<String>).await?;
     if mode.as_deref() != Some("wal") {
         return Err(StoreError::new(StoreErrorKind::Unusable)
             .because("this file system does not carry a write-ahead log; use another, or PostgreSQL"));
     }
-    Ok(SqlStore::new(pool, Hints::Clock))
+    Ok(pool)
 }
 
 fn pool(path: &Path) -> Result<Pool, StoreError> {
@@ -180,6 +180,7 @@ mod tests {
     use std::{env, process};
 
     use super::*;
+    use crate::store::engine::{Hints, SqlStore};
     use crate::store::{Batch, Committed, EntryRow, Head, Rows, Store as _, VaultRow};
 
     /// A file in a folder of its own, which goes when the test ends.
@@ -245,7 +246,7 @@ mod tests {
     fn n46_a_full_database_takes_nothing_and_recovers() {
         block_on(async {
             let place = Place::new("full");
-            let store = create(&place.file()).await.unwrap();
+            let store = SqlStore::new(create(&place.file()).await.unwrap(), Hints::Clock);
             let mut fill = store.fill().await.unwrap();
             let mut head = Head { seq: 1, mac: vec![], changed: 1 };
             let vault = VaultRow { id: "v".into(), created_at: 0, root: vec![] };

@@ -1,10 +1,8 @@
 //! The rows' columns: one list a table, for reading and for writing.
 
-use sqlx::{Row as _, any::AnyRow};
-
 use super::{
     ConnectionRow, EntryRow, GrantRow, Head, KeyRow, VaultRow,
-    link::{Value, values},
+    value::{Columns, Value, values},
 };
 
 /// A row that has a table of its own.
@@ -19,34 +17,6 @@ pub(super) trait Table: Sized {
 
     /// What was read.
     fn read(columns: &mut Columns<'_>) -> Result<Self, sqlx::Error>;
-}
-
-/// The columns of a row that was read, one after the other.
-pub(super) struct Columns<'r> {
-    row: &'r AnyRow,
-    next: usize,
-}
-
-impl<'r> Columns<'r> {
-    pub(super) fn of(row: &'r AnyRow) -> Self {
-        Self { row, next: 0 }
-    }
-
-    pub(super) fn take<T>(&mut self) -> Result<T, sqlx::Error>
-    where
-        T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
-    {
-        self.next += 1;
-        self.row.try_get(self.next - 1)
-    }
-}
-
-/// The only column.
-pub(super) fn only<T>(columns: &mut Columns<'_>) -> Result<T, sqlx::Error>
-where
-    T: for<'r> sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
-{
-    columns.take()
 }
 
 /// `SELECT` all columns; the condition is the caller's.
