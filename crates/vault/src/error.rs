@@ -33,6 +33,9 @@ pub enum Error {
         /// Why, and never a value.
         why: String,
     },
+    /// What was checked is a key that the connection does not have any more. Nothing was changed.
+    #[error("the connection has another key by now, and the check says nothing of that one")]
+    Replaced,
     /// The new key belongs to another account than the connection.
     #[error("this key belongs to another account than the connection's")]
     OtherAccount,

@@ -128,14 +128,14 @@ impl Scope {
     /// one makes it need a key; any other leaves the status as it is.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the connection has another key by now, of which the verdict says nothing.
+    /// [`Error::Replaced`] when the connection has another key by now, of which the verdict says nothing.
     /// [`Error::OtherAccount`] when the key turned out to be of another account. Nothing was changed then.
     pub async fn checked(&self, connection: &Connection, verdict: &Verdict) -> Result<Connection, Error> {
         let mut write = self.vault.write().await?;
         loop {
             let mut row = self.row(&connection.id).await?;
             if row.credential_version != connection.credential_version {
-                return Err(Error::Conflict);
+                return Err(Error::Replaced);
             }
             let mut details = self.details(&row).await?;
             let from = row.version;

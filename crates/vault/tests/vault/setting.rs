@@ -57,13 +57,18 @@ pub(crate) fn actor() -> Actor {
     Actor::parse("test").unwrap()
 }
 
-/// Writes down what a check said of the key that a connection has now.
+/// Writes down what a check said of the key that a connection has, whatever key that is by then.
 pub(crate) async fn checked(
     scope: &Scope,
     id: &ConnectionId,
     verdict: &Verdict,
 ) -> Result<Connection, Error> {
-    scope.checked(&scope.get(id).await?, verdict).await
+    loop {
+        match scope.checked(&scope.get(id).await?, verdict).await {
+            Err(Error::Replaced) => {}
+            told => return told,
+        }
+    }
 }
 
 /// Master keys in memory, by the numbers they are made of: several vaults and processes can share them.

@@ -44,6 +44,8 @@ async fn a_connection_lives() {
     let replaced =
         acme.replace(&id, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();
     assert_eq!((replaced.id.clone(), replaced.name.as_deref()), (id.clone(), Some("Production")));
+    // A verdict that comes late is of the key before.
+    assert_eq!(acme.checked(&valid, &invalid).await, Err(Error::Replaced));
     assert_eq!(acme.rename(&id, " Test ").await.unwrap().name.as_deref(), Some("Test"));
 
     // The same key again, and the same account, are noticed.

@@ -19,7 +19,7 @@ use keyway_vault::{
     Vault,
 };
 
-use crate::setting::registry;
+use crate::setting::{checked, registry};
 
 const TASKS: u64 = 8;
 /// So many connections a tenant has at most, so that what is looked at after each crash stays small.
@@ -161,7 +161,7 @@ impl Worker {
             (Some(account), true) => Verdict::Valid(account.clone()),
             _ => Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no")),
         };
-        let connection = self.scope.checked(connection, &verdict).await?;
+        let connection = checked(&self.scope, &connection.id, &verdict).await?;
         self.tell("checked", &connection, "-");
         Ok(())
     }
