@@ -59,7 +59,8 @@ pub(crate) fn misplaced(subject: &Subject) -> Vec<Situation> {
         vec!["schema", secret],
         vec!["providers", "--watch", "--providers", secret],
     ];
-    for (command, _) in COMMANDS {
+    let commands = COMMANDS.into_iter().map(|(command, _)| command);
+    for command in commands.chain(["vault", "connection", "grant", "audit"]) {
         lines.push(vec![command, secret]);
         lines.push(vec![command, id, secret, secret, secret]);
         lines.push(vec![command, id, &key]);

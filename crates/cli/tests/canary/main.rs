@@ -3,15 +3,21 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod astray;
 mod commands;
 mod drive;
+mod files;
 mod planted;
+mod postgres;
 mod process;
 mod scanner;
 #[path = "../cli/support/script.rs"]
 mod script;
 mod server;
+mod sink;
 mod situations;
+mod stage;
+mod story;
 mod subject;
 mod terminal;
 
@@ -28,7 +34,8 @@ use fastrand::Rng;
 use keyway::Registry;
 
 use crate::{
-    drive::{Sink, drive},
+    drive::drive,
+    sink::Sink,
     situations::Situation,
     subject::{OWN, Subject},
 };
@@ -55,39 +62,46 @@ fn subjects() -> (u64, Vec<Subject>) {
 fn a_key_is_seen_at_its_target_and_nowhere_else() {
     let (seed, subjects) = subjects();
     let canary = Subject::canary(&subjects);
-    let mut work: Vec<(&Subject, Situation)> = Vec::new();
+    let mut work: Vec<(&Subject, Vec<Situation>)> = Vec::new();
     for subject in &subjects {
+        // They take the longest.
+        work.push((subject, story::usual(subject)));
         let mut all = situations::of(subject, &subjects);
         // Where a key is mistaken for something else, nobody knows what method it is for.
-        if work.iter().all(|(other, _)| other.provider != subject.provider) {
+        let is_first = subjects.iter().find(|other| other.provider == subject.provider);
+        if is_first.is_some_and(|first| first.method == subject.method) {
+            work.push((subject, astray::wrong(subject)));
+            work.push((subject, astray::without(subject)));
             all.extend(commands::misplaced(subject));
+            if subject.provider == "canary" {
+                all.extend(astray::unreachable(subject));
+            }
         }
         all.push(commands::served(subject));
         if subject.provider != "canary" {
             // It has no stand-in.
             all.extend(commands::usual(subject));
         }
-        work.extend(all.into_iter().map(|situation| (subject, situation)));
+        work.extend(all.into_iter().map(|situation| (subject, vec![situation])));
     }
     let next = AtomicUsize::new(0);
     let (wrong, yields) = (Mutex::new(Vec::new()), Mutex::new(BTreeSet::new()));
+    let runs = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while let Some((subject, situation)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(outcome) = drive(binary(), subject, &canary, situation) else { continue };
-                    let caught = outcome.caught.iter().filter(|(_, bytes)| !bytes.is_empty());
-                    yields.lock().unwrap().extend(caught.map(|(sink, _)| *sink));
-                    let Situation { name, .. } = situation;
-                    let mut wrong = wrong.lock().unwrap();
-                    wrong.extend(outcome.sightings.iter().map(|seen| format!("{name}: {seen:?}")));
-                    wrong.extend(outcome.faults.iter().map(|fault| format!("{name}: {fault}")));
+                while let Some((subject, chain)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(outcome) = drive(binary(), subject, &canary, chain) else { continue };
+                    runs.fetch_add(outcome.runs, Ordering::Relaxed);
+                    yields.lock().unwrap().extend(outcome.yields);
+                    wrong.lock().unwrap().extend(outcome.wrong);
                 }
             });
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "of {} runs (KEYWAY_CANARY={seed}):\n{}", work.len(), wrong.join("\n"));
+    let runs = runs.into_inner();
+    assert!(wrong.is_empty(), "of {runs} runs (KEYWAY_CANARY={seed}):\n{}", wrong.join("\n"));
     let mut without = silent(&yields.into_inner().unwrap());
     if !terminal::is_there() {
         without.retain(|sink| *sink != Sink::Terminal);
@@ -112,12 +126,28 @@ fn a_sink_that_yields_nothing_is_told() {
 /// A command that is added is driven, too.
 #[test]
 fn every_command_is_driven() {
-    let help = Command::new(binary()).arg("--help").output().unwrap();
+    let of_vault = story::COMMANDS;
+    let driven: BTreeSet<String> = commands::COMMANDS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(of_vault.iter().map(|line| line[0]))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(driven, told(&[]), "the canary's commands (left) and those of `keyway --help` (right)");
+    for command in ["vault", "connection", "grant"] {
+        let driven =
+            of_vault.iter().filter(|line| line[0] == command).map(|line| line[1].to_owned()).collect();
+        let told = told(&[command]);
+        assert_eq!(told, driven, "`keyway {command} --help` (left) and the canary's commands (right)");
+    }
+}
+
+/// The commands that help tells of.
+fn told(of: &[&str]) -> BTreeSet<String> {
+    let help = Command::new(binary()).args(of).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let names = list.lines().take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
-    let told: BTreeSet<&str> =
-        names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect();
-    let driven: BTreeSet<&str> = commands::COMMANDS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(driven, told, "the canary's commands (left) and those of `keyway --help` (right)");
+    let first = names.filter_map(|line| line.split_whitespace().next());
+    first.filter(|name| *name != "help").map(str::to_owned).collect()
 }

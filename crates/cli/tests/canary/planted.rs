@@ -15,11 +15,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::{
     binary,
     commands::served,
-    drive::{Sighting, Sink, drive},
+    drive::{Sighting, drive},
     process::script,
     scanner::{Encoding, hex},
     server::{Server, answer},
+    sink::Sink,
     situations::{Circumstance, Situation, interrupted, of},
+    story::{made, run, save},
     subject::Subject,
     subjects, terminal,
 };
@@ -65,9 +67,10 @@ fn called(situations: Vec<Situation>, name: &str) -> Situation {
 #[track_caller]
 fn seen(all: &[Subject], situation: &Situation, leak: &str, text: &str, expected: Option<(Sink, Encoding)>) {
     let leaky = Leaky::new(leak, text, subject(all).secret());
-    let outcome = drive(&leaky.0, subject(all), &Subject::canary(all), situation).unwrap();
+    let chain = [situation.clone()];
+    let outcome = drive(&leaky.0, subject(all), &Subject::canary(all), &chain).unwrap();
     let expected = expected.map(|(sink, encoding)| Sighting { sink, encodings: BTreeSet::from([encoding]) });
-    assert_eq!(outcome.sightings, expected.into_iter().collect(), "{leak}: {:?}", outcome.faults);
+    assert_eq!(outcome.sightings, expected.into_iter().collect(), "{leak}: {:?}", outcome.wrong);
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn a_leak_is_seen_in_every_sink_and_in_every_encoding() {
     for (leak, text, sink, encoding) in [
         (r#"echo "$TEXT""#, secret, Sink::Stdout, Encoding::Raw),
         (r#"echo "$TEXT" >&2"#, percent.as_str(), Sink::Stderr, Encoding::Percent),
-        (r#"echo "$TEXT" > "$TMPDIR/debug""#, base64.as_str(), Sink::Files, Encoding::Base64),
+        (r#"echo "$TEXT" > "$TMPDIR/debug""#, base64.as_str(), Sink::Temporary, Encoding::Base64),
         (r#"echo "$TEXT" > core"#, secret, Sink::Files, Encoding::Raw),
         // By the shell itself: a program's arguments would be seen too.
         (r#": > "$HOME/$TEXT""#, hex.as_str(), Sink::FileNames, Encoding::Hex),
@@ -108,6 +111,87 @@ fn a_leak_is_seen_in_every_sink_and_in_every_encoding() {
     }
     // The script itself leaks nothing.
     seen(&all, &situation, "", secret, None);
+}
+
+/// Files of the vault, and what stands beside them.
+#[test]
+fn a_leak_is_seen_in_every_file_of_a_vault() {
+    let (_, all) = subjects();
+    let secret = subject(&all).secret();
+    let situation = called(of(subject(&all), &all), ": answer 0");
+    let hex = hex(secret);
+    let wal = r#"mkdir -p ../vault; printf '%40s%s' . "$TEXT" > ../vault/a.db-wal"#;
+    for (leak, text, sink, encoding) in [
+        (r#"mkdir -p ../vault; echo "$TEXT" > ../vault/a.db"#, secret, Sink::Database, Encoding::Raw),
+        (wal, hex.as_str(), Sink::Wal, Encoding::Hex),
+        (r#"mkdir -p ../vault; echo "$TEXT" > ../vault/a.db-shm"#, secret, Sink::SharedMemory, Encoding::Raw),
+        (r#"echo "$TEXT" > "$SQLITE_TMPDIR/etilqs_1""#, secret, Sink::Temporary, Encoding::Raw),
+        (r#"echo "$TEXT" > ../exports/one.jsonl"#, secret, Sink::Exports, Encoding::Raw),
+        (r#"echo "$TEXT" > ../anchors/anchors"#, secret, Sink::Anchors, Encoding::Raw),
+        (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key.new"#, secret, Sink::KeyFile, Encoding::Raw),
+        (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key"#, secret, Sink::KeyFile, Encoding::Raw),
+        // It is open, and has no name any more.
+        (r#"exec 9> "../$TEXT"; rm "../$TEXT""#, hex.as_str(), Sink::OpenFiles, Encoding::Hex),
+    ] {
+        seen(&all, &situation, leak, text, Some((sink, encoding)));
+    }
+    // Nothing of it is left when it has ended: it was there while the key was in use.
+    let for_a_while = format!(
+        r#"echo "$TEXT" > "$TMPDIR/debug"; '{}' "$@"; code=$?; rm "$TMPDIR/debug"; exit $code"#,
+        binary().display()
+    );
+    seen(&all, &situation, &for_a_while, secret, Some((Sink::Temporary, Encoding::Raw)));
+    let audit = run(&["audit"]).ending(&[1]);
+    seen(&all, &audit, r#"echo "$TEXT""#, secret, Some((Sink::Audit, Encoding::Raw)));
+    let export = run(&["vault", "export", "-"]).ending(&[1]);
+    seen(&all, &export, r#"echo "$TEXT""#, secret, Some((Sink::Exports, Encoding::Raw)));
+}
+
+/// A tenant's name is in clear, so a key in its place is in everything that a vault writes.
+#[test]
+fn a_key_that_is_in_the_database_is_seen_wherever_that_goes() {
+    let (_, all) = subjects();
+    let rally = all.iter().find(|subject| subject.provider == "rally").unwrap();
+    let chain = [
+        run(&["vault", "init"]),
+        save(rally),
+        // Of all tenants.
+        run(&["audit", "--follow"]).where_("KEYWAY_TENANT", "").under(Circumstance::Behind),
+        save(rally).where_("KEYWAY_TENANT", rally.secret()),
+        run(&["vault", "export", "{watched}/exports/one.jsonl"]),
+        run(&["audit"]).where_("KEYWAY_TENANT", ""),
+    ];
+    let outcome = drive(binary(), rally, &Subject::canary(&all), &chain).unwrap();
+    let sinks: BTreeSet<Sink> = outcome.sightings.into_iter().map(|seen| seen.sink).collect();
+    for sink in [Sink::Database, Sink::Wal, Sink::Exports, Sink::Audit] {
+        assert!(sinks.contains(&sink), "{sink:?} is not among {sinks:?}; {:?}", outcome.wrong);
+    }
+}
+
+/// A token and a master key are the binary's own: what is looked for is learned from where they belong.
+#[test]
+fn what_the_binary_makes_up_is_seen_elsewhere() {
+    let (_, all) = subjects();
+    let chain = made(subject(&all));
+    let key = r#"cat ../keys/master.key > "$TMPDIR/copy" 2>/dev/null"#;
+    let twice = format!(
+        r#"case $1 in grant) token=$('{}' "$@") || exit; echo "$token"; echo "$token" >&2; exit; esac"#,
+        binary().display()
+    );
+    for (leak, sink) in [(key, Sink::Temporary), (twice.as_str(), Sink::Stderr)] {
+        let leaky = Leaky::new(leak, "", "");
+        let outcome = drive(&leaky.0, subject(&all), &Subject::canary(&all), &chain).unwrap();
+        let sinks: BTreeSet<Sink> = outcome.sightings.into_iter().map(|seen| seen.sink).collect();
+        assert_eq!(sinks, BTreeSet::from([sink]), "{leak}: {:?}", outcome.wrong);
+    }
+    // What is sealed is shown to who asks, and is in no file.
+    let name = &subject(&all).names[0];
+    for (leak, sink) in [(r#"echo "$TEXT" > core"#, Some(Sink::Files)), (r#"echo "$TEXT""#, None)] {
+        let leaky = Leaky::new(leak, name, "");
+        let outcome = drive(&leaky.0, subject(&all), &Subject::canary(&all), &chain).unwrap();
+        let sinks: BTreeSet<Sink> = outcome.sightings.into_iter().map(|seen| seen.sink).collect();
+        assert_eq!(sinks, sink.into_iter().collect(), "{leak}: {:?}", outcome.wrong);
+    }
 }
 
 #[test]
@@ -127,7 +211,13 @@ fn a_leak_is_seen_when_a_signal_ends_it() {
     let (_, all) = subjects();
     let secret = subject(&all).secret();
     let situation = called(interrupted(subject(&all)), ": SIGTERM");
-    seen(&all, &situation, r#"echo "$TEXT" > "$TMPDIR/left""#, secret, Some((Sink::Files, Encoding::Raw)));
+    seen(
+        &all,
+        &situation,
+        r#"echo "$TEXT" > "$TMPDIR/left""#,
+        secret,
+        Some((Sink::Temporary, Encoding::Raw)),
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     env, fs,
     io::Write as _,
-    os::unix::fs::MetadataExt as _,
+    os::unix::{ffi::OsStringExt as _, fs::MetadataExt as _},
     path::Path,
     process::{Command, Stdio},
     sync::{
@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use crate::drive::Sink;
+use crate::sink::Sink;
 
 /// Tells whether a tool is there and works. Where it is not, that is said, once; in CI it fails.
 pub(crate) fn has(tool: &str, arguments: &[&str]) -> bool {
@@ -21,7 +21,7 @@ pub(crate) fn has(tool: &str, arguments: &[&str]) -> bool {
     let output = Command::new(tool).args(arguments).stdin(Stdio::null()).output();
     let works = output.is_ok_and(|output| output.status.success());
     if !works {
-        assert!(env::var_os("CI").is_none(), "CI has `{tool}`, of util-linux, and here it does not work");
+        assert!(env::var_os("CI").is_none(), "CI has `{tool}`, and here it does not work");
         if SAID.lock().unwrap().insert(tool.to_owned()) {
             // Not `eprintln!`: that is captured, and a skip is to be seen.
             let _ = writeln!(std::io::stderr(), "SKIPPED: runs of the canary that need `{tool}`");
@@ -30,7 +30,7 @@ pub(crate) fn has(tool: &str, arguments: &[&str]) -> bool {
     works
 }
 
-/// The arguments and the environment of a process and of all that it started, as others see them.
+/// The arguments, the environment and the open files of a process and of all that it started, as others see them.
 pub(crate) fn of_process(root: u32) -> Vec<(Sink, Vec<u8>)> {
     let parent = |id: u32| -> Option<u32> {
         let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
@@ -53,8 +53,24 @@ pub(crate) fn of_process(root: u32) -> Vec<(Sink, Vec<u8>)> {
             // It may be gone.
             found.extend(fs::read(format!("/proc/{id}/{name}")).ok().map(|bytes| (sink, bytes)));
         }
+        found.push((Sink::OpenFiles, open_files(id)));
     }
     found
+}
+
+/// The names of the files that a process has open, or in its memory, a line each.
+fn open_files(id: u32) -> Vec<u8> {
+    let open = fs::read_dir(format!("/proc/{id}/fd")).into_iter().flatten().flatten();
+    let names = open.filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.into_os_string().into_vec()));
+    let mut lines: Vec<Vec<u8>> = names.collect();
+    let maps = fs::read(format!("/proc/{id}/maps")).unwrap_or_default();
+    // Addresses, rights, offset, device and inode stand before a name.
+    let of_memory = maps
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| memchr::memchr2(b'/', b'[', line).map(|at| &line[at..]));
+    lines.extend(of_memory.map(<[u8]>::to_vec));
+    lines.dedup();
+    lines.join(&b'\n')
 }
 
 /// A command that a signal ends. Whoever started the tests may have ignored `SIGINT`, as a shell does for what it runs in
@@ -98,6 +114,16 @@ pub(crate) fn without_threads(program: &Path) -> Option<Command> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg(program);
     Some(command)
+}
+
+/// A command that may write no file beyond this many bytes.
+pub(crate) fn within(bytes: u64, program: &Path) -> Option<Command> {
+    let limit = format!("--fsize={bytes}");
+    has("prlimit", &[&limit, "true"]).then(|| {
+        let mut command = Command::new("prlimit");
+        command.arg(limit).arg(program);
+        command
+    })
 }
 
 /// Tells whether a process may leave a core dump, in which its memory would stand.

@@ -1,6 +1,9 @@
 //! Finding a secret in bytes, however it is written.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use base64::{
     Engine as _,
@@ -19,6 +22,8 @@ pub(crate) enum Encoding {
     Html,
     Hex,
     Base64,
+    /// Two bytes a character, in either order.
+    Utf16,
     /// As Rust's `Debug` shows bytes: `[107, 101, 121]`.
     Numbers,
     /// Some of it, as it is.
@@ -29,9 +34,10 @@ pub(crate) enum Encoding {
 const PIECE: usize = 12;
 
 /// Secrets that must not be seen.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Canary {
-    secrets: Vec<Needles>,
+    secrets: Vec<Arc<Needles>>,
+    heads: Heads,
 }
 
 /// What to look for in order to find one secret.
@@ -41,57 +47,128 @@ struct Needles {
     hex: Vec<u8>,
     numbers: Vec<u8>,
     base64: Vec<Vec<u8>>,
+    utf16: Option<Vec<u8>>,
     pieces: Vec<Vec<u8>>,
+}
+
+/// The first eight bytes of everything that is looked for: where none of them is, there is nothing to look for.
+#[derive(Debug, Clone)]
+struct Heads {
+    exact: HashSet<u64>,
+    /// A first guess: most bytes get no further.
+    likely: Vec<bool>,
 }
 
 impl Canary {
     /// Looks for secrets. Of each, `random` is the part that nothing else holds.
     pub(crate) fn new<'s>(secrets: impl IntoIterator<Item = (&'s str, &'s str)>) -> Self {
-        let secrets = secrets.into_iter().map(|(whole, random)| Needles::of(whole, random)).collect();
-        Self { secrets }
+        secrets.into_iter().fold(Self::default(), |all, (whole, random)| all.and(whole.as_bytes(), random))
+    }
+
+    /// Looks for one more.
+    pub(crate) fn and(mut self, whole: &[u8], random: &str) -> Self {
+        let needles = Needles::of(whole, random);
+        needles.all().for_each(|needle| self.heads.add(needle));
+        self.secrets.push(Arc::new(needles));
+        self
+    }
+
+    /// Looks for a master key too: as the 32 bytes that it is, and as it is written.
+    pub(crate) fn and_master_key(self, text: &str) -> Self {
+        let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+        let bytes: Vec<u8> = (0..text.len()).step_by(2).map(digit).collect();
+        self.and(&bytes, "").and(text.as_bytes(), text)
     }
 
     /// How the secrets are written in these bytes; nothing where they are not.
     pub(crate) fn sightings(&self, bytes: &[u8]) -> BTreeSet<Encoding> {
-        let mut found = BTreeSet::new();
-        for needles in &self.secrets {
-            let mut of_this = BTreeSet::new();
-            look(needles, None, bytes, &mut of_this);
-            // What is escaped may hold what is escaped: JSON in a form, a form in JSON.
-            for (encoding, once) in decoded(bytes) {
-                look(needles, Some(encoding), &once, &mut of_this);
-                for (_, twice) in decoded(&once) {
-                    look(needles, Some(encoding), &twice, &mut of_this);
-                }
+        let mut found = vec![BTreeSet::new(); self.secrets.len()];
+        self.look(None, bytes, &mut found);
+        // What is escaped may hold what is escaped: JSON in a form, a form in JSON.
+        for (encoding, once) in decoded(bytes) {
+            self.look(Some(encoding), &once, &mut found);
+            for (_, twice) in decoded(&once) {
+                self.look(Some(encoding), &twice, &mut found);
             }
+        }
+        let mut all = BTreeSet::new();
+        for mut of_this in found {
             if of_this.len() > 1 {
                 of_this.remove(&Encoding::Part);
             }
-            found.extend(of_this);
+            all.extend(of_this);
         }
-        found
+        all
+    }
+
+    fn look(&self, through: Option<Encoding>, bytes: &[u8], found: &mut [BTreeSet<Encoding>]) {
+        if self.heads.may_be_in(bytes) {
+            for (needles, found) in self.secrets.iter().zip(found) {
+                look(needles, through, bytes, found);
+            }
+        }
     }
 }
 
 impl Needles {
-    fn of(whole: &str, random: &str) -> Self {
-        let bytes = whole.as_bytes();
+    fn of(whole: &[u8], random: &str) -> Self {
         let base64 =
-            (0..3).flat_map(|offset| [&STANDARD, &URL_SAFE].map(|engine| middle(engine, bytes, offset)));
-        let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
+            (0..3).flat_map(|offset| [&STANDARD, &URL_SAFE].map(|engine| middle(engine, whole, offset)));
+        let numbers: Vec<String> = whole.iter().map(u8::to_string).collect();
+        let utf16: Vec<u8> = random.bytes().flat_map(|byte| [byte, 0]).collect();
         Self {
-            raw: bytes.to_vec(),
+            raw: whole.to_vec(),
             hex: hex(whole).into_bytes(),
             numbers: numbers.join(", ").into_bytes(),
             base64: base64.collect(),
+            // The zero at its end stands elsewhere where the bytes are the other way round.
+            utf16: utf16.split_last().map(|(_, both)| both.to_vec()),
             pieces: random.as_bytes().windows(PIECE).map(<[u8]>::to_vec).collect(),
         }
     }
+
+    fn all(&self) -> impl Iterator<Item = &Vec<u8>> {
+        let one = [&self.raw, &self.hex, &self.numbers].into_iter();
+        one.chain(&self.base64).chain(&self.utf16).chain(&self.pieces)
+    }
 }
 
-/// A text in hex.
-pub(crate) fn hex(text: &str) -> String {
-    each(text.bytes(), |byte| format!("{byte:02x}"))
+impl Default for Heads {
+    fn default() -> Self {
+        Self { exact: HashSet::new(), likely: vec![false; 1 << 16] }
+    }
+}
+
+impl Heads {
+    fn add(&mut self, needle: &[u8]) {
+        let head = u64::from_be_bytes(needle[..8].try_into().unwrap());
+        self.exact.insert(head);
+        self.likely[Self::place(head)] = true;
+    }
+
+    fn may_be_in(&self, bytes: &[u8]) -> bool {
+        let (mut as_it_is, mut small) = (0_u64, 0_u64);
+        for byte in bytes {
+            as_it_is = as_it_is << 8 | u64::from(*byte);
+            // Hex is written in either case.
+            small = small << 8 | u64::from(byte.to_ascii_lowercase());
+            for head in [as_it_is, small] {
+                if self.likely[Self::place(head)] && self.exact.contains(&head) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn place(head: u64) -> usize {
+        (head.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+    }
+}
+
+/// Bytes in hex.
+pub(crate) fn hex(bytes: impl AsRef<[u8]>) -> String {
+    each(bytes.as_ref().iter(), |byte| format!("{byte:02x}"))
 }
 
 fn each<T>(items: impl Iterator<Item = T>, write: impl Fn(T) -> String) -> String {
@@ -121,6 +198,9 @@ fn look(needles: &Needles, through: Option<Encoding>, bytes: &[u8], found: &mut 
     }
     if needles.base64.iter().any(holds) {
         found.insert(Encoding::Base64);
+    }
+    if needles.utf16.as_ref().is_some_and(holds) {
+        found.insert(Encoding::Utf16);
     }
     if holds(&needles.numbers) {
         found.insert(Encoding::Numbers);
@@ -325,6 +405,30 @@ mod tests {
         let canary = Canary::new([("??????hT4kQ9wXz2LmN8vBc7Rp", "")]);
         let found = canary.sightings(br"Pz8\/Pz8\/aFQ0a1E5d1h6MkxtTjh2QmM3UnA=");
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [Encoding::Base64]);
+    }
+
+    #[test]
+    fn in_sixteen_bits() {
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            seen(SECRET.encode_utf16().flat_map(order).collect::<Vec<u8>>(), &[Encoding::Utf16]);
+        }
+    }
+
+    #[test]
+    fn of_a_master_key() {
+        let bytes: Vec<u8> = (7_u8..39).map(|byte| byte.wrapping_mul(37)).collect();
+        let text = hex(&bytes);
+        let canary = Canary::default().and_master_key(&text);
+        for (written, expected) in [
+            (bytes.clone(), vec![Encoding::Raw]),
+            (text.to_uppercase().into_bytes(), vec![Encoding::Hex]),
+            (STANDARD.encode(&bytes).into_bytes(), vec![Encoding::Base64]),
+            (STANDARD.encode(&text).into_bytes(), vec![Encoding::Base64]),
+            (format!("{bytes:?}").into_bytes(), vec![Encoding::Numbers]),
+            (text.as_bytes()[20..40].to_vec(), vec![Encoding::Part]),
+        ] {
+            assert_eq!(canary.sightings(&written).into_iter().collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::{scanner::hex, server::answer, subject::Subject};
 
 /// One run of the binary, and what is expected of it. `{target}`, `{elsewhere}`, `{values}` and `{providers}` stand for
-/// the servers and files of the run, and `{other}` for the address of `{elsewhere}`.
-#[derive(Debug, Default)]
+/// the servers and files of the run, `{other}` for the address of `{elsewhere}`, `{watched}` for the folder that it may
+/// write to, and `{connection}` and `{grant}` for what was made last.
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Situation {
     pub(crate) name: String,
     pub(crate) arguments: Vec<String>,
@@ -22,10 +23,12 @@ pub(crate) struct Situation {
     /// What the target answers, one after the other; the last one again and again; nothing when there is none.
     pub(crate) answers: Vec<Vec<u8>>,
     pub(crate) sent: Sent,
-    /// The exit statuses that are right; none, when a signal ends it.
+    /// The exit statuses that are right; none, when a signal ends it. One below zero is a signal's number.
     pub(crate) codes: &'static [i32],
     /// What must be said, on stdout or stderr.
-    pub(crate) says: &'static str,
+    pub(crate) says: String,
+    /// A defect that is known: stderr repeats what was typed. Where it does not any more, this is wrong.
+    pub(crate) repeats: bool,
 }
 
 /// Under which circumstances it runs.
@@ -50,6 +53,14 @@ pub(crate) enum Circumstance {
     NoTemporary,
     /// As a server, which is asked each of these, and ended.
     Served(Vec<Vec<u8>>),
+    /// Until all others have run; then it is ended.
+    Behind,
+    /// With a `kill -9` as soon as it writes to the database.
+    Killed,
+    /// With no file that may grow beyond this many bytes.
+    Within(u64),
+    /// After another hand has changed this text in the database.
+    Tampered(&'static str),
 }
 
 /// What arrives at the target.
@@ -64,7 +75,7 @@ pub(crate) enum Sent {
 
 /// Every exit status that stands for a verdict.
 pub(crate) const JUDGED: &[i32] = &[0, 3, 4, 5, 6, 7];
-const REFUSED: &[i32] = &[2];
+pub(crate) const REFUSED: &[i32] = &[2];
 pub(crate) const WRONG: &[i32] = &[1];
 
 /// All of a subject's own situations; `others` have keys that may be pasted in place of its own.
@@ -77,7 +88,7 @@ pub(crate) fn of(subject: &Subject, others: &[Subject]) -> Vec<Situation> {
     all
 }
 
-fn connect(subject: &Subject) -> Situation {
+pub(crate) fn connect(subject: &Subject) -> Situation {
     run(subject, "connect", &[])
 }
 
@@ -105,31 +116,31 @@ impl Situation {
         self
     }
 
-    fn answering(self, answers: impl Into<Vec<Vec<u8>>>) -> Self {
+    pub(crate) fn answering(self, answers: impl Into<Vec<Vec<u8>>>) -> Self {
         Self { answers: answers.into(), ..self }
     }
 
-    fn sending(self, sent: Sent) -> Self {
+    pub(crate) fn sending(self, sent: Sent) -> Self {
         Self { sent, ..self }
     }
 
-    fn ending(self, codes: &'static [i32]) -> Self {
+    pub(crate) fn ending(self, codes: &'static [i32]) -> Self {
         Self { codes, ..self }
     }
 
-    fn saying(self, says: &'static str) -> Self {
-        Self { says, ..self }
+    pub(crate) fn saying(self, says: &str) -> Self {
+        Self { says: says.to_owned(), ..self }
     }
 
-    fn giving(self, values: impl Into<String>) -> Self {
+    pub(crate) fn giving(self, values: impl Into<String>) -> Self {
         Self { values: values.into(), ..self }
     }
 
-    fn under(self, circumstance: Circumstance) -> Self {
+    pub(crate) fn under(self, circumstance: Circumstance) -> Self {
         Self { circumstance, ..self }
     }
 
-    fn with(mut self, more: &[&str]) -> Self {
+    pub(crate) fn with(mut self, more: &[&str]) -> Self {
         self.arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         self
     }
@@ -210,7 +221,7 @@ fn answered(subject: &Subject) -> Vec<Situation> {
 const USUAL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A secret in every encoding in which the command masks it.
-fn written(secret: &str) -> Vec<String> {
+pub(crate) fn written(secret: &str) -> Vec<String> {
     let json = Value::from(secret).to_string();
     let html = secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
     let hex = hex(secret);

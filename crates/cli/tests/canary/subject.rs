@@ -42,6 +42,14 @@ pub(crate) struct Subject {
     places: Vec<(String, Place)>,
     /// Answers of the provider to a check, each a whole one.
     pub(crate) answers: Vec<Vec<u8>>,
+    /// A master key that is given by a variable, as hex digits.
+    pub(crate) master_key: String,
+    /// A password of a database.
+    pub(crate) password: String,
+    /// Names that connections get.
+    pub(crate) names: [String; 2],
+    /// The account that a provider of ours tells of: its id and its label.
+    account: [String; 2],
 }
 
 /// A secret that was made up.
@@ -158,6 +166,10 @@ impl Subject {
             secrets,
             places,
             answers,
+            master_key: random(HEX, 64, rng),
+            password: random(BASE62, 32, rng),
+            names: [(); 2].map(|()| random(BASE62, 32, rng)),
+            account: [(); 2].map(|()| random(BASE62, 32, rng)),
         }
     }
 
@@ -169,7 +181,24 @@ impl Subject {
     /// What finds the secrets of all of them.
     pub(crate) fn canary(all: &[Self]) -> Canary {
         let secrets = all.iter().flat_map(|one| &one.secrets);
-        Canary::new(secrets.map(|made| (made.whole.as_str(), made.random.as_str())))
+        let canary = Canary::new(secrets.map(|made| (made.whole.as_str(), made.random.as_str())));
+        all.iter().fold(canary, |canary, one| {
+            canary.and_master_key(&one.master_key).and(one.password.as_bytes(), &one.password)
+        })
+    }
+
+    /// What is sealed and shown: the names of connections, and the account.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().chain(&self.account).map(String::as_str)
+    }
+
+    /// A provider's answer to a good key. Ours tells of an account that is made up too.
+    pub(crate) fn good(&self) -> Vec<u8> {
+        if self.provider != "canary" {
+            return self.answers[0].clone();
+        }
+        let [id, name] = &self.account;
+        answer("200 OK", &[], json!({ "user": { "id": id, "name": name } }).to_string().as_bytes())
     }
 
     /// The secrets, in the order in which a person is asked for them.
@@ -281,15 +310,19 @@ fn made_up(field: &Field, place: Option<&Place>, rng: &mut Rng) -> (String, Stri
         let head = format!("{prefix}{mark}{odd}");
         let whole = shape.and_then(Shape::length);
         let length = whole.map_or(32, |whole| whole.saturating_sub(head.len()));
-        let letters: Vec<char> = alphabet.chars().collect();
-        let random: String = (0..length).map(|_| letters[rng.usize(..letters.len())]).collect();
+        let random = random(alphabet, length, rng);
         let secret = format!("{head}{random}");
         if shape.is_none_or(|shape| shape.fits(&secret)) {
             // 16 bytes: nothing holds them by chance.
-            let bits = length * letters.len().ilog2() as usize;
+            let bits = length * alphabet.len().ilog2() as usize;
             assert!(bits >= 128, "{} is too short for a canary: {bits} random bits", field.id());
             return (secret, random);
         }
     }
     panic!("the canary cannot make up a value of the shape of {}", field.id())
+}
+
+fn random(alphabet: &str, length: usize, rng: &mut Rng) -> String {
+    let letters: Vec<char> = alphabet.chars().collect();
+    (0..length).map(|_| letters[rng.usize(..letters.len())]).collect()
 }
