@@ -26,14 +26,15 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn vault(args: &Vault) -> Result<Exit, Failure> {
     let (location, json) = (Location::of(&args.store)?, args.answer.json);
-    match &args.command {
+    let done = match &args.command {
         VaultCommand::Init => init::init(&location, json).await,
         VaultCommand::Status => status::status(&location, json).await,
         VaultCommand::Verify { anchor } => verify::verify(&location, anchor, json).await,
         VaultCommand::RotateKey => rotate::rotate(&location, json).await,
         VaultCommand::Export { file, force } => export::export(&location, file, *force, json).await,
         VaultCommand::Import { file } => import::import(&location, file, json).await,
-    }
+    };
+    done.map_err(|failure| location.key.unsaid(failure))
 }
 
 /// What an export holds, for a person.

@@ -1,5 +1,7 @@
 //! What belongs to one tenant.
 
+use std::borrow::Cow;
+
 use keyway_core::{Account, Id, Kept, KeptField, NotFound, Origin, Registry, Secret, Verdict};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -56,7 +58,7 @@ impl Scope {
         }
         let mut drafts = Vec::with_capacity(list.len());
         for new in list {
-            drafts.push(Draft::new(new)?);
+            drafts.push(self.draft(new)?);
         }
         let mut write = self.vault.write().await?;
         loop {
@@ -174,7 +176,7 @@ impl Scope {
         new: New<'_>,
         accounts: Accounts,
     ) -> Result<Connection, Error> {
-        let mut draft = Draft::new(&new)?;
+        let mut draft = self.draft(&new)?;
         let given = draft.name.take();
         let mut write = self.vault.write().await?;
         loop {
@@ -255,6 +257,20 @@ impl Scope {
     /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`].
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
         self.vault.entries(Some(&self.tenant), after, limit).await
+    }
+
+    /// What is to be kept, unless its key stands where it would be in clear, or be shown.
+    fn draft(&self, new: &New<'_>) -> Result<Draft, Error> {
+        let mask = new.credential.mask();
+        let holds = |text: &str| matches!(mask.text(text), Cow::Owned(_));
+        let spilled = |what: &str| Error::Invalid(format!("{what} holds the key itself"));
+        if holds(self.tenant.as_str()) {
+            return Err(spilled("the tenant's name"));
+        }
+        if new.name.is_some_and(holds) {
+            return Err(spilled("the connection's name"));
+        }
+        Draft::new(new)
     }
 
     /// A connection's row, as it was written.

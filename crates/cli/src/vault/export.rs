@@ -29,8 +29,14 @@ pub(super) async fn export(
         ));
     }
     // Before anything is written, also to the audit log.
-    if !to_stdout && !force && file.symlink_metadata().is_ok() {
-        return Err(there_already());
+    match file.symlink_metadata() {
+        Ok(_) if !to_stdout && !force => return Err(there_already()),
+        Ok(there) if !to_stdout && !there.is_file() => {
+            return Err(Failure::because(
+                "the export cannot be written: what is there is no file, and --force replaces files alone",
+            ));
+        }
+        _ => {}
     }
     let exported = location
         .with(async |vault| {

@@ -15,10 +15,15 @@ pub(crate) struct Key {
     pub(super) source: Arc<dyn KeySource>,
     /// The file that it is in, where it is in one.
     file: Option<PathBuf>,
+    /// What was typed as its place.
+    typed: Option<String>,
 }
 
 /// The longest name of a variable: 64 hex digits are a key that was pasted in its place.
 const MAX_NAME: usize = 60;
+
+/// No key is shorter, in characters.
+const SHORT: usize = 12;
 
 impl Key {
     /// Reads `file:PATH`, `env:NAME` or `transit:URL`. What was typed is not repeated: it may be the key itself.
@@ -31,21 +36,22 @@ impl Key {
         };
         let (kind, place) = text.split_once(':').filter(|(_, place)| !place.is_empty()).ok_or_else(wrong)?;
         match kind {
-            "file" => Self::file(Path::new(place)),
-            "env" if is_name(place) => Ok(Self::variable(place)),
-            "transit" => Ok(Self { source: transit::source(place)?, file: None }),
+            "file" => Ok(Self { typed: Some(place.to_owned()), ..Self::file(Path::new(place))? }),
+            "env" if is_name(place) => Ok(Self { typed: Some(place.to_owned()), ..Self::variable(place) }),
+            "transit" => Ok(Self { source: transit::source(place)?, file: None, typed: None }),
             _ => Err(wrong()),
         }
     }
 
     pub(super) fn variable(name: &str) -> Self {
-        Self { source: Arc::new(KeyVariable::named(name)), file: None }
+        Self { source: Arc::new(KeyVariable::named(name)), file: None, typed: None }
     }
 
     #[cfg(unix)]
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere there are no files of keys")]
     pub(super) fn file(path: &Path) -> Result<Self, Failure> {
-        Ok(Self { source: Arc::new(keyway::vault::KeyFile::at(path)), file: Some(path.to_owned()) })
+        let source = Arc::new(keyway::vault::KeyFile::at(path));
+        Ok(Self { source, file: Some(path.to_owned()), typed: None })
     }
 
     #[cfg(not(unix))]
@@ -54,6 +60,23 @@ impl Key {
             "this system does not say who may read a file, so a key is not kept in one; give it by a variable, with \
              --key env:NAME (or in KEYWAY_KEY), or use transit:URL",
         ))
+    }
+
+    /// The failure without what was typed as the key's place: the key itself may have been pasted there.
+    pub(super) fn unsaid(&self, failure: Failure) -> Failure {
+        let Some(typed) = &self.typed else { return failure };
+        let unsaid = |text: String| {
+            let text = text.replace(&format!("the file {typed}"), "the file that --key names");
+            let text = text.replace(&format!("the variable {typed}"), "the variable that --key names");
+            // A short one is no key, and may be a part of other words.
+            if typed.len() >= SHORT { text.replace(typed, "…") } else { text }
+        };
+        match failure {
+            Failure::Because(text) => Failure::Because(unsaid(text)),
+            Failure::NeedsKey(text) => Failure::NeedsKey(unsaid(text)),
+            Failure::Damaged(text) => Failure::Damaged(unsaid(text)),
+            Failure::Cancelled => Failure::Cancelled,
+        }
     }
 
     /// Makes the key's file where there is none.

@@ -50,6 +50,10 @@ impl Location {
         &self,
         work: impl AsyncFnOnce(&Vault) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.opened(work).await.map_err(|failure| self.key.unsaid(failure))
+    }
+
+    async fn opened<T>(&self, work: impl AsyncFnOnce(&Vault) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut vault = self.open().await?;
         if let Some(anchors) = &self.anchors {
             vault = vault.with_anchors(Arc::new(anchors.clone())).await?;

@@ -173,16 +173,12 @@ fn variables(subject: &Subject) -> Vec<Situation> {
         ("KEYWAY_ANCHORS", "{values}".to_owned()),
     ];
     for (name, value) in variables {
-        // A path is said, and a variable's name: a key that has no odd character could be one.
-        let repeats = value.strip_prefix("file:").is_some()
-            || value.strip_prefix("env:").is_some_and(|name| name.len() <= 60 && is_name(name));
         for words in [["vault", "status"].as_slice(), &["connection", "list"], &["vault", "init"]] {
             // Nothing asks the anchors of a vault whose file of them is new. `init` looks for a vault first.
             let codes = if name == "KEYWAY_ANCHORS" { &[0, 1] } else { FAILED };
             let one = run(words).called(name).where_(name, &value).where_("VAULT_TOKEN", key).ending(codes);
             let called = one.called(mask(subject, &value));
-            let repeats = repeats && words[1] != "init";
-            all.push(Situation { values: subject.json(), repeats, ..called });
+            all.push(Situation { values: subject.json(), ..called });
         }
     }
     // Shown where it is read, and kept where it is written: whoever names a tenant, names a tenant.
@@ -246,8 +242,4 @@ fn mask(subject: &Subject, text: &str) -> String {
     [subject.secret(), &subject.password, &subject.master_key]
         .into_iter()
         .fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
-}
-
-fn is_name(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

@@ -27,8 +27,6 @@ pub(crate) struct Situation {
     pub(crate) codes: &'static [i32],
     /// What must be said, on stdout or stderr.
     pub(crate) says: String,
-    /// A defect that is known: stderr repeats what was typed. Where it does not any more, this is wrong.
-    pub(crate) repeats: bool,
 }
 
 /// Under which circumstances it runs.

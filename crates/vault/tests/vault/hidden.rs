@@ -225,3 +225,18 @@ async fn i6_an_export_is_of_no_use_without_the_key() {
         assert!(matches!(refused, Error::Key(_)), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn i2_a_key_is_not_kept_where_it_would_be_shown() {
+    let setting = crate::setting::Setting::new().await;
+    let key = crate::setting::secret(1);
+    let credential = setting.credential(1);
+    let acme = setting.vault.tenant(&tenant("acme"), &crate::setting::actor());
+    let named = format!("Production {key}");
+    let refused = acme.save(New::connection(&credential).name(&named)).await.unwrap_err();
+    assert!(refused.to_string().contains("name holds the key") && !refused.to_string().contains(&key));
+    let pasted = setting.vault.tenant(&tenant(&key), &crate::setting::actor());
+    let refused = pasted.save(New::connection(&credential)).await.unwrap_err();
+    assert!(refused.to_string().contains("tenant's name holds the key"), "{refused}");
+    assert!(acme.list(None, 9).await.unwrap().is_empty());
+}
