@@ -7,6 +7,7 @@ mod fault;
 mod fill;
 mod link;
 mod postgres;
+mod same_file;
 mod schema;
 mod snapshot;
 mod sqlite;

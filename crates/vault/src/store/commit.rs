@@ -73,7 +73,11 @@ fn head_after(batch: &Batch) -> Result<Head, StoreError> {
 pub(super) async fn put<T: Table>(transaction: &mut Transaction, rows: &[T]) -> Result<(), StoreError> {
     for some in rows.chunks(transaction.places() / T::COLUMNS.len()) {
         let values = some.iter().flat_map(Table::values).collect();
-        transaction.execute(insert::<T>(some.len()), values).await?;
+        // A trigger of somebody's may keep rows out without a word.
+        if transaction.execute(insert::<T>(some.len()), values).await? != some.len() as u64 {
+            return Err(StoreError::new(StoreErrorKind::Damaged)
+                .because("something in it keeps rows from being written"));
+        }
     }
     Ok(())
 }

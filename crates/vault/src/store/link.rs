@@ -11,6 +11,7 @@ use sqlx::{
 use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
+    same_file::SameFile,
     value::{Columns, Value, values},
 };
 
@@ -20,7 +21,7 @@ pub(super) const CHANNEL: &str = "keyway";
 /// The connections to a database.
 pub(super) enum Pool {
     /// SQLite has one writer at a time: ours queue for one connection, and do not fight over its lock.
-    Sqlite { read: SqlitePool, write: SqlitePool },
+    Sqlite { read: SqlitePool, write: SqlitePool, file: SameFile },
     /// PostgreSQL.
     Postgres(PgPool),
 }
@@ -38,6 +39,7 @@ const POSTGRES_WRITE: &str =
 impl Pool {
     /// Begins to write.
     pub(super) async fn write(&self) -> Result<Transaction, StoreError> {
+        self.check()?;
         match self {
             Self::Sqlite { write, .. } => write
                 .begin_with("BEGIN IMMEDIATE")
@@ -52,16 +54,26 @@ impl Pool {
         }
     }
 
+    fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { file, .. } => file.check(),
+            Self::Postgres(_) => Ok(()),
+        }
+    }
+
     /// The connection that writes, for what is said of it or by it alone.
     pub(super) fn writer(&self) -> Self {
         match self {
-            Self::Sqlite { write, .. } => Self::Sqlite { read: write.clone(), write: write.clone() },
+            Self::Sqlite { write, file, .. } => {
+                Self::Sqlite { read: write.clone(), write: write.clone(), file: file.clone() }
+            }
             Self::Postgres(pool) => Self::Postgres(pool.clone()),
         }
     }
 
     /// Begins to read what does not change meanwhile. The view is that of the first statement.
     pub(super) async fn snapshot(&self) -> Result<Transaction, StoreError> {
+        self.check()?;
         match self {
             Self::Sqlite { read, .. } => read
                 .begin_with("BEGIN")
@@ -83,6 +95,7 @@ impl Pool {
         values: Vec<Value<'_>>,
         read: impl Fn(&mut Columns<'_>) -> Result<T, sqlx::Error>,
     ) -> Result<Vec<T>, StoreError> {
+        self.check()?;
         check(&values)?;
         let (rows, stage) = match self {
             Self::Sqlite { read, .. } => {
@@ -108,7 +121,7 @@ impl Pool {
     /// Closes all connections.
     pub(super) async fn close(&self) {
         match self {
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
             }

@@ -17,6 +17,7 @@ use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
     link::Pool,
+    same_file::SameFile,
     schema,
     value::only,
     value::values,
@@ -85,7 +86,7 @@ fn pool(path: &Path) -> Result<Pool, StoreError> {
     // Absolute, so that it is no `file:` URL, whatever its name.
     let path = std::path::absolute(path).map_err(|_| unusable(path, "is no path"))?;
     let options = SqliteConnectOptions::new()
-        .filename(path)
+        .filename(&path)
         .foreign_keys(true)
         // An acknowledged commit survives a loss of power; `fullfsync` is what that takes on macOS.
         .synchronous(SqliteSynchronous::Full)
@@ -100,6 +101,7 @@ fn pool(path: &Path) -> Result<Pool, StoreError> {
     let read = options.clone().pragma("query_only", "ON");
     let write = options.journal_mode(SqliteJournalMode::Wal);
     Ok(Pool::Sqlite {
+        file: SameFile::at(&path),
         read: connections(8).connect_lazy_with(read),
         write: connections(1).connect_lazy_with(write),
     })

@@ -11,6 +11,7 @@ use std::{
 };
 
 use keyway_vault::{Database, Rows, Store};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::rows;
 
@@ -48,6 +49,21 @@ impl Place {
     /// A store over it.
     pub(crate) async fn store(&self) -> Arc<dyn Store> {
         self.database.create().await.unwrap()
+    }
+
+    /// Runs SQL as somebody else who can write the database.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        match self.engine {
+            Engine::Sqlite => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.file());
+                let mut connection = options.connect().await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+            Engine::Postgres => {
+                let mut connection = sqlx::PgConnection::connect(&self.address).await.unwrap();
+                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            }
+        }
     }
 
     /// A store with a vault in it: one key, the head at the first entry.

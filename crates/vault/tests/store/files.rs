@@ -15,6 +15,9 @@ use crate::{
     rows,
 };
 
+/// What is done to a file, and another one that may take its place.
+type Replace = fn(&Path, &Path);
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -166,5 +169,34 @@ fn a_scrub_under_a_reader_says_so() {
         drop(view);
         while store.scrub().await.is_err() {}
         assert!(store.connection("acme", "c1").await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn n46_a_file_that_is_replaced_while_it_is_open_is_noticed() {
+    engines::run(Engine::Sqlite, |place: Place| async move {
+        let store = place.vault().await;
+        let (aside, older) = (place.file().with_extension("aside"), place.file().with_extension("older"));
+        fs::copy(place.file(), &older).unwrap();
+        let ways: [(&str, Replace); 2] = [
+            ("taken away", |_, _| {}),
+            ("replaced", |file, older| assert!(fs::copy(older, file).unwrap() > 0)),
+        ];
+        for (what, replace) in ways {
+            fs::rename(place.file(), &aside).unwrap();
+            replace(&place.file(), &older);
+            let batch = rows::batch(&rows::head(1, 1), vec![rows::insert(rows::connection("acme", "c1"))]);
+            for error in [
+                store.vault().await.map(drop).unwrap_err(),
+                store.commit(&batch).await.map(drop).unwrap_err(),
+                store.changed(1).await.map(drop).unwrap_err(),
+                store.snapshot().await.map(drop).unwrap_err(),
+            ] {
+                assert_eq!(error.kind(), StoreErrorKind::Unusable, "{what}: {error}");
+                assert!(error.to_string().contains("another one is in its place"), "{what}: {error}");
+            }
+            fs::rename(&aside, place.file()).unwrap();
+            assert!(store.vault().await.unwrap().is_some(), "{what}, and back");
+        }
     });
 }

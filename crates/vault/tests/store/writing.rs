@@ -3,7 +3,7 @@
 use keyway_vault::{Change, Committed, StoreErrorKind};
 
 use crate::{
-    engines::Place,
+    engines::{Engine, Place},
     rows::{self, commit, insert},
 };
 
@@ -15,6 +15,7 @@ on_both_engines!(
     a_batch_that_does_not_fit_together_is_refused,
     a_key_in_use_is_not_retired,
     n49_a_nul_is_refused,
+    n43_what_a_trigger_keeps_out_is_not_acknowledged,
 );
 
 async fn a_batch_whose_last_change_fails_leaves_nothing(place: Place) {
@@ -157,4 +158,26 @@ async fn n49_a_nul_is_refused(place: Place) {
     }
     assert_eq!(rows::everything(&*store).await, before);
     assert_eq!(commit(&*store, vec![insert(rows::connection("acme", "c1"))]).await, Committed::Done);
+}
+
+/// Whoever can write the database can make it leave rows out without a word.
+async fn n43_what_a_trigger_keeps_out_is_not_acknowledged(place: Place) {
+    let store = place.vault().await;
+    place
+        .run(match place.engine {
+            Engine::Sqlite => {
+                "CREATE TRIGGER quiet BEFORE INSERT ON keyway_entries BEGIN SELECT RAISE(IGNORE); END"
+            }
+            Engine::Postgres => {
+                "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+                 CREATE TRIGGER quiet BEFORE INSERT ON keyway_entries FOR EACH ROW EXECUTE FUNCTION nothing()"
+            }
+        })
+        .await;
+    let before = rows::everything(&*store).await;
+    for changes in [vec![insert(rows::connection("acme", "c1"))], Vec::new()] {
+        let error = store.commit(&rows::batch(&rows::head(1, 1), changes)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
+        assert_eq!(rows::everything(&*store).await, before);
+    }
 }
