@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::{
     KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey,
-    private::{self, Lock},
+    private::{self, Lock, joined},
     retired,
-    text::{self, MAX_KEYS, Numbered, joined},
+    text::{self, MAX_KEYS, Numbered},
 };
 
 /// A file of master keys: one a line as 64 hex digits, in either case, the newest one first. Blank lines and lines that begin

@@ -163,6 +163,15 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     missing.into_iter().try_for_each(sync_folder)
 }
 
+/// Pieces as one text, of which no other copy is made.
+pub(super) fn joined<const N: usize>(pieces: [&[u8]; N]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
+    for piece in pieces {
+        text.extend_from_slice(piece);
+    }
+    text
+}
+
 fn flags(more: OFlags) -> i32 {
     (OFlags::NOFOLLOW | more).bits().cast_signed()
 }

@@ -32,7 +32,9 @@ pub(super) fn keep(path: &Path, key: &MasterKey) -> bool {
         Err(_) => return false,
     };
     let line = text::write(key);
-    if before.split(|byte| *byte == b'\n').any(|there| there.trim_ascii().eq_ignore_ascii_case(line.as_bytes()))
+    if before
+        .split(|byte| *byte == b'\n')
+        .any(|there| there.trim_ascii().eq_ignore_ascii_case(line.as_bytes()))
     {
         // Whoever added it may have been killed before its name was sure to stay.
         return private::sync_folder(path).is_ok();
@@ -40,7 +42,7 @@ pub(super) fn keep(path: &Path, key: &MasterKey) -> bool {
     let end = if before.ends_with(b"\n") { "" } else { "\n" };
     let now = humantime::format_rfc3339_seconds(SystemTime::now());
     let about = format!("{end}# The key {}, taken out of the key file at {now}\n", key.id());
-    let after = text::joined([&before, about.as_bytes(), line.as_bytes(), b"\n"]);
+    let after = private::joined([&before, about.as_bytes(), line.as_bytes(), b"\n"]);
     after.len() as u64 <= LIMIT && lock.replace(&after).is_ok()
 }
 

@@ -66,15 +66,6 @@ pub(super) fn write(key: &MasterKey) -> Zeroizing<String> {
     text
 }
 
-/// Pieces as one text, of which no other copy is made.
-pub(super) fn joined<const N: usize>(pieces: [&[u8]; N]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
-    for piece in pieces {
-        text.extend_from_slice(piece);
-    }
-    text
-}
-
 /// The bytes that hex digits stand for, when they are as many as a key has.
 fn bytes_of(digits: &[u8]) -> Option<Zeroizing<[u8; KEY_LENGTH]>> {
     let digits: &[u8; DIGITS] = digits.try_into().ok()?;

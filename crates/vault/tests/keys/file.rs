@@ -222,7 +222,71 @@ async fn a_key_that_the_database_does_not_know_is_taken_and_otherwise_one_is_mad
     let error = file.forget(id(ONE)).await.unwrap_err();
     assert!(told(&error).ends_with("/keys would be left without a key"), "{error}");
     assert_eq!(fs::read_to_string(folder.keys()).unwrap(), format!("# ours\n\n# older\n{ONE}\n"));
-    assert_eq!(folder.names(), ["keys"]);
+    assert_eq!((mode(&file.retired()), folder.names()), (0o600, vec!["keys".into(), "keys.retired".into()]));
+    let text = fs::read_to_string(file.retired()).unwrap();
+    assert!(text.starts_with("# Master keys of Keyway that rotations took out"), "the head");
+    let kept: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("# The key ")).collect();
+    assert_eq!((kept.len(), kept[1], kept[3]), (4, TWO, lines[2]));
+    assert!(kept[0].starts_with(&format!("# The key {}, taken out of the key file at 2", id(TWO))));
+    // Nobody reads it, but it is a key file for whoever wants one.
+    assert_eq!(ids(&file.keys(&[]).await.unwrap()), [id(ONE)]);
+    assert_eq!(ids(&KeyFile::at(file.retired()).keys(&[]).await.unwrap()), [id(TWO), new.key.id()]);
+}
+
+/// Where a key cannot be kept as a retired one, it stays where it is.
+#[tokio::test]
+async fn n44_what_stands_where_retired_keys_are_kept() {
+    type Make = fn(&Folder, &Path);
+    let table: [(Make, bool); 12] = [
+        (|_, _| {}, true),
+        (|_, path| write(path, "", 0o600), true),
+        (|_, path| write(path, format!("# mine\n{ONE}"), 0o600), true),
+        (|_, path| write(path, format!("# mine\n {}\r\n", TWO.to_uppercase()), 0o400), true),
+        (|_, path| write(path, "what somebody noted", 0o600), true),
+        (|_, path| write(path, vec![b'#'; 64 * 1024 - 180], 0o600), true),
+        (|_, path| write(path, vec![b'#'; 64 * 1024 - 100], 0o600), false),
+        (|_, path| write(path, vec![b'#'; 64 * 1024 + 1], 0o600), false),
+        (|_, path| write(path, ONE, 0o640), false),
+        (|_, path| fs::create_dir(path).unwrap(), false),
+        (
+            |folder, path| {
+                write(&folder.at("precious"), ONE, 0o600);
+                symlink("precious", path).unwrap();
+            },
+            false,
+        ),
+        (
+            |folder, _| {
+                write(&folder.at("precious"), ONE, 0o600);
+                symlink("precious", folder.at("keys.retired.new")).unwrap();
+            },
+            false,
+        ),
+    ];
+    for (number, (make, is_kept)) in table.into_iter().enumerate() {
+        let folder = Folder::new();
+        let content = format!("{ONE}\n{TWO}\n");
+        write(&folder.keys(), &content, 0o600);
+        let file = KeyFile::at(folder.keys());
+        make(&folder, &file.retired());
+        let before = fs::read(file.retired()).unwrap_or_default();
+        assert_eq!(file.forget(id(TWO)).await, Ok(is_kept), "row {number}");
+        let after = fs::read(file.retired()).unwrap_or_default();
+        if is_kept {
+            assert_eq!(fs::read_to_string(folder.keys()).unwrap(), format!("{ONE}\n"), "row {number}");
+            let text = String::from_utf8(after).unwrap();
+            let lines = text.lines().filter(|line| line.trim().eq_ignore_ascii_case(TWO));
+            assert!(lines.count() == 1 && text.as_bytes().starts_with(&before), "row {number}");
+            assert_eq!(folder.names(), ["keys", "keys.retired"], "row {number}");
+        } else {
+            assert_eq!(fs::read_to_string(folder.keys()).unwrap(), content, "row {number}");
+            assert!(after == before, "row {number}");
+            assert!(!folder.names().contains(&"keys.new".to_owned()), "row {number}");
+        }
+        if folder.at("precious").exists() {
+            assert_eq!(fs::read_to_string(folder.at("precious")).unwrap(), ONE);
+        }
+    }
 }
 
 #[tokio::test]
@@ -270,6 +334,7 @@ async fn a_file_is_made_with_a_key_in_it_once() {
     // A file that somebody made before is the one to use.
     let again = KeyFile::create(&path).unwrap();
     assert_eq!(again.fresh(&[]).await.unwrap().key.id(), first);
+    assert_eq!((again.make(), KeyFile::at(folder.keys()).make()), (Ok(false), Ok(true)));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
