@@ -71,8 +71,8 @@ fn text(location: &Location, view: &View<'_>) -> String {
         "\nThe key service is needed whenever the vault is opened: without it, nothing in the vault can be.\n"
     };
     if view.key_was_there && location.key.file_name().is_some() {
-        out += "\nThe key was there already. Another vault that uses it needs it from the file that ends with `.retired`\n\
-                when one of them rotates: give each vault a key of its own, with --key file:…\n";
+        out += "\nThe key was there already. Another vault that uses it needs the old one, from the file beside it that\n\
+                ends with `.retired`, when one of them rotates: give each vault a key of its own with --key file:…\n";
     }
     out + "\n  keyway connect rootly --save --tenant acme     keeps a first connection\n"
 }

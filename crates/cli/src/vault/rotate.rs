@@ -82,8 +82,8 @@ fn text(rotated: &Rotated, location: &Location) -> String {
     } else if let Some(file) = location.key.retired() {
         out += &format!(
             "  Copy the new key to another place too. The old one is in {} now:\n  \
-             backups and copies that were made before need it, and so does another vault that had the same key. Delete that\n  \
-             file when none of them matters, or at once when you rotated because somebody else had the key.\n",
+             backups and copies that were made before need it, and another vault that had the same key. Delete\n  \
+             that file when none of them matters, or at once when you rotated because somebody else had the key.\n",
             file.display()
         );
     }
