@@ -5,6 +5,8 @@ mod file;
 mod kms;
 #[cfg(unix)]
 mod private;
+#[cfg(unix)]
+mod retired;
 mod text;
 mod transit;
 mod variable;
@@ -175,8 +177,8 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
     /// which is kept before this returns.
     async fn fresh(&self, known: &[KeyId]) -> Result<NewKey, KeyError>;
 
-    /// Forgets a key that nothing is under any more, where the source keeps keys and may change them. `false` when somebody
-    /// has to do that by hand.
+    /// Forgets a key that nothing of this vault is under any more, where the source keeps keys and may change them: it gives
+    /// it no more. `false` when somebody has to do that by hand.
     async fn forget(&self, id: KeyId) -> Result<bool, KeyError>;
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn import(location: &Location, file: &Path, json: bool) -> Resu
         Ok(imported) => imported,
         Err(error) => {
             store.close().await;
-            return Err(error.into());
+            return Err(location.key.failed(error));
         }
     };
     let last = location.anchors.as_ref().map(AnchorSink::last).transpose()?.flatten();

@@ -18,6 +18,8 @@ struct View<'v> {
     database: String,
     key_source: String,
     key_id: String,
+    /// Another vault may use it too.
+    key_was_there: bool,
 }
 
 /// Makes a vault where there is none.
@@ -31,7 +33,7 @@ pub(super) async fn init(location: &Location, json: bool) -> Result<Exit, Failur
         ));
     }
     // Not before it is known that there is no vault: its key may just not be where it was.
-    location.key.make()?;
+    let key_was_there = location.key.make()?;
     let store = location.create().await?;
     let vault = Vault::init(store, Arc::clone(&location.key.source), &actor()).await?;
     location.keep_anchor(&vault).await?;
@@ -40,6 +42,7 @@ pub(super) async fn init(location: &Location, json: bool) -> Result<Exit, Failur
         database: location.database.to_string(),
         key_source: location.key.source.describe(),
         key_id: vault.active_key().to_string(),
+        key_was_there,
     };
     if json {
         output::json(&view)?;
@@ -67,5 +70,9 @@ fn text(location: &Location, view: &View<'_>) -> String {
     } else {
         "\nThe key service is needed whenever the vault is opened: without it, nothing in the vault can be.\n"
     };
+    if view.key_was_there && location.key.file_name().is_some() {
+        out += "\nThe key was there already. Another vault that uses it needs the old one, from the file beside it that\n\
+                ends with `.retired`, when one of them rotates: give each vault a key of its own with --key file:…\n";
+    }
     out + "\n  keyway connect rootly --save --tenant acme     keeps a first connection\n"
 }

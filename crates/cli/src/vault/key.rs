@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use keyway::vault::{KeyError, KeySource, KeyVariable};
+use keyway::vault::{Error, KeyError, KeySource, KeyVariable};
 
 use super::transit;
 use crate::exit::Failure;
@@ -79,13 +79,35 @@ impl Key {
         }
     }
 
-    /// Makes the key's file where there is none.
-    pub(super) fn make(&self) -> Result<(), KeyError> {
+    /// Makes the key's file where there is none. Tells whether the key was there already, so that another vault may use it.
+    pub(super) fn make(&self) -> Result<bool, KeyError> {
         #[cfg(unix)]
         if let Some(file) = &self.file {
-            keyway::vault::KeyFile::create(file)?;
+            return Ok(!keyway::vault::KeyFile::at(file).make()?);
         }
-        Ok(())
+        // A key service makes one for each vault.
+        Ok(self.source.keeps())
+    }
+
+    /// What comes of an error, with where to look when it is for want of a key that a rotation took out of the file.
+    pub(super) fn failed(&self, error: Error) -> Failure {
+        let wants = matches!(error, Error::Key(KeyError::Missing(_) | KeyError::Wrong { .. }));
+        if !(wants && self.retired().is_some_and(|file| file.is_file())) {
+            return error.into();
+        }
+        // Not its whole name, which may have been typed.
+        Failure::Because(format!(
+            "{error}. Keys that a rotation took out of the key file are beside it, in the one that ends with `.retired`: put \
+             the line of this key into a key file of its own (mode 0600), and name that with --key file:…"
+        ))
+    }
+
+    /// The file of the keys that rotations took out of its own, where it is in one.
+    pub(super) fn retired(&self) -> Option<PathBuf> {
+        #[cfg(unix)]
+        return self.file.as_ref().map(|file| keyway::vault::KeyFile::at(file).retired());
+        #[cfg(not(unix))]
+        None
     }
 
     /// The file that it is in, where it is in one.

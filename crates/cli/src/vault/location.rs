@@ -73,7 +73,7 @@ impl Location {
             Ok(vault) => Ok(vault),
             Err(error) => {
                 store.close().await;
-                Err(if error == Error::NoVault { self.no_vault() } else { error.into() })
+                Err(if error == Error::NoVault { self.no_vault() } else { self.key.failed(error) })
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    sink::{KEY, Sink},
+    sink::{Sink, is_key_file},
     stage::Caught,
 };
 
@@ -34,7 +34,7 @@ pub(crate) fn below(folder: &Path) -> Caught {
         if sink == Sink::Wal {
             // Its pages have a head each, and it has one.
             found.push((sink, bytes.get(32..).unwrap_or_default().to_vec()));
-        } else if name == KEY || path.file_stem().is_some_and(|stem| stem == KEY) {
+        } else if name.to_str().is_some_and(is_key_file) {
             // Also from what is to take its place, which whoever is killed leaves until the next rotation.
             found.push((sink, keys(&bytes).1));
         } else {

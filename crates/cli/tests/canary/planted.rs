@@ -130,6 +130,7 @@ fn a_leak_is_seen_in_every_file_of_a_vault() {
         (r#"echo "$TEXT" > ../anchors/anchors"#, secret, Sink::Anchors, Encoding::Raw),
         (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key.new"#, secret, Sink::KeyFile, Encoding::Raw),
         (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key"#, secret, Sink::KeyFile, Encoding::Raw),
+        (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key.retired"#, secret, Sink::KeyFile, Encoding::Raw),
         // It is open, and has no name any more.
         (r#"exec 9> "../$TEXT"; rm "../$TEXT""#, hex.as_str(), Sink::OpenFiles, Encoding::Hex),
     ] {
@@ -180,9 +181,19 @@ fn what_the_binary_makes_up_is_seen_elsewhere() {
         r#"case $1 in grant) token=$('{}' "$@") || exit; echo "$token"; echo "$token" >&2; exit; esac"#,
         binary().display()
     );
-    for (leak, sink) in [(key, Sink::Temporary), (twice.as_str(), Sink::Stderr)] {
+    // A key that was made and retired since the last look is in that file alone.
+    let retired = format!(
+        r#"case $2 in rotate-key) '{0}' "$@" >/dev/null && '{0}' "$@" || exit; tail -n 1 ../keys/master.key.retired >&2; exit; esac"#,
+        binary().display()
+    );
+    let rotated = [run(&["vault", "init"]), run(&["vault", "rotate-key"])];
+    for (leak, sink, chain) in [
+        (key, Sink::Temporary, &chain[..]),
+        (twice.as_str(), Sink::Stderr, &chain[..]),
+        (retired.as_str(), Sink::Stderr, &rotated[..]),
+    ] {
         let leaky = Leaky::new(leak, "", "");
-        let outcome = drive(&leaky.0, subject(&all), &Subject::canary(&all), &chain).unwrap();
+        let outcome = drive(&leaky.0, subject(&all), &Subject::canary(&all), chain).unwrap();
         let sinks: BTreeSet<Sink> = outcome.sightings.into_iter().map(|seen| seen.sink).collect();
         assert_eq!(sinks, BTreeSet::from([sink]), "{leak}: {:?}", outcome.wrong);
     }

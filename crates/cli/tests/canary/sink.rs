@@ -86,7 +86,7 @@ impl Sink {
             "exports" => Self::Exports,
             "anchors" => Self::Anchors,
             "keys" => Self::KeyFile,
-            _ if name == KEY => Self::KeyFile,
+            _ if is_key_file(name) => Self::KeyFile,
             _ if name.ends_with("-wal") => Self::Wal,
             _ if name.ends_with("-shm") => Self::SharedMemory,
             _ if path.extension().is_some_and(|of| of == "db") => Self::Database,
@@ -119,5 +119,11 @@ impl Sink {
     }
 }
 
+/// Whether master keys belong in a file of this name: the key's file, that of the retired keys, and what is to take the place
+/// of either.
+pub(crate) fn is_key_file(name: &str) -> bool {
+    ["", ".new", ".retired", ".retired.new"].iter().any(|more| name.strip_prefix(KEY) == Some(more))
+}
+
 /// The name of the file in which the master key is.
-pub(crate) const KEY: &str = "master.key";
+const KEY: &str = "master.key";

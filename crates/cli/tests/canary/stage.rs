@@ -18,7 +18,7 @@ use crate::{
     files,
     process::{copy_for_all, ended_by_signals, kill, may_dump, of_process, within, without_threads},
     server::{Server, answer, ask},
-    sink::{KEY, Sink},
+    sink::{Sink, is_key_file},
     situations::{Circumstance, Situation},
     subject::OWN,
     terminal,
@@ -188,11 +188,11 @@ impl Stage {
         }
     }
 
-    /// Every master key that is in a file.
+    /// Every master key that is in a file: a retired one may be beside the key's file alone.
     pub(crate) fn master_keys(&self) -> Vec<String> {
         files::all(&self.watched)
             .into_iter()
-            .filter(|path| path.file_name().is_some_and(|name| name == KEY))
+            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_key_file))
             .flat_map(|path| files::keys(&fs::read(path).unwrap_or_default()).0)
             .collect()
     }

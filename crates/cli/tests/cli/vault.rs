@@ -40,7 +40,9 @@ fn what_is_made_is_for_its_owner_alone() {
     let home = Home::with_vault();
     let anchors = home.text("anchors");
     assert_eq!(home.run(&["vault", "export", &home.text("export"), "--anchors", &anchors]).code, 0);
-    for file in [home.database(), home.key(), home.path("export"), home.path("anchors")] {
+    assert_eq!(home.run(&["vault", "rotate-key"]).code, 0);
+    let retired = home.path("config/keyway/master.key.retired");
+    for file in [home.database(), home.key(), retired, home.path("export"), home.path("anchors")] {
         let mode = file.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{}", file.display());
     }
@@ -73,6 +75,7 @@ fn all_of_it_is_json_too() {
     assert_eq!(imported, exported);
     let rotated = home.json(&["vault", "rotate-key"]);
     assert_eq!((&rotated["rewrapped"], &rotated["retired"]), (&json!(0), &json!([made["key_id"]])));
+    assert_eq!(rotated["retired_file"], home.text("config/keyway/master.key.retired"));
 }
 
 #[test]
@@ -176,7 +179,7 @@ fn a_key_may_come_from_a_variable() {
     let home = home.with("KEYWAY_KEY", &format!("{},{key}", "decaf000".repeat(8)));
     let rotated = home.json(&["vault", "rotate-key"]);
     assert_eq!((&rotated["rewrapped"], &rotated["resumed"]), (&json!(1), &json!(false)));
-    assert_eq!(rotated["to_forget"], rotated["retired"]);
+    assert_eq!((&rotated["to_forget"], &rotated["retired_file"]), (&rotated["retired"], &json!(null)));
     let home = home.with("KEYWAY_KEY", &"decaf000".repeat(8));
     assert_eq!(home.json(&["connection", "list"]).as_array().unwrap().len(), 1);
 
@@ -202,6 +205,57 @@ fn a_key_is_rotated_and_the_old_one_is_gone() {
     assert_eq!(home.run(&["connection", "check", &id]).code, 0);
     fs::write(home.key(), old).unwrap();
     is_refused(&home, "this is not the master key of this database");
+}
+
+/// Two vaults that nobody gave a key of its own each, or one and its copy.
+#[cfg(unix)]
+#[test]
+fn n44_a_vault_that_shared_a_key_which_was_rotated_opens_again() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = Home::with_vault();
+    let second = format!("sqlite:{}", home.text("second.db"));
+    let made = home.run(&["vault", "init", "--database", &second]);
+    insta::assert_snapshot!("init_again", home.steady(&made.stdout));
+    let third = format!("sqlite:{}", home.text("third.db"));
+    assert_eq!(home.json(&["vault", "init", "--database", &third])["key_was_there"], true);
+    let own = format!("file:{}", home.text("own.key"));
+    let args = ["vault", "init", "--database", &format!("sqlite:{}", home.text("fourth.db")), "--key", &own];
+    assert_eq!(home.json(&args)["key_was_there"], false);
+    let id = home.save(&Server::giving(""));
+    let export = home.text("export");
+    assert_eq!(home.run(&["vault", "export", &export]).code, 0);
+
+    let old = home.json(&["vault", "rotate-key"])["retired"][0].as_str().unwrap().to_owned();
+    let refused = home.run(&["vault", "status", "--database", &second]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+    insta::assert_snapshot!("key_was_retired", home.steady(&refused.stderr));
+    let imported = format!("sqlite:{}", home.text("imported.db"));
+    let import = ["vault", "import", &export, "--database", &imported];
+    let refused = home.run(&import);
+    assert!(refused.code == 1 && refused.stderr.contains("that ends with `.retired`"), "{refused:?}");
+    // What was typed is not said again, and where nothing was retired there is no such hint.
+    let typed = format!("file:{}", home.key().display());
+    let refused = home.run(&["vault", "status", "--database", &second, "--key", &typed]);
+    assert!(refused.stderr.contains("`.retired`") && !refused.stderr.contains("master.key"), "{refused:?}");
+    let refused = home.run(&["vault", "status", "--database", &second, "--key", &own]);
+    assert!(refused.code == 1 && !refused.stderr.contains(".retired"), "{refused:?}");
+
+    // As the vault's README has it.
+    let steps = r#"umask 077; grep -A 1 "$1" "$2.retired" > "$3""#;
+    let (from, to) = (home.key(), home.path("second.key"));
+    let done = std::process::Command::new("sh").args(["-c", steps, "sh", &old]).args([&from, &to]).status();
+    assert!(done.unwrap().success());
+    assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let key = format!("file:{}", to.display());
+    let status = home.json(&["vault", "status", "--database", &second, "--key", &key]);
+    assert_eq!(status["keys"][0]["id"], old);
+    assert_eq!(home.json(&["vault", "rotate-key", "--database", &second, "--key", &key])["retired"][0], old);
+    // The retired ones are a key file themselves.
+    let key = format!("file:{}.retired", from.display());
+    assert_eq!(home.run(&[&import as &[&str], &["--key", &key]].concat()).code, 0);
+    assert_eq!(home.run(&["connection", "show", &id, "--database", &imported, "--key", &key]).code, 0);
+    assert_eq!(home.run(&["connection", "show", &id]).code, 0);
+    home.holds_no_key();
 }
 
 #[test]

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::{
     KeyError, KeyId, KeySource, KnownKey, MasterKey, NewKey,
-    private::{self, Lock},
+    private::{self, Lock, joined},
+    retired,
     text::{self, MAX_KEYS, Numbered},
 };
 
@@ -24,6 +25,8 @@ use super::{
 /// It is changed by putting another file in its place, which is written beside it as `<name>.new`, under a lock, and is
 /// complete on the disk before: whenever a process is killed, the file is the old or the new one, and two processes lose
 /// neither's key. So its folder must be writable for that, and comments are kept.
+///
+/// A key that is forgotten goes to [`KeyFile::retired`], and is in one of the two files at every step.
 #[derive(Debug, Clone)]
 pub struct KeyFile {
     path: PathBuf,
@@ -43,21 +46,37 @@ impl KeyFile {
     /// [`KeyError::NotKept`] when it cannot be made. Nothing that was there is ever written over.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, KeyError> {
         let this = Self::at(path);
-        match this.make() {
-            Ok(()) => Ok(this),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match this.read() {
-                Ok(_) => Ok(this),
+        this.make()?;
+        Ok(this)
+    }
+
+    /// Makes the file, as [`KeyFile::create`] does. `false` when it is there already and holds a key: another vault may use
+    /// it too.
+    ///
+    /// # Errors
+    /// As [`KeyFile::create`].
+    pub fn make(&self) -> Result<bool, KeyError> {
+        match self.try_make() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read() {
+                Ok(_) => Ok(false),
                 Err(error @ KeyError::Unsafe(_)) => Err(error),
                 Err(error) => Err(KeyError::Exists(format!(
                     "{} is there and is left as it is, and cannot be used: {error}",
-                    this.describe()
+                    self.describe()
                 ))),
             },
-            Err(error) => Err(this.not_kept(&error)),
+            Err(error) => Err(self.not_kept(&error)),
         }
     }
 
-    fn make(&self) -> io::Result<()> {
+    /// Where the keys are that were taken out of this one: `<name>.retired`, a file of the same form. Nothing here reads it;
+    /// a person does, who needs an older key once more, and deletes it when nobody will. It takes 64 KiB.
+    pub fn retired(&self) -> PathBuf {
+        retired::beside(&self.path)
+    }
+
+    fn try_make(&self) -> io::Result<()> {
         if self.path.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -93,11 +112,11 @@ impl KeyFile {
     }
 
     pub(super) fn without(&self, id: KeyId) -> Result<bool, KeyError> {
-        if !self.read()?.holds(id) {
+        if self.read()?.line_of(id).is_none() {
             return Ok(true);
         }
         match self.take_away(id)? {
-            Ok(()) => Ok(true),
+            Ok(kept) => Ok(kept),
             // The file is there to be read: a mounted secret, another user's folder.
             Err(error)
                 if matches!(
@@ -111,19 +130,22 @@ impl KeyFile {
         }
     }
 
-    fn take_away(&self, id: KeyId) -> Result<io::Result<()>, KeyError> {
+    /// Moves a key to the retired ones; `false` when they cannot take it, and it is where it was.
+    fn take_away(&self, id: KeyId) -> Result<io::Result<bool>, KeyError> {
         let lock = match Lock::take(&self.path) {
             Ok(lock) => lock,
             Err(error) => return Ok(Err(error)),
         };
         let content = self.read()?;
-        if !content.holds(id) {
-            return Ok(Ok(()));
-        }
+        let Some(line) = content.line_of(id) else { return Ok(Ok(true)) };
         if content.keys.len() == 1 {
             return Err(KeyError::NotKept(format!("{} would be left without a key", self.describe())));
         }
-        Ok(lock.replace(&content.without(id)))
+        // First: whoever is killed in between leaves it in both.
+        if !retired::keep(&self.retired(), &line.key) {
+            return Ok(Ok(false));
+        }
+        Ok(lock.replace(&content.without(line)).map(|()| true))
     }
 
     fn not_kept(&self, error: &io::Error) -> KeyError {
@@ -167,7 +189,8 @@ impl KeySource for KeyFile {
 const HEAD: &str = "\
 # A master key of Keyway. Whoever has it and the database can read every stored credential; without it, nobody can.
 # Keep a copy of it apart from the database and from the database's backups.
-# One key a line, the newest first. An older one is needed until nothing is sealed with it any more.
+# One key a line, the newest first. An older one is needed until nothing is sealed with it any more: then a rotation moves it
+# to the file beside this one that ends with `.retired`.
 ";
 
 /// What a file holds.
@@ -193,8 +216,8 @@ impl Content {
         Ok(Self { text, keys })
     }
 
-    fn holds(&self, id: KeyId) -> bool {
-        self.keys.iter().any(|line| line.key.id() == id)
+    fn line_of(&self, id: KeyId) -> Option<&Numbered> {
+        self.keys.iter().find(|line| line.key.id() == id)
     }
 
     fn take_unknown(&mut self, known: &[KeyId]) -> Option<MasterKey> {
@@ -210,9 +233,8 @@ impl Content {
     }
 
     /// The same without the line of a key.
-    fn without(&self, id: KeyId) -> Zeroizing<Vec<u8>> {
-        let number = self.keys.iter().find(|line| line.key.id() == id).map(|line| line.number);
-        let gone = self.lines().find(|(line, _)| Some(*line) == number).map_or(0..0, |(_, line)| line);
+    fn without(&self, key: &Numbered) -> Zeroizing<Vec<u8>> {
+        let gone = self.lines().find(|(number, _)| *number == key.number).map_or(0..0, |(_, line)| line);
         joined([&self.text[..gone.start], &self.text[gone.end..]])
     }
 
@@ -233,15 +255,6 @@ fn lines(text: &[u8]) -> impl Iterator<Item = (usize, Range<usize>)> {
 
 fn is_key(line: &[u8]) -> bool {
     !matches!(line.trim_ascii().first(), None | Some(b'#'))
-}
-
-/// Pieces as one text, of which no other copy is made.
-fn joined<const N: usize>(pieces: [&[u8]; N]) -> Zeroizing<Vec<u8>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
-    for piece in pieces {
-        text.extend_from_slice(piece);
-    }
-    text
 }
 
 fn place_of(path: &Path) -> String {

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::KeyError;
 
 /// The largest file that is read, in bytes.
-const LIMIT: u64 = 64 * 1024;
+pub(super) const LIMIT: u64 = 64 * 1024;
 /// How long another process may hold the lock. It needs milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -163,6 +163,15 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     missing.into_iter().try_for_each(sync_folder)
 }
 
+/// Pieces as one text, of which no other copy is made.
+pub(super) fn joined<const N: usize>(pieces: [&[u8]; N]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum()));
+    for piece in pieces {
+        text.extend_from_slice(piece);
+    }
+    text
+}
+
 fn flags(more: OFlags) -> i32 {
     (OFlags::NOFOLLOW | more).bits().cast_signed()
 }
@@ -195,7 +204,7 @@ fn names(path: &Path, file: &Metadata) -> io::Result<bool> {
 }
 
 /// Makes the names of a file's folder outlast a loss of power.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

@@ -75,6 +75,14 @@ fn states(folder: &Folder, act: impl FnOnce()) -> Vec<Folder> {
     states.take()
 }
 
+/// Which of these keys are in the file of retired ones: each once at most.
+fn retired(file: &KeyFile, of: &[MasterKey]) -> Vec<KeyId> {
+    let there = fs::read_to_string(file.retired()).unwrap_or_default();
+    let times = |key: &MasterKey| there.matches(text::write(key).as_str()).count();
+    assert!(of.iter().all(|key| times(key) <= 1), "a key stands there twice");
+    of.iter().filter(|key| times(key) == 1).map(MasterKey::id).collect()
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -102,7 +110,7 @@ fn goes_on(folder: &Folder) {
     assert_eq!(ids(&file), [&[fresh], &there[..]].concat());
     assert_eq!(file.without(fresh), Ok(true));
     assert_eq!(ids(&file), there);
-    assert_eq!(folder.names(), ["keys"]);
+    assert_eq!(folder.names(), ["keys", "keys.retired"]);
 }
 
 #[test]
@@ -158,18 +166,56 @@ fn is_locked(file: &KeyFile) -> bool {
 }
 
 #[test]
-fn n44_n45_a_kill_while_a_key_is_forgotten_loses_no_other() {
+fn n44_n45_a_kill_while_a_key_is_forgotten_loses_none() {
     let (folder, file, before) = filled(3);
-    let states = states(&folder, || assert_eq!(file.without(before[1]), Ok(true)));
-    let after = vec![before[0], before[2]];
-    assert_eq!(ids(&file), after);
-    for state in states {
-        let there = ids(&KeyFile::at(state.file()));
-        assert!(there == before || there == after, "{there:?}");
-        // Whoever was killed does it again.
-        assert_eq!(KeyFile::at(state.file()).without(before[1]), Ok(true));
-        assert_eq!(ids(&KeyFile::at(state.file())), after);
-        goes_on(&state);
+    let keys = run(file.keys(&[])).unwrap();
+    // One is retired already: that file is made, and grows.
+    for (number, gone) in [before[1], before[0]].into_iter().enumerate() {
+        let (before, old) = (ids(&file), retired(&file, &keys));
+        let states = states(&folder, || assert_eq!(file.without(gone), Ok(true)));
+        let after: Vec<KeyId> = before.iter().copied().filter(|id| *id != gone).collect();
+        assert_eq!(ids(&file), after);
+        assert!(states.len() >= 16, "{}", states.len());
+        let mut both = 0;
+        for state in states {
+            let file = KeyFile::at(state.file());
+            let (there, kept) = (ids(&file), retired(&file, &keys));
+            assert!(there == before || there == after, "{there:?}");
+            assert!(keys.iter().all(|key| there.contains(&key.id()) || kept.contains(&key.id())), "{kept:?}");
+            assert!(kept.len() == old.len() || kept.len() == old.len() + 1, "{kept:?}");
+            both += usize::from(there == before && kept.contains(&gone));
+            // Whoever was killed does it again.
+            assert_eq!(file.without(gone), Ok(true));
+            assert_eq!((ids(&file), retired(&file, &keys).len()), (after.clone(), number + 1));
+            goes_on(&state);
+        }
+        assert!(both >= 1, "first it is kept, and then it is taken away");
+    }
+}
+
+#[test]
+fn n44_a_key_that_cannot_be_kept_as_retired_stays_where_it_is() {
+    // Whatever step it is at, the file of retired keys is a folder now.
+    for nth in 0.. {
+        let (folder, file, before) = filled(2);
+        let keys = run(file.keys(&[])).unwrap();
+        let (at, mut steps, done) = (file.retired(), 0, Rc::new(RefCell::new(false)));
+        let put = Rc::clone(&done);
+        let spoil = move || {
+            if steps == nth {
+                *put.borrow_mut() = fs::create_dir(&at).is_ok();
+            }
+            steps += 1;
+        };
+        let mut forgotten = None;
+        at_each_step(spoil, || forgotten = Some(file.without(before[1])));
+        if !done.take() {
+            // It was kept before.
+            assert_eq!((forgotten, retired(&file, &keys)), (Some(Ok(true)), vec![before[1]]));
+            return assert!(nth >= 8, "{nth}");
+        }
+        assert_eq!((forgotten, ids(&file)), (Some(Ok(false)), before), "step {nth}");
+        assert_eq!(folder.names(), ["keys", "keys.retired"], "step {nth}");
     }
 }
 

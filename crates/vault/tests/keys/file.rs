@@ -31,7 +31,7 @@ impl Folder {
         self.at("keys")
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -222,7 +222,15 @@ async fn a_key_that_the_database_does_not_know_is_taken_and_otherwise_one_is_mad
     let error = file.forget(id(ONE)).await.unwrap_err();
     assert!(told(&error).ends_with("/keys would be left without a key"), "{error}");
     assert_eq!(fs::read_to_string(folder.keys()).unwrap(), format!("# ours\n\n# older\n{ONE}\n"));
-    assert_eq!(folder.names(), ["keys"]);
+    assert_eq!((mode(&file.retired()), folder.names()), (0o600, vec!["keys".into(), "keys.retired".into()]));
+    let text = fs::read_to_string(file.retired()).unwrap();
+    assert!(text.starts_with("# Master keys of Keyway that rotations took out"), "the head");
+    let kept: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("# The key ")).collect();
+    assert_eq!((kept.len(), kept[1], kept[3]), (4, TWO, lines[2]));
+    assert!(kept[0].starts_with(&format!("# The key {}, taken out of the key file at 2", id(TWO))));
+    // Nobody reads it, but it is a key file for whoever wants one.
+    assert_eq!(ids(&file.keys(&[]).await.unwrap()), [id(ONE)]);
+    assert_eq!(ids(&KeyFile::at(file.retired()).keys(&[]).await.unwrap()), [id(TWO), new.key.id()]);
 }
 
 #[tokio::test]
@@ -270,6 +278,7 @@ async fn a_file_is_made_with_a_key_in_it_once() {
     // A file that somebody made before is the one to use.
     let again = KeyFile::create(&path).unwrap();
     assert_eq!(again.fresh(&[]).await.unwrap().key.id(), first);
+    assert_eq!((again.make(), KeyFile::at(folder.keys()).make()), (Ok(false), Ok(true)));
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 

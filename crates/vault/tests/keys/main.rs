@@ -6,6 +6,8 @@ mod file;
 mod kms;
 #[cfg(unix)]
 mod process;
+#[cfg(unix)]
+mod retired;
 mod transit;
 mod variable;
 

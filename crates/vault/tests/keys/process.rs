@@ -116,6 +116,7 @@ fn n45_a_process_that_is_killed_loses_no_key() {
     write(&path, ONE, 0o600);
     let file = KeyFile::at(&path);
     let program = env::current_exe().unwrap();
+    let mut ever = keys_of(&file);
     for round in 0..12 {
         let before = keys_of(&file);
         let mut child = role(&program, "churn", &path).spawn().unwrap();
@@ -123,17 +124,34 @@ fn n45_a_process_that_is_killed_loses_no_key() {
         let mut said = Said(before);
         let mut heard = 0;
         while heard < 5 + round {
-            heard += usize::from(said.hear(&lines.next().unwrap().unwrap()));
+            let line = lines.next().unwrap().unwrap();
+            heard += usize::from(said.hear(&line));
+            ever.extend(&said.0);
         }
         child.kill().unwrap();
         // What it said before it ended counts as well.
         for line in lines {
             said.hear(&line.unwrap());
+            ever.extend(&said.0);
         }
         child.wait().unwrap();
         let there = keys_of(&file);
         assert!(said.0.is_subset(&there), "{:?} of {there:?}", said.0);
+        // Those that were taken away are in the other file.
+        let retired = retired_of(&file);
+        assert!(ever.iter().all(|id| there.contains(id) || retired.contains(id)), "{ever:?} of {retired:?}");
     }
+}
+
+/// The keys that were retired: what is said of each stands before it.
+fn retired_of(file: &KeyFile) -> BTreeSet<KeyId> {
+    let text = fs::read_to_string(file.retired()).unwrap_or_default();
+    let ids: Vec<KeyId> = text
+        .lines()
+        .filter_map(|line| KeyId::parse(line.strip_prefix("# The key ")?.split_once(',')?.0))
+        .collect();
+    assert_eq!(text.lines().filter(|line| line.len() == 64).count(), ids.len());
+    ids.into_iter().collect()
 }
 
 fn keys_of(file: &KeyFile) -> BTreeSet<KeyId> {

@@ -100,7 +100,7 @@ impl Place {
     pub(crate) async fn end_rotation(&self, vault: &Vault) -> bool {
         let keys = vault.status().await.unwrap().keys;
         let interrupted = keys.iter().any(|key| key.state == "decrypt");
-        let left = self.folder.path().join("keys.new").exists();
+        let left = ["keys.new", "keys.retired.new"].iter().any(|name| self.folder.path().join(name).exists());
         let held = self.key_file().keys(&[]).await.unwrap().len();
         if !interrupted && !left && held == 1 {
             return false;
@@ -121,11 +121,12 @@ impl Place {
         interrupted
     }
 
-    /// Nothing is there but the database and the keys, once nobody is at work.
+    /// Nothing is there but the database and the keys, with those that were retired, once nobody is at work.
     pub(crate) fn assert_tidy(&self) {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         names.sort_unstable();
+        names.retain(|name| name != "keys.retired");
         let expected: &[&str] =
             if self.address.starts_with("sqlite:") { &["keys", "keyway.db"] } else { &["keys"] };
         assert_eq!(names, expected);
