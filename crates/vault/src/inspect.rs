@@ -38,7 +38,8 @@ impl Vault {
 }
 
 fn unopened() -> Report {
-    let message = "it does not open: it was changed, or the vault's id or time was. Nothing else can be looked at";
+    let message =
+        "it does not open: it was changed, or the vault's id or time was. Nothing else can be looked at";
     let (what, message) = ("the vault's root".to_owned(), message.to_owned());
     Report { problems: vec![Finding { code: "sealed", tenant: None, what, message }], ..Report::default() }
 }
