@@ -48,11 +48,11 @@ fn text(report: &Report) -> String {
         out += &format!("\n  {} {problem}", problem.code.bold());
     }
     if !report.problems.is_empty() {
-        out += "\n\n  Somebody changed the database, or put rows or all of an older one in their place.\n  A row that was \
-                changed is refused whenever it is read. But an older one that was put back whole\n  is true in \
-                itself, and is used until you act: stop what uses this vault first. Then restore\n  a backup of before, or \
-                remove each connection that is named (`keyway connection remove`) and\n  save it anew. What is \
-                wrong with the log itself stays; note what you found, and when.\n";
+        out += "\n\n  Somebody changed the database, or put older rows in place. A row that was changed is refused when\n  \
+                it is read; an older one that was put back whole is authentic, and is used until you act: stop\n  \
+                what uses the vault, then restore a good backup, or remove what is named (`keyway connection\n  \
+                remove`, `keyway grant revoke`) and make it anew. What is wrong with the log itself stays: note\n  \
+                what you found, and when.\n";
     }
     if report.anchors == 0 {
         out += "\n  Without an anchor, a database that was put back whole looks well: keep what `keyway audit\n  \
