@@ -62,12 +62,12 @@ async fn ring_at_hand(source: &dyn KeySource, state: &State, error: Error) -> Re
             }
         }
     }
-    let is_ours = |key: &&MasterKey| {
-        key.id() == root || state.keys.iter().any(|row| KeyId::parse(&row.id) == Some(key.id()))
-    };
-    let ours: Vec<&MasterKey> = masters.iter().filter(is_ours).collect();
-    if ours.is_empty() && matches!(error, Error::Key(_)) {
+    let has = |id: Option<KeyId>| masters.iter().any(|key| Some(key.id()) == id);
+    let in_use = || state.keys.iter().filter(|row| row.state != "retired").map(|row| KeyId::parse(&row.id));
+    // A root under a key that no row knows, while that of a row is there, was changed. Else it is the key that is missing.
+    let is_changed = !in_use().any(|id| id == Some(root)) && in_use().any(has);
+    if !has(Some(root)) && !is_changed && matches!(error, Error::Key(_)) {
         return Err(error);
     }
-    Ok(Some(Ring::new(ours, root)))
+    Ok(Some(Ring::new(&masters, root)))
 }
