@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Anchor, Error, Finding, KeyId, KeySource, KnownKey, MasterKey, Report, Vault,
+    Anchor, Error, Finding, KeyId, KeySource, KnownKey, Report, Vault,
     seal::{Ring, key_of},
     state::{State, roots_of, unlock},
     store::Store,
