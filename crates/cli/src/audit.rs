@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use keyway::vault::{Entry, Scope, Use, Vault};
+use keyway::vault::{Entry, Error, Tenant, Use, Vault};
 use owo_colors::OwoColorize as _;
 use tokio::time::timeout;
 
@@ -11,7 +11,7 @@ use crate::{
     exit::{Exit, Failure},
     output,
     stop::Stop,
-    vault::{self, Location, actor},
+    vault::{self, Location},
 };
 
 /// How many entries are read at once.
@@ -32,12 +32,11 @@ pub(crate) async fn audit(args: &Audit) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let json = args.answer.json || !output::shows_result();
-    let mut log = Log { after: args.after, seen: 0, json, head: true };
+    let mut log = Log { tenant, after: args.after, seen: 0, json, head: true };
     let mut stop = if args.follow { Some(Stop::listen()?) } else { None };
     location
         .with(async |vault| {
-            let scope = tenant.as_ref().map(|tenant| vault.tenant(tenant, &actor()));
-            while log.print(vault, scope.as_ref()).await? {
+            while log.print(vault).await? {
                 let Some(stop) = &mut stop else { break };
                 if !log.wait(vault, stop).await {
                     break;
@@ -50,7 +49,9 @@ pub(crate) async fn audit(args: &Audit) -> Result<Exit, Failure> {
 
 /// What of the log is shown, and how far it was.
 struct Log {
-    /// The last entry that was shown.
+    /// Whose entries are shown, where not all are.
+    tenant: Option<Tenant>,
+    /// The last entry that was read.
     after: i64,
     /// The last change of anybody's that was heard of.
     seen: i64,
@@ -61,14 +62,26 @@ struct Log {
 
 impl Log {
     /// Prints what is new: `false` when nobody reads it any more.
-    async fn print(&mut self, vault: &Vault, scope: Option<&Scope>) -> Result<bool, Failure> {
+    async fn print(&mut self, vault: &Vault) -> Result<bool, Failure> {
+        let mut page = PAGE;
         loop {
-            let entries = match scope {
-                Some(scope) => scope.audit(self.after, PAGE).await?,
-                None => vault.audit(self.after, PAGE).await?,
+            // All of them: so nothing is read twice while somebody waits for those of one tenant.
+            let mut entries = match vault.audit(self.after, page).await {
+                // What is good before it is shown.
+                Err(Error::Tampered { .. }) if page > 1 => {
+                    page = 1;
+                    continue;
+                }
+                entries => entries?,
             };
             let Some(last) = entries.last() else { return Ok(true) };
             self.after = last.seq;
+            if let Some(tenant) = &self.tenant {
+                entries.retain(|entry| entry.tenant.as_deref() == Some(tenant.as_str()));
+            }
+            if entries.is_empty() {
+                continue;
+            }
             let text = if self.json { lines(&entries)? } else { self.table(&entries) };
             if !output::live(&text)? {
                 return Ok(false);

@@ -80,8 +80,9 @@ pub use verdict::{Account, Reason, ReasonCode, Verdict, VerdictKind};
 #[doc(no_inline)]
 pub use {async_trait::async_trait, bytes::Bytes};
 
-/// What [`provider!`] expands to needs it; nobody else does.
+/// What [`provider!`] expands to needs it, and what Keyway's own crates share; nobody else does.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::text::is_invisible;
     pub use inventory;
 }

@@ -2,7 +2,7 @@
 
 /// Tells whether a character shows nothing or reorders what is shown: zero-width, bidirectional controls, line
 /// and paragraph separators, tags, variation selectors, fillers, and the soft hyphen.
-pub(crate) fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use keyway_core::{Account, Credential, FieldProblem, VerdictKind};
+use keyway_core::{__private::is_invisible, Account, Credential, FieldProblem, VerdictKind};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -106,7 +106,7 @@ impl<'n> New<'n> {
         self
     }
 
-    /// Gives it a name: 1 to 100 characters on one line.
+    /// Gives it a name: 1 to 100 characters on one line, all of which can be seen.
     pub fn name(mut self, name: &'n str) -> Self {
         self.name = Some(name);
         self
@@ -154,6 +154,12 @@ pub(crate) fn name(text: &str) -> Result<String, Error> {
         return Err(Error::Invalid(format!(
             "a connection's name has 1 to {MAX_NAME} characters on one line"
         )));
+    }
+    if text.chars().any(is_invisible) {
+        return Err(Error::Invalid(
+            "a connection's name has no characters that cannot be seen, or that turn the text around"
+                .to_owned(),
+        ));
     }
     Ok(text.to_owned())
 }

@@ -43,7 +43,7 @@ pub enum Error {
     #[error("{0}")]
     Invalid(String),
     /// Somebody else rotates keys at this moment.
-    #[error("keys are being rotated by somebody else; try again when that is done")]
+    #[error("keys are being rotated by somebody else; if none is at it, it can go on in at most 30 seconds")]
     Rotating,
     /// A use cannot be written to the audit log: too many wait to be written already. Nothing should be sent.
     #[error("the audit log cannot be written at this moment; nothing was sent")]

@@ -21,6 +21,7 @@ mod audit;
 mod connection;
 mod export;
 mod grant;
+mod inspect;
 mod recorder;
 mod rotate;
 mod scope;

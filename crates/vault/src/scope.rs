@@ -254,7 +254,8 @@ impl Scope {
         }
     }
 
-    /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`].
+    /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`]. Those of others are read too, since
+    /// each entry is checked against the one before it.
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
         self.vault.entries(Some(&self.tenant), after, limit).await
     }

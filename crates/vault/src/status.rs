@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::{
     Anchor, Entry, Error, KeyId, Tenant, Vault,
     audit::rfc3339,
+    error::tampered,
+    roots::same,
     store::{Counts, KeyRow},
 };
 
@@ -68,7 +70,11 @@ impl Vault {
     }
 
     /// Entries of the audit log after a number, in order, of all tenants and of the vault itself; at most `limit`, and at most
-    /// 1,000. Whether they are as they were written is for [`verify`](Self::verify) to say.
+    /// 1,000. Each is checked against the one before it, and the last one against the head.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] names the first entry that is gone, or not as it was written: with a smaller `limit`, those before
+    /// it can be read.
     pub async fn audit(&self, after: i64, limit: u32) -> Result<Vec<Entry>, Error> {
         self.entries(None, after, limit).await
     }
@@ -79,9 +85,44 @@ impl Vault {
         after: i64,
         limit: u32,
     ) -> Result<Vec<Entry>, Error> {
+        let damaged = |seq: i64| tampered(&format!("entry {seq} of the audit log"));
         let tenant = tenant.map(Tenant::as_str);
-        let rows = self.0.store.entries(tenant, after, limit.min(MAX_PAGE)).await?;
-        rows.iter().map(Entry::read).collect()
+        let most = usize::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
+        // Those of one tenant have gaps, and each entry is bound to the one before, whoever's that is: all are read.
+        let page = if tenant.is_some() { MAX_PAGE } else { limit.min(MAX_PAGE) };
+        let mut view = self.0.store.snapshot().await?;
+        let (_, head) = view.vault().await?.ok_or(Error::NoVault)?;
+        let (mut seq, mut mac) = (after.max(0), Vec::new());
+        if seq > 0 {
+            match view.entries(seq - 1, 1).await?.pop() {
+                Some(row) if row.seq == seq => mac = row.mac,
+                None if seq > head.seq => return Ok(Vec::new()),
+                _ => return Err(damaged(seq)),
+            }
+        }
+        let mut found = Vec::new();
+        while found.len() < most {
+            let rows = view.entries(seq, page).await?;
+            if rows.is_empty() {
+                if seq < head.seq {
+                    return Err(damaged(seq + 1));
+                }
+                return if same(&mac, &head.mac) { Ok(found) } else { Err(damaged(seq)) };
+            }
+            for row in rows {
+                if row.seq != seq + 1 || !same(&self.0.roots.entry(&mac, &row), &row.mac) {
+                    return Err(damaged(seq + 1));
+                }
+                if tenant.is_none_or(|tenant| row.tenant.as_deref() == Some(tenant)) {
+                    found.push(Entry::read(&row)?);
+                }
+                (seq, mac) = (row.seq, row.mac);
+                if found.len() == most {
+                    break;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Waits until anything but uses was written after the audit entry `after`, by whatever process; returns the number of

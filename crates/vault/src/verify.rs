@@ -177,8 +177,7 @@ impl<'v> Check<'v> {
             }
         }
         if seq < head.seq {
-            let what = format!("entries {} to {} of the audit log", seq + 1, head.seq);
-            self.find("missing", None, &what, "they are gone");
+            self.gap(seq + 1, head.seq);
         } else if seq > head.seq || !same(&mac, &head.mac) {
             self.find("changed", None, "the audit log's head", "it is not that of the last entry");
         }
@@ -194,13 +193,21 @@ impl<'v> Check<'v> {
         Ok(())
     }
 
+    fn gap(&mut self, first: i64, last: i64) {
+        let (what, message) = if first == last {
+            (format!("entry {first} of the audit log"), "it is gone")
+        } else {
+            (format!("entries {first} to {last} of the audit log"), "they are gone")
+        };
+        self.find("missing", None, &what, message);
+    }
+
     fn entry(&mut self, before: i64, mac_before: &[u8], row: &EntryRow) {
         self.report.entries += 1;
         let what = format!("entry {} of the audit log", row.seq);
         let tenant = row.tenant.as_deref();
         if row.seq != before + 1 {
-            let gap = format!("entries {} to {} of the audit log", before + 1, row.seq - 1);
-            self.find("missing", None, &gap, "they are gone");
+            self.gap(before + 1, row.seq - 1);
         } else if !same(&self.vault.0.roots.entry(mac_before, row), &row.mac) {
             self.find("changed", tenant, &what, "it is not as it was written");
         }
@@ -337,12 +344,12 @@ impl<'v> Check<'v> {
             );
         }
         let records = [
-            ("credential", Binding::credential(row), &row.credential),
-            ("name and account", Binding::details(row), &row.details),
+            ("its credential does not open", Binding::credential(row), &row.credential),
+            ("its name and account do not open", Binding::details(row), &row.details),
         ];
-        for (part, binding, record) in records {
+        for (message, binding, record) in records {
             if !self.opens(&binding, record).await {
-                self.find("sealed", tenant, &what, &format!("its {part} does not open"));
+                self.find("sealed", tenant, &what, message);
             }
         }
         self.compare(RowKind::Connection, tenant, &row.id, &row.mac);

@@ -28,15 +28,19 @@ impl AnchorFile {
     }
 
     /// All of its anchors.
+    ///
+    /// # Errors
+    /// Also when there is no such file: what is looked at would pass for being as the anchors say.
     pub(super) fn all(&self) -> Result<Vec<Anchor>, Error> {
-        self.read(MOST)
+        self.read(MOST)?.ok_or_else(|| Error::Io("--anchors: there is no such file".to_owned()))
     }
 
-    /// The anchors in the last bytes, so many at the most. A line that is cut off was never finished, and says nothing.
-    fn read(&self, most: u64) -> Result<Vec<Anchor>, Error> {
+    /// The anchors in the last bytes, so many at the most; `None` where there is no file. A line that is cut off was never
+    /// finished, and says nothing.
+    fn read(&self, most: u64) -> Result<Option<Vec<Anchor>>, Error> {
         let text = match self.text(most) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => {
                 return Err(Error::Io(format!(
                     "--anchors takes a file's name: {}",
@@ -48,7 +52,15 @@ impl AnchorFile {
         if anchors.is_empty() && !text.trim().is_empty() {
             return Err(Error::Io("--anchors: there are no anchors in this file".to_owned()));
         }
-        Ok(anchors)
+        Ok(Some(anchors))
+    }
+
+    /// Whether the file's folder is there, so that the file can be made.
+    fn has_folder(&self) -> bool {
+        match self.path.parent() {
+            Some(folder) => folder.as_os_str().is_empty() || folder.is_dir(),
+            None => true,
+        }
     }
 
     fn text(&self, most: u64) -> io::Result<String> {
@@ -100,8 +112,16 @@ impl AnchorSink for AnchorFile {
     }
 
     fn last(&self) -> Result<Option<Anchor>, Error> {
+        let Some(anchors) = self.read(TAIL)? else {
+            if self.has_folder() {
+                return Ok(None);
+            }
+            return Err(Error::Io(
+                "--anchors: the file's folder is not there; nothing was changed".to_owned(),
+            ));
+        };
         // Two processes may have written in another order than they committed.
-        Ok(self.read(TAIL)?.into_iter().max_by_key(Anchor::seq))
+        Ok(anchors.into_iter().max_by_key(Anchor::seq))
     }
 }
 
@@ -119,6 +139,7 @@ mod tests {
         let path = folder.path().join("anchors");
         let file = AnchorFile::at(path.as_os_str());
         assert_eq!(file.last().unwrap(), None);
+        assert!(file.all().is_err(), "there is no file yet");
         for seq in [1, 2, 4, 3] {
             file.anchor(&anchor(seq));
         }

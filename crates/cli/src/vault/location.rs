@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use keyway::vault::{
-    Actor, Anchor, AnchorSink as _, Database, Error, Scope, Store, StoreErrorKind, Tenant, Vault,
+    Actor, Anchor, AnchorSink as _, Database, Error, Report, Scope, Store, StoreErrorKind, Tenant, Vault,
 };
 
 use super::{actor, anchors::AnchorFile, key::Key};
@@ -64,18 +64,34 @@ impl Location {
     }
 
     /// Opens the vault, whatever the anchors say.
-    pub(super) async fn open(&self) -> Result<Vault, Failure> {
-        let store = match self.database.open().await {
-            Err(error) if error.kind() == StoreErrorKind::Missing => return Err(self.no_vault()),
-            other => other?,
-        };
+    async fn open(&self) -> Result<Vault, Failure> {
+        let store = self.store().await?;
         match Vault::open(Arc::clone(&store), Arc::clone(&self.key.source)).await {
             Ok(vault) => Ok(vault),
             Err(error) => {
                 store.close().await;
-                Err(if error == Error::NoVault { self.no_vault() } else { self.key.failed(error) })
+                Err(self.not_opened(error))
             }
         }
+    }
+
+    /// Looks at the vault, also where it does not open.
+    pub(super) async fn inspect(&self, anchors: &[Anchor]) -> Result<Report, Failure> {
+        let store = self.store().await?;
+        let report = Vault::inspect(Arc::clone(&store), Arc::clone(&self.key.source), anchors).await;
+        store.close().await;
+        report.map_err(|error| self.not_opened(error))
+    }
+
+    async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
+        match self.database.open().await {
+            Err(error) if error.kind() == StoreErrorKind::Missing => Err(self.no_vault()),
+            other => Ok(other?),
+        }
+    }
+
+    fn not_opened(&self, error: Error) -> Failure {
+        if error == Error::NoVault { self.no_vault() } else { self.key.failed(error) }
     }
 
     /// Makes sure that there is no vault yet.

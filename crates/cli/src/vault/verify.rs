@@ -14,11 +14,9 @@ use crate::{
 pub(super) async fn verify(location: &Location, given: &[Anchor], json: bool) -> Result<Exit, Failure> {
     let mut anchors = location.all_anchors()?;
     anchors.extend_from_slice(given);
-    let vault = location.open().await?;
     let spinner = Spinner::start("Looking at everything that is kept …".to_owned());
-    let report = vault.verify(&anchors).await;
+    let report = location.inspect(&anchors).await;
     drop(spinner);
-    vault.close().await;
     let report = report?;
     if json {
         output::json(&report)?;
@@ -50,8 +48,11 @@ fn text(report: &Report) -> String {
         out += &format!("\n  {} {problem}", problem.code.bold());
     }
     if !report.problems.is_empty() {
-        out += "\n\n  Somebody changed the database, or put an older one in its place. Nothing of this is used;\n  a \
-                backup, an export, or a new key for a connection mends it.\n";
+        out += "\n\n  Somebody changed the database, or put older rows in place. A row that was changed is refused when\n  \
+                it is read; an older one that was put back whole is authentic, and is used until you act: stop\n  \
+                what uses the vault, then restore a good backup, or remove what is named (`keyway connection\n  \
+                remove`, `keyway grant revoke`) and make it anew. What is wrong with the log itself stays: note\n  \
+                what you found, and when.\n";
     }
     if report.anchors == 0 {
         out += "\n  Without an anchor, a database that was put back whole looks well: keep what `keyway audit\n  \

@@ -59,6 +59,22 @@ fn everything_that_was_done_is_in_it() {
     assert_eq!(home.json(&["vault", "verify", "--anchor", anchor.trim()])["anchors"], 1);
 }
 
+#[test]
+fn n43_a_forged_entry_is_not_shown_as_true() {
+    let home = Home::with_vault();
+    let id = home.save(&Server::giving(""));
+    assert_eq!(home.run(&["connection", "rename", &id, "x"]).code, 0);
+    assert_eq!(home.run(&["grant", "create", "--connection", &id]).code, 0);
+    let all = entries(&home, &["--tenant", "acme"]);
+    assert_eq!(kinds(&all), ["connection.created", "connection.renamed", "grant.created"]);
+    home.change(b"connection.renamed", b"connection.removed");
+    let run = home.run(&["audit"]);
+    let shown: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((run.code, shown.as_slice()), (8, &all[..1]), "what is good before it: {run:?}");
+    assert!(run.stderr.contains("entry 3 of the audit log is not as it was written"), "{run:?}");
+    assert_eq!(entries(&home, &["--after", "3"]), all[2..]);
+}
+
 /// `--follow` in the background; ends with the test.
 struct Following {
     child: Child,

@@ -26,6 +26,12 @@ fn connections_are_listed_and_shown() {
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{name:?}");
         assert!(run.stderr.contains("a connection's name has 1 to 100 characters on one line"), "{run:?}");
     }
+    // A name that is shown as another one.
+    for name in ["nimda\u{202e}", "\u{202e}nimda", "ad\u{200b}min"] {
+        let run = home.run(&["connection", "rename", &id, name]);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{name:?}");
+        assert!(run.stderr.contains("no characters that cannot be seen"), "{run:?}");
+    }
     home.holds_no_key();
 }
 

@@ -290,23 +290,65 @@ fn what_was_put_back_is_seen_against_the_anchors() {
     assert_eq!((run.code, &run.json()["problems"][0]["code"]), (8, &json!("anchor")));
 }
 
+#[cfg(unix)]
 #[test]
 fn anchors_that_cannot_be_written_are_said_and_the_change_is_done() {
     let home = Home::with_vault();
     let server = Server::giving(good());
-    let (origin, nowhere) = (server.origin(), home.text("nowhere/anchors"));
-    let args = ["connect", "rally", "--save", "--values", "-", "--origin", &origin, "--anchors", &nowhere];
+    let (origin, anchors) = (server.origin(), home.text("anchors"));
+    // It could be a new file, and cannot be made.
+    std::os::unix::fs::symlink(home.path("nowhere/anchors"), &anchors).unwrap();
+    let args = ["connect", "rally", "--save", "--values", "-", "--origin", &origin, "--anchors", &anchors];
     let run = home.run_with(&args, &rally("valid"));
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stderr.starts_with("The file of --anchors cannot be written."), "{run:?}");
     assert_eq!(home.json(&["connection", "list"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn anchors_that_cannot_be_kept_or_read_stop_everything() {
+    let home = Home::new();
+    let nowhere = home.text("nowhere/anchors");
+    let run = home.run(&["vault", "init", "--anchors", &nowhere]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+    assert!(run.stderr.contains("the file's folder is not there"), "{run:?}");
+    assert!(!home.database().exists() && !home.key().exists(), "nothing was made");
+    assert_eq!(home.run(&["vault", "init"]).code, 0);
+    let id = home.save(&Server::giving(""));
+    let before = bytes(&home);
     // What is no file of anchors is not written to.
-    for (place, said) in
-        [(home.text("."), "it is a folder"), (home.text("config/keyway/master.key"), "no anchors")]
-    {
-        let run = home.run(&["connection", "list", "--anchors", &place]);
+    for (place, said) in [
+        (nowhere, "the file's folder is not there"),
+        (home.text("."), "it is a folder"),
+        (home.text("config/keyway/master.key"), "no anchors"),
+    ] {
+        let run = home.run(&["connection", "rename", &id, "x", "--anchors", &place]);
         assert!(run.code == 1 && run.stderr.contains(said), "{run:?}");
     }
+    assert!(bytes(&home) == before, "not a byte was changed");
+    for args in [&["vault", "verify"] as &[&str], &["vault", "verify", "--json"]] {
+        let run = home.run(&[args, &["--anchors", &home.text("anchors")]].concat());
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+        assert!(run.stderr.contains("there is no such file"), "{run:?}");
+    }
+}
+
+#[test]
+fn n43_what_keeps_a_vault_from_opening_is_reported() {
+    let home = Home::with_vault();
+    home.save(&Server::giving(""));
+    let anchor = home.run(&["audit", "--anchor"]).stdout;
+    let hex = anchor.trim().split_once(':').unwrap().1;
+    let mac: Vec<u8> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect();
+    let forged: Vec<u8> = mac.iter().map(|byte| byte ^ 1).collect();
+    home.change(&mac, &forged);
+    assert_eq!(home.run(&["connection", "list"]).code, 8);
+    let run = home.run(&["vault", "verify", "--json"]);
+    assert_eq!((run.code, run.stderr.as_str()), (8, ""), "{run:?}");
+    assert_eq!(run.json()["problems"][0]["what"], "entry 2 of the audit log");
+    let run = home.run(&["vault", "verify"]);
+    assert!(run.code == 8 && run.stdout.contains("changed entry 2 of the audit log"), "{run:?}");
 }
 
 #[test]

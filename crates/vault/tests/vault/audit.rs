@@ -91,7 +91,10 @@ async fn each_operation_leaves_exactly_its_entries() {
     vault.status().await.unwrap();
     checked(&scope, &id, &Verdict::Valid(account("u2"))).await.unwrap_err();
     scope.replace(&id, New::connection(&next), Accounts::Same).await.unwrap_err();
-    scope.rename(&id, "\n").await.unwrap_err();
+    for name in ["\n", "a\u{202e}b", "a\u{200b}b", "\u{200b}", "a\u{2066}b", "a\u{feff}b"] {
+        scope.rename(&id, name).await.unwrap_err();
+        scope.save(New::connection(&setting.credential(2)).name(name)).await.unwrap_err();
+    }
     assert!(scope.save_all(&[]).await.unwrap().is_empty());
     assert_eq!(kinds(&since(&vault, &between, &mut seq).await), [""; 0]);
 

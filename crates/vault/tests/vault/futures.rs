@@ -22,6 +22,7 @@ fn of_the_vault(
 ) {
     movable(&Vault::init(Arc::clone(&store), Arc::clone(&source), actor));
     movable(&Vault::open(Arc::clone(&store), Arc::clone(&source)));
+    movable(&Vault::inspect(Arc::clone(&store), Arc::clone(&source), std::slice::from_ref(anchor)));
     movable(&Vault::import(store, source, actor, &mut Cursor::new([])));
     movable(&vault.export(actor, &mut Vec::new()));
     movable(&vault.clone().with_anchors(sink));

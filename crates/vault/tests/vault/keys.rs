@@ -4,7 +4,10 @@ use std::{fs, io::Cursor, path::Path, sync::Arc};
 
 use keyway_vault::{Error, KeyError, New, StoreErrorKind, Vault};
 
-use crate::setting::{Keys, Setting, actor, database, tenant};
+use crate::{
+    database::Raw,
+    setting::{Keys, Setting, actor, database, tenant},
+};
 
 /// The bytes of the database and of what SQLite keeps beside it.
 fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -46,6 +49,9 @@ async fn i7_n44_without_its_key_a_vault_does_not_open_and_no_byte_changes() {
                 panic!("{case}: {refused:?}")
             };
             assert_eq!(*needed, active, "{case}");
+            // To look at it takes the key too: nothing is said of a database that is as it was written.
+            let inspected = Vault::inspect(Arc::clone(&store), Arc::new(Keys::of(numbers)), &[]).await;
+            assert_eq!(inspected.unwrap_err(), refused, "{case}");
             for number in numbers {
                 assert!(there.contains(&Keys::key(*number).id().to_string()), "{case}: {there}");
             }
@@ -53,6 +59,12 @@ async fn i7_n44_without_its_key_a_vault_does_not_open_and_no_byte_changes() {
             assert_eq!(bytes(setting.folder.path()), before, "{case}, closed before: {closed}");
         }
     }
+    // While a rotation goes on, the old key alone is not enough, and that is no change of the database.
+    let mut raw = Raw::open(&setting.folder).await;
+    raw.run("UPDATE keyway_keys SET state = 'decrypt' WHERE state = 'retired'", &[]).await;
+    let inspected = Vault::inspect(setting.store().await, Arc::new(Keys::of(&[1])), &[]).await;
+    assert!(matches!(inspected, Err(Error::Key(_))), "{inspected:?}");
+    raw.run("UPDATE keyway_keys SET state = 'retired' WHERE state = 'decrypt'", &[]).await;
     // The order is of no meaning, and keys of others do no harm.
     for numbers in [&[1, 2][..], &[2, 1], &[77, 2], &[2]] {
         let vault = Vault::open(setting.store().await, Arc::new(Keys::of(numbers))).await.unwrap();

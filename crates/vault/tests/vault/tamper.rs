@@ -161,10 +161,15 @@ async fn refused_and_named(table: &str, names: &[&str], opens: impl Fn(&str) -> 
                     Ok(_) if opens(&column.name) => {}
                     other => panic!("{case}: {other:?}"),
                 }
-                let report = setting.vault.verify(&[]).await.unwrap();
-                let is_named =
-                    report.problems.iter().any(|found| names.iter().any(|name| found.what.contains(name)));
-                assert!(is_named, "{case}: {:?}", report.problems);
+                let inspected =
+                    Vault::inspect(Arc::clone(&store), Arc::new(setting.keys.clone()), &[]).await.unwrap();
+                for report in [setting.vault.verify(&[]).await.unwrap(), inspected] {
+                    let is_named = report
+                        .problems
+                        .iter()
+                        .any(|found| names.iter().any(|name| found.what.contains(name)));
+                    assert!(is_named, "{case}: {:?}", report.problems);
+                }
                 raw.put_back("whole", &[table]).await;
             }
         }
@@ -181,7 +186,8 @@ async fn n43_every_change_of_the_vaults_row_is_refused_and_named() {
 #[tokio::test]
 async fn n43_every_change_of_the_head_is_refused_and_named() {
     // Where it says that something changed, a wrong number wakes those who wait, or does not. It opens nothing.
-    refused_and_named("keyway_head", &["the audit log", "entries "], |column| column == "changed").await;
+    refused_and_named("keyway_head", &["the audit log", "entries ", "entry "], |column| column == "changed")
+        .await;
 }
 
 #[tokio::test]
@@ -237,6 +243,15 @@ async fn n43_every_change_of_a_grants_row_is_refused_and_named() {
     assert!(tried > 1500, "{tried}");
 }
 
+/// The log is read up to an entry, by everybody and by a tenant, and no further.
+async fn refuses_to_read(vault: &Vault, seq: i64, case: &str) {
+    let tampered = Error::Tampered { what: format!("entry {seq} of the audit log") };
+    assert_eq!(vault.audit(0, 1000).await, Err(tampered.clone()), "{case}");
+    assert_eq!(vault.tenant(&tenant("acme"), &actor()).audit(0, 1000).await, Err(tampered), "{case}");
+    let before = u32::try_from(seq - 1).unwrap();
+    assert_eq!(vault.audit(0, before).await.unwrap().len(), before as usize, "{case}");
+}
+
 #[tokio::test]
 async fn n43_every_change_of_an_entry_is_named() {
     let mut story = Story::new().await;
@@ -264,6 +279,10 @@ async fn n43_every_change_of_an_entry_is_named() {
                 let named = report.problems.iter().any(|found| found.what == name);
                 assert!(named, "{} {}: {:?} for {:?}", column.name, before.0, now.1, before.1);
             }
+            if let Some((first, _)) = cells.iter().zip(&now).find(|(before, now)| before != now) {
+                let case = format!("{} {}", column.name, first.0);
+                refuses_to_read(&story.setting.vault, first.0, &case).await;
+            }
             if cells.last() != now.last() {
                 let opened = Vault::open(Arc::clone(&engine), Arc::new(story.setting.keys.clone())).await;
                 assert!(matches!(opened, Err(Error::Tampered { .. })), "{}: {opened:?}", column.name);
@@ -276,9 +295,13 @@ async fn n43_every_change_of_an_entry_is_named() {
             raw.set("keyway_entries", seq, "seq", &Cell::Int(other)).await;
             tried += 1;
             let report = story.setting.vault.verify(&[]).await.unwrap();
-            let gap = format!("entries {seq} to ");
-            let named = report.problems.iter().any(|found| found.what.starts_with(&gap));
+            let gaps = [format!("entries {seq} to "), format!("entry {seq} of")];
+            let named = report
+                .problems
+                .iter()
+                .any(|found| found.code == "missing" && gaps.iter().any(|gap| found.what.starts_with(gap)));
             assert!(named, "{other} for {seq}: {:?}", report.problems);
+            refuses_to_read(&story.setting.vault, seq, &format!("{other} for {seq}")).await;
             raw.put_back("whole", &["keyway_entries"]).await;
         }
     }
