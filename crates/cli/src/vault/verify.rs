@@ -50,9 +50,9 @@ fn text(report: &Report) -> String {
     if !report.problems.is_empty() {
         out += "\n\n  Somebody changed the database, or put older rows in place. A row that was changed is refused when\n  \
                 it is read; an older one that was put back whole is authentic, and is used until you act: stop\n  \
-                what uses the vault, then restore a good backup, or remove what is named (`keyway connection\n  \
-                remove`, `keyway grant revoke`) and make it anew. What is wrong with the log itself stays: note\n  \
-                what you found, and when.\n";
+                what uses the vault, then restore a good backup; or remove each connection that is named, or whose\n  \
+                grant is (`keyway connection remove ID`), and save it anew. What is wrong with the log itself\n  \
+                stays: note what you found, and when.\n";
     }
     if report.anchors == 0 {
         out += "\n  Without an anchor, a database that was put back whole looks well: keep what `keyway audit\n  \
