@@ -73,7 +73,6 @@ CREATE TABLE keyway_entries (
     body TEXT NOT NULL,
     mac BYTEA NOT NULL
 );
-CREATE INDEX keyway_entries_tenant ON keyway_entries (tenant, seq);
 
 CREATE TABLE keyway_leases (
     name TEXT COLLATE "C" NOT NULL PRIMARY KEY,

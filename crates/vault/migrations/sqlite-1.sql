@@ -73,7 +73,6 @@ CREATE TABLE keyway_entries (
     body TEXT NOT NULL,
     mac BLOB NOT NULL
 ) STRICT;
-CREATE INDEX keyway_entries_tenant ON keyway_entries (tenant, seq);
 
 CREATE TABLE keyway_leases (
     name TEXT NOT NULL PRIMARY KEY,

@@ -72,13 +72,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<GrantRow>, StoreError>;
 
-    /// Audit entries after a sequence number, in order: of one tenant, or of all.
-    async fn entries(
-        &self,
-        tenant: Option<&str>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<EntryRow>, StoreError>;
+    /// Audit entries of all tenants after a number, in order.
+    async fn entries(&self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError>;
 
     /// Applies a batch, all or nothing.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;

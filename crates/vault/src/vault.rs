@@ -168,7 +168,7 @@ impl Vault {
     /// # Errors
     /// [`Error::Tampered`] when it does not.
     pub async fn hold(&self, anchor: &Anchor) -> Result<(), Error> {
-        let entries = self.0.store.entries(None, anchor.seq() - 1, 1).await?;
+        let entries = self.0.store.entries(anchor.seq() - 1, 1).await?;
         match entries.first() {
             Some(entry) if entry.seq == anchor.seq() && same(&entry.mac, anchor.mac()) => Ok(()),
             _ => {
@@ -300,7 +300,7 @@ impl Write<'_> {
         while began.elapsed() < DOUBT {
             match store.commit(batch).await {
                 Ok(Committed::HeadMoved) => {
-                    let entries = store.entries(None, batch.after.seq, 1).await;
+                    let entries = store.entries(batch.after.seq, 1).await;
                     if let Ok(entries) = entries {
                         let is_ours = |entry: &EntryRow| same(&entry.mac, &batch.entries[0].mac);
                         let there = entries.first().is_some_and(is_ours);

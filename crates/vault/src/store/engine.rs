@@ -128,20 +128,9 @@ impl Store for SqlStore {
         self.pool.rows(select::<GrantRow>(sql), values, GrantRow::read).await
     }
 
-    async fn entries(
-        &self,
-        tenant: Option<&str>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<EntryRow>, StoreError> {
-        let limit = i64::from(limit);
-        let (sql, values) = match tenant {
-            Some(tenant) => {
-                ("WHERE tenant = $1 AND seq > $2 ORDER BY seq LIMIT $3", values![tenant, after, limit])
-            }
-            None => ("WHERE seq > $1 ORDER BY seq LIMIT $2", values![after, limit]),
-        };
-        self.pool.rows(select::<EntryRow>(sql), values, EntryRow::read).await
+    async fn entries(&self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError> {
+        let sql = select::<EntryRow>("WHERE seq > $1 ORDER BY seq LIMIT $2");
+        self.pool.rows(sql, values![after, i64::from(limit)], EntryRow::read).await
     }
 
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {

@@ -267,7 +267,7 @@ mod tests {
             assert_eq!(error.kind(), StoreErrorKind::Full, "{error}");
             assert!(head.seq > 3);
             assert_eq!(store.vault().await.unwrap().unwrap().1, head);
-            assert_eq!(i64::try_from(store.entries(None, 0, 99).await.unwrap().len()).unwrap(), head.seq - 1);
+            assert_eq!(i64::try_from(store.entries(0, 99).await.unwrap().len()).unwrap(), head.seq - 1);
             writer.row("PRAGMA max_page_count = 100000", values![], |_| Ok(())).await.unwrap();
             assert_eq!(store.commit(&batch(&head, 10_000)).await.unwrap(), Committed::Done);
         });

@@ -62,7 +62,7 @@ async fn rows_come_back_as_they_were(place: Place) {
     }
     assert_eq!(store.grant_by_hash(b"no such").await.unwrap(), None);
     let entries = [rows::entry(1, None), rows::entry(2, Some("acme"))];
-    assert_eq!(store.entries(None, 0, 9).await.unwrap(), entries);
+    assert_eq!(store.entries(0, 9).await.unwrap(), entries);
 }
 
 async fn pages_follow_the_id(place: Place) {
@@ -103,16 +103,12 @@ async fn pages_follow_the_id(place: Place) {
 async fn entries_follow_their_number(place: Place) {
     let store = place.vault().await;
     for seq in 2..=6 {
-        let mut batch = rows::batch(&rows::head(seq - 1, 1), vec![]);
-        batch.entries[0].tenant = Some(if seq % 2 == 0 { "acme" } else { "other" }.into());
+        let batch = rows::batch(&rows::head(seq - 1, 1), vec![]);
         assert_eq!(store.commit(&batch).await.unwrap(), Committed::Done);
     }
     let numbers = |rows: Vec<keyway_vault::EntryRow>| rows.iter().map(|row| row.seq).collect::<Vec<_>>();
-    assert_eq!(numbers(store.entries(None, 0, 99).await.unwrap()), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(numbers(store.entries(None, 2, 2).await.unwrap()), [3, 4]);
-    assert_eq!(numbers(store.entries(Some("acme"), 0, 99).await.unwrap()), [2, 4, 6]);
-    assert_eq!(numbers(store.entries(Some("acme"), 2, 1).await.unwrap()), [4]);
-    assert!(numbers(store.entries(Some("nobody"), 0, 99).await.unwrap()).is_empty());
+    assert_eq!(numbers(store.entries(0, 99).await.unwrap()), [1, 2, 3, 4, 5, 6]);
+    assert_eq!(numbers(store.entries(2, 2).await.unwrap()), [3, 4]);
     let mut view = store.snapshot().await.unwrap();
     assert_eq!(numbers(view.entries(4, 99).await.unwrap()), [5, 6]);
 }
@@ -151,14 +147,13 @@ async fn i8_another_tenants_rows_are_not_there(place: Place) {
         vec![insert(rows::connection("acme", "c1")), Change::InsertGrant(rows::grant("acme", "g1", "c1"))];
     assert_eq!(commit(&*store, changes).await, Committed::Done);
     let before = rows::everything(&*store).await;
-    let entries = store.entries(None, 0, 99).await.unwrap();
+    let entries = store.entries(0, 99).await.unwrap();
 
     assert_eq!(store.connection("other", "c1").await.unwrap(), None);
     assert_eq!(store.connections("other", None, 9).await.unwrap(), []);
     assert_eq!(store.grant("other", "g1").await.unwrap(), None);
     assert_eq!(store.grants("other", None, None, 9).await.unwrap(), []);
     assert_eq!(store.grants("other", Some("c1"), None, 9).await.unwrap(), []);
-    assert_eq!(store.entries(Some("other"), 0, 99).await.unwrap(), []);
     let marks = Marks { secret: vec![1; 32], account: None };
     assert_eq!(store.alike("other", &marks).await.unwrap(), Alike::default());
 
@@ -178,7 +173,7 @@ async fn i8_another_tenants_rows_are_not_there(place: Place) {
         assert_eq!(commit(&*store, vec![change]).await, Committed::RowMoved, "{said}");
     }
     assert_eq!(rows::everything(&*store).await, before);
-    assert_eq!(store.entries(None, 0, 99).await.unwrap(), entries);
+    assert_eq!(store.entries(0, 99).await.unwrap(), entries);
 }
 
 async fn counts_are_of_all_tenants(place: Place) {

@@ -120,13 +120,8 @@ impl Store for Between {
         self.store.grants(tenant, connection, after, limit).await
     }
 
-    async fn entries(
-        &self,
-        tenant: Option<&str>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<EntryRow>, StoreError> {
-        self.store.entries(tenant, after, limit).await
+    async fn entries(&self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError> {
+        self.store.entries(after, limit).await
     }
 
     async fn under_key(

@@ -185,13 +185,8 @@ impl Store for Fated {
         self.plan.read(self.store.grants(tenant, connection, after, limit)).await
     }
 
-    async fn entries(
-        &self,
-        tenant: Option<&str>,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<EntryRow>, StoreError> {
-        self.plan.read(self.store.entries(tenant, after, limit)).await
+    async fn entries(&self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError> {
+        self.plan.read(self.store.entries(after, limit)).await
     }
 
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {

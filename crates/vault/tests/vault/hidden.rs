@@ -116,12 +116,7 @@ async fn i2_i6_nothing_that_is_kept_or_shown_holds_a_key_an_account_or_a_name() 
     show(format!("{entries:?} {:?} {:?}", setting.vault.status().await, setting.vault.verify(&[]).await));
     let store = setting.store().await;
     show(format!("{:?} {store:?}", store.connections("acme", None, 9).await));
-    show(format!(
-        "{:?} {:?} {:?}",
-        store.vault().await,
-        store.keys().await,
-        store.entries(None, 0, 99).await
-    ));
+    show(format!("{:?} {:?} {:?}", store.vault().await, store.keys().await, store.entries(0, 99).await));
     let mut export = Vec::new();
     setting.vault.export(&actor(), &mut export).await.unwrap();
     let token = granted.token.expose().to_owned();
