@@ -84,7 +84,6 @@ impl Record {
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: Sender<Queued>,
-    patience: Duration,
 }
 
 /// What waits to be written.
@@ -115,22 +114,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Vault {
     /// Starts a recorder of uses, and says so in the audit log. It runs on the current Tokio runtime.
     pub async fn recorder(&self) -> Result<(Recorder, Recording), Error> {
-        self.recorder_of(QUEUE, PATIENCE).await
-    }
-
-    pub(crate) async fn recorder_of(
-        &self,
-        room: usize,
-        patience: Duration,
-    ) -> Result<(Recorder, Recording), Error> {
         let mut run = [0; 8];
         fill(&mut run);
         let run = hex(&run);
         let what = What { run: Some(run.clone()), ..What::default() };
         self.note(Event::of_vault("recording.started", what)).await?;
-        let (queue, waiting) = mpsc::channel(room);
+        let (queue, waiting) = mpsc::channel(QUEUE);
         let task = tokio::spawn(Writer { vault: self.clone(), run, waiting }.run());
-        Ok((Recorder { queue, patience }, Recording { task }))
+        Ok((Recorder { queue }, Recording { task }))
     }
 }
 
@@ -151,7 +142,7 @@ impl Recorder {
     pub async fn intend(&self, record: Record) -> Result<(), Error> {
         let (written, done) = oneshot::channel();
         self.put(Queued { record, intended: true, written: Some(written) }).await?;
-        match timeout(self.patience, done).await {
+        match timeout(PATIENCE, done).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(Error::Audit),
         }
@@ -164,7 +155,7 @@ impl Recorder {
                 queued
             }
         };
-        self.queue.send_timeout(queued, self.patience).await.map_err(|_| Error::Audit)
+        self.queue.send_timeout(queued, PATIENCE).await.map_err(|_| Error::Audit)
     }
 }
 
