@@ -2,7 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, encoding::hex, store::Head};
+use crate::{
+    Error,
+    encoding::{hex, unhex},
+    store::Head,
+};
 
 /// Where the audit log stands: the number of its last entry, and that entry's MAC. Kept apart from the database, it shows
 /// that a database was put back or cut off. Written as `SEQ:MAC`, the MAC in hex.
@@ -42,12 +46,8 @@ impl FromStr for Anchor {
         };
         let (seq, mac) = text.split_once(':').ok_or_else(invalid)?;
         let seq = seq.parse().ok().filter(|seq| *seq > 0).ok_or_else(invalid)?;
-        if mac.len() != 64 || !mac.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(invalid());
-        }
-        let byte = |at: usize| u8::from_str_radix(&mac[at..at + 2], 16).map_err(|_| invalid());
-        let mac = (0..mac.len()).step_by(2).map(byte).collect::<Result<_, _>>()?;
-        Ok(Self { seq, mac })
+        let mac = unhex::<32>(mac).ok_or_else(invalid)?;
+        Ok(Self { seq, mac: mac.to_vec() })
     }
 }
 

@@ -9,6 +9,19 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes that hex digits of either case stand for, when they are as many as asked for.
+pub(crate) fn unhex<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    // A sign before a digit would be read as a part of the number.
+    if digits.len() != 2 * N || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[index * 2..index * 2 + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
 /// Bytes as base64, in rows that are written as JSON.
 pub(crate) mod as_base64 {
     use base64::{Engine as _, engine::general_purpose::STANDARD};

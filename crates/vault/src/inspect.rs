@@ -63,7 +63,7 @@ async fn ring_at_hand(source: &dyn KeySource, state: &State, error: Error) -> Re
         }
     }
     let has = |id: Option<KeyId>| masters.iter().any(|key| Some(key.id()) == id);
-    let in_use = || state.keys.iter().filter(|row| row.state != "retired").map(|row| KeyId::parse(&row.id));
+    let in_use = || state.keys.iter().filter(|row| row.is_in_use()).map(|row| KeyId::parse(&row.id));
     // A root under a key that no row knows, while that of a row is there, was changed. Else it is the key that is missing.
     let is_changed = !in_use().any(|id| id == Some(root)) && in_use().any(has);
     if !has(Some(root)) && !is_changed && matches!(error, Error::Key(_)) {

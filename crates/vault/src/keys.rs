@@ -20,7 +20,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use crate::name::fill;
+use crate::{encoding::unhex, name::fill};
 
 #[cfg(unix)]
 pub use file::KeyFile;
@@ -38,13 +38,8 @@ pub struct KeyId(pub(crate) [u8; 8]);
 impl KeyId {
     /// Reads an id: 16 hex digits in lower case.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut id = [0; 8];
-        (text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
-            .then_some(())?;
-        for (index, byte) in id.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
-        }
-        Some(Self(id))
+        let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        unhex(text).filter(|_| is_lower).map(Self)
     }
 }
 

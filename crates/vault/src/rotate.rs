@@ -75,13 +75,13 @@ impl Vault {
         actor: &Actor,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Rotated, Error> {
-        let resumed = self.0.store.keys().await?.iter().any(|row| row.state == DECRYPT);
+        let resumed = self.0.store.keys().await?.iter().any(|row| row.state == KeyRow::DECRYPT);
         if !resumed {
             self.begin(actor).await?;
         }
         let ring = self.reload_keys().await?;
         let rows = self.0.store.keys().await?;
-        let old: Vec<&KeyRow> = rows.iter().filter(|row| row.state == DECRYPT).collect();
+        let old: Vec<&KeyRow> = rows.iter().filter(|row| row.state == KeyRow::DECRYPT).collect();
         let mut all = 0;
         for row in &old {
             all += self.0.store.count_under_key(&row.id).await?;
@@ -115,7 +115,7 @@ impl Vault {
         }
         // The old wraps are in the log of the database; what cannot be taken away now goes a little later.
         let _ = self.0.store.scrub().await;
-        let before = rows.iter().filter(|row| row.state == RETIRED).filter_map(|row| KeyId::parse(&row.id));
+        let before = rows.iter().filter(|row| !row.is_in_use()).filter_map(|row| KeyId::parse(&row.id));
         let to_forget = self.forget(before.chain(retired.iter().copied()).collect()).await;
         Ok(Rotated { key: ring.active(), retired, to_forget, rewrapped, resumed })
     }
@@ -134,10 +134,10 @@ impl Vault {
             let root = self.open_record(&binding, &vault.root, "the vault's root").await?;
             let root = Ring::new([&fresh.key], id).seal(&binding, &root);
             let roots = &self.0.roots;
-            let mut keys = vec![key_row(roots, id, "active", now(), fresh.wrapped)];
-            for row in rows.into_iter().filter(|row| row.state == "active") {
+            let mut keys = vec![key_row(roots, id, KeyRow::ACTIVE, now(), fresh.wrapped)];
+            for row in rows.into_iter().filter(KeyRow::is_active) {
                 let id = KeyId::parse(&row.id).ok_or_else(|| tampered("a key's row"))?;
-                keys.push(key_row(roots, id, DECRYPT, row.created_at, row.wrapped));
+                keys.push(key_row(roots, id, KeyRow::DECRYPT, row.created_at, row.wrapped));
             }
             let what = What {
                 actor: Some(actor.to_string()),
@@ -181,7 +181,7 @@ impl Vault {
     }
 
     async fn retire(&self, row: &KeyRow, id: KeyId, actor: &Actor) -> Result<(), Error> {
-        let retired = key_row(&self.0.roots, id, RETIRED, row.created_at, None);
+        let retired = key_row(&self.0.roots, id, KeyRow::RETIRED, row.created_at, None);
         let what = What {
             actor: Some(actor.to_string()),
             key: Some(row.id.clone()),
@@ -197,8 +197,3 @@ impl Vault {
         }
     }
 }
-
-/// The state of a key under which nothing new comes, and some is left.
-const DECRYPT: &str = "decrypt";
-/// The state of a key under which nothing is.
-const RETIRED: &str = "retired";

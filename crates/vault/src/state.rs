@@ -72,7 +72,7 @@ pub(crate) fn roots_of(ring: &Ring, row: &VaultRow) -> Result<Roots, Error> {
 }
 
 pub(crate) fn known(rows: &[KeyRow]) -> Result<Vec<KnownKey>, Error> {
-    let in_use = rows.iter().filter(|row| row.state != "retired");
+    let in_use = rows.iter().filter(|row| row.is_in_use());
     in_use
         .map(|row| {
             let id = KeyId::parse(&row.id).ok_or_else(|| tampered("a key's row"))?;
@@ -103,7 +103,7 @@ fn ring_of(rows: &[KeyRow], masters: &[MasterKey], vault: &VaultRow) -> Result<R
         }
     }
     // The root is always under the active key: both change in one batch.
-    if !rows.iter().any(|row| row.state == "active" && row.id == root.to_string()) {
+    if !rows.iter().any(|row| row.is_active() && row.id == root.to_string()) {
         return Err(tampered("which key is the active one"));
     }
     // A source may hold others: retired ones, or those of another vault. Nothing is under them.

@@ -220,6 +220,24 @@ pub struct KeyRow {
     pub mac: Vec<u8>,
 }
 
+impl KeyRow {
+    /// The state of the key that records are sealed under.
+    pub const ACTIVE: &str = "active";
+    /// The state of a key under which nothing new comes, and some is left.
+    pub const DECRYPT: &str = "decrypt";
+    /// The state of a key under which nothing is.
+    pub const RETIRED: &str = "retired";
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.state == Self::ACTIVE
+    }
+
+    /// Tells whether something may be under it. A state that nobody knows counts: its row is not as it was written.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.state != Self::RETIRED
+    }
+}
+
 /// A connection as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -350,6 +368,15 @@ pub struct Batch {
     pub entries: Vec<EntryRow>,
     /// What changes. When there is anything, [`Head::changed`] becomes the last entry's number.
     pub changes: Vec<Change>,
+}
+
+impl Batch {
+    /// Where the audit log stands once it is done; `None` for a batch without an entry, which there should not be.
+    pub(crate) fn head(&self) -> Option<Head> {
+        let last = self.entries.last()?;
+        let changed = if self.changes.is_empty() { self.after.changed } else { last.seq };
+        Some(Head { seq: last.seq, mac: last.mac.clone(), changed })
+    }
 }
 
 /// One change of a batch. Where a row is not as it should be, nothing of the batch is done.

@@ -85,7 +85,7 @@ impl Vault {
         let secret = Roots::secret();
         row.root = ring.seal(&Binding::root(&row), &secret);
         let roots = Roots::new(&secret);
-        let key = key_row(&roots, fresh.key.id(), "active", row.created_at, fresh.wrapped);
+        let key = key_row(&roots, fresh.key.id(), KeyRow::ACTIVE, row.created_at, fresh.wrapped);
         let what = What {
             actor: Some(actor.to_string()),
             key: Some(key.id.clone()),
@@ -318,7 +318,7 @@ impl Write<'_> {
 
     async fn end(&mut self, batch: &Batch, committed: Committed) -> Result<bool, Error> {
         if committed == Committed::Done {
-            let head = head_after(batch);
+            let head = batch.head().expect("a batch has entries");
             if let Some(anchors) = &self.vault.0.anchors {
                 anchors.anchor(&Anchor::of(&head));
             }
@@ -357,13 +357,6 @@ impl Write<'_> {
         *self.head = state.head;
         Ok(())
     }
-}
-
-/// Where the audit log stands after a batch.
-fn head_after(batch: &Batch) -> Head {
-    let last = batch.entries.last().expect("a batch has entries");
-    let changed = if batch.changes.is_empty() { batch.after.changed } else { last.seq };
-    Head { seq: last.seq, mac: last.mac.clone(), changed }
 }
 
 /// Between two tries on a database that is away.

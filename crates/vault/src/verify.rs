@@ -298,7 +298,7 @@ impl<'v> Check<'v> {
 
     async fn keys(&mut self, view: &mut dyn Snapshot, vault: &VaultRow) -> Result<(), Error> {
         let rows = view.keys().await?;
-        let active: Vec<_> = rows.iter().filter(|row| row.state == "active").map(|row| &row.id).collect();
+        let active: Vec<_> = rows.iter().filter(|row| row.is_active()).map(|row| &row.id).collect();
         if active.len() != 1 {
             self.find("changed", None, "the keys", "one of them is active, and no other");
         } else if key_of(&vault.root).is_ok_and(|key| key.to_string() != *active[0]) {
@@ -306,7 +306,7 @@ impl<'v> Check<'v> {
         }
         for row in rows {
             self.report.keys += 1;
-            if row.state != "retired" {
+            if row.is_in_use() {
                 self.in_use.insert(row.id.clone());
             }
             if !authentic_key(&self.vault.0.roots, &row) {

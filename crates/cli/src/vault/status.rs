@@ -1,6 +1,6 @@
 //! `keyway vault status`: how a vault stands.
 
-use keyway::vault::{KeyStatus, VaultStatus};
+use keyway::vault::{KeyRow, KeyStatus, VaultStatus};
 use serde::Serialize;
 
 use super::Location;
@@ -65,7 +65,7 @@ fn text(view: &View<'_>, status: &VaultStatus) -> String {
         })
         .collect();
     out += &output::table(&["KEY", "STATE", "MADE", "CONNECTIONS UNDER IT"], &rows, "");
-    if status.keys.iter().any(|key| key.state == "decrypt") {
+    if status.keys.iter().any(|key| key.state == KeyRow::DECRYPT) {
         out += "\nA rotation has not ended: `keyway vault rotate-key` goes on with it.\n";
     }
     out

@@ -62,11 +62,9 @@ async fn apply_all(mut transaction: Transaction, batch: &Batch) -> Result<Commit
 /// Where the head stands after a batch, if the batch fits together.
 fn head_after(batch: &Batch) -> Result<Head, StoreError> {
     let numbered = batch.entries.iter().zip(batch.after.seq + 1..).all(|(entry, seq)| entry.seq == seq);
-    let Some(last) = batch.entries.last().filter(|_| numbered) else {
-        return Err(StoreError::new(StoreErrorKind::Invalid).because("entries that do not follow the head"));
-    };
-    let changed = if batch.changes.is_empty() { batch.after.changed } else { last.seq };
-    Ok(Head { seq: last.seq, mac: last.mac.clone(), changed })
+    batch.head().filter(|_| numbered).ok_or_else(|| {
+        StoreError::new(StoreErrorKind::Invalid).because("entries that do not follow the head")
+    })
 }
 
 /// Adds rows, many with one statement.
