@@ -51,11 +51,26 @@ pub(crate) fn of_process(root: u32) -> Vec<(Sink, Vec<u8>)> {
     for id in family {
         for (sink, name) in [(Sink::CommandLine, "cmdline"), (Sink::Environment, "environ")] {
             // It may be gone.
-            found.extend(fs::read(format!("/proc/{id}/{name}")).ok().map(|bytes| (sink, bytes)));
+            let bytes = fs::read(format!("/proc/{id}/{name}")).ok();
+            found.extend(bytes.map(|bytes| (sink, whole_entries(bytes))));
         }
         found.push((Sink::OpenFiles, open_files(id)));
     }
     found
+}
+
+/// The entries that were read whole. A process that ends while it is read leaves the beginning of one, and what the caller
+/// put there could no longer be told from what the process did.
+fn whole_entries(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(memchr::memrchr(0, &bytes).map_or(0, |end| end + 1));
+    bytes
+}
+
+#[test]
+fn an_entry_that_was_cut_off_is_left_out() {
+    assert_eq!(whole_entries(b"A=1\0B=2\0".to_vec()), b"A=1\0B=2\0");
+    assert_eq!(whole_entries(b"A=1\0B=".to_vec()), b"A=1\0");
+    assert_eq!(whole_entries(b"A=".to_vec()), b"");
 }
 
 /// The names of the files that a process has open, or in its memory, a line each.
