@@ -1,1 +1,5 @@
-//! Keyway's gateway.
+#![doc = "Keyway gateway"]
+mod limits;
+mod problem;
+mod wire;
+pub use limits::Limits;
