@@ -5,5 +5,5 @@ mod socket;
 mod timer;
 
 pub(crate) use body::{BodyError, Framing};
-pub(crate) use socket::{Closed, Sink, Source, Tls, join, open};
+pub(crate) use socket::{Closed, Sink, Source, join, open, open_secure};
 pub(crate) use timer::Timer;

@@ -6,7 +6,7 @@ use std::{
     io,
     mem::MaybeUninit,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -20,13 +20,16 @@ use tokio::{
     },
     time::Instant,
 };
-use tokio_rustls::TlsStream;
 use tokio_util::io::poll_read_buf;
 
 use super::Timer;
 
-/// A connection with TLS, as client or as server.
-pub(crate) type Tls = TlsStream<TcpStream>;
+/// A connection with TLS.
+pub(crate) trait Secure: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Secure for S {}
+
+type Shared = Arc<Mutex<dyn Secure>>;
 
 /// What is read at once while nobody knows how much there is, in bytes. It lies on the stack: a connection that waits holds
 /// no buffer.
@@ -58,12 +61,12 @@ pub(crate) struct Sink {
 
 enum Read {
     Plain(OwnedReadHalf),
-    Tls(Arc<Mutex<Tls>>),
+    Tls(Shared),
 }
 
 enum Write {
     Plain(OwnedWriteHalf),
-    Tls(Arc<Mutex<Tls>>),
+    Tls(Shared),
 }
 
 /// Opens the two sides of a connection without TLS.
@@ -72,13 +75,17 @@ pub(crate) fn open(stream: TcpStream, now: Instant, deadline: Duration) -> (Sour
     sides(Read::Plain(read), Write::Plain(write), now, deadline)
 }
 
-impl Source {
-    /// Opens the two sides of a connection with TLS.
-    pub(crate) fn secure(stream: Tls, now: Instant, deadline: Duration) -> (Self, Sink) {
-        let stream = Arc::new(Mutex::new(stream));
-        sides(Read::Tls(Arc::clone(&stream)), Write::Tls(stream), now, deadline)
-    }
+/// Opens the two sides of a connection with TLS.
+pub(crate) fn open_secure(
+    stream: impl Secure + 'static,
+    now: Instant,
+    deadline: Duration,
+) -> (Source, Sink) {
+    let stream: Shared = Arc::new(Mutex::new(stream));
+    sides(Read::Tls(Arc::clone(&stream)), Write::Tls(stream), now, deadline)
+}
 
+impl Source {
     /// Reads what is there into the buffer, or waits until something is. Returns how much; nothing at the end.
     pub(crate) async fn fill(&mut self) -> Result<usize, Closed> {
         poll_fn(|context| self.poll_fill(context)).await
@@ -194,7 +201,8 @@ impl Sink {
     pub(crate) fn break_off(&mut self) {
         match &self.side {
             Write::Plain(half) => drop(half.as_ref().set_zero_linger()),
-            Write::Tls(stream) => drop(locked(stream).get_ref().0.set_zero_linger()),
+            // An end without TLS's own is noticed.
+            Write::Tls(_) => {}
         }
     }
 }
@@ -215,7 +223,7 @@ fn sides(read: Read, write: Write, now: Instant, deadline: Duration) -> (Source,
     (source, Sink { side: write, timer: timer() })
 }
 
-fn locked(stream: &Mutex<Tls>) -> std::sync::MutexGuard<'_, Tls> {
+fn locked(stream: &Shared) -> MutexGuard<'_, dyn Secure + 'static> {
     stream.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
