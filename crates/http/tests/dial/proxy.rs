@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use TransportErrorKind::{Address, Connect, Scheme, Timeout, Tls};
-use keyway_core::TransportErrorKind;
-use keyway_http::{Dialer, Link};
+use bytes::Bytes;
+use http::Request;
+use keyway_core::{Transport as _, TransportErrorKind};
+use keyway_http::{Dialer, HttpTransport, Link};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
@@ -13,7 +15,7 @@ use tokio::{
 
 use crate::{
     authority::Authority,
-    common::{Server, answer},
+    common::{Arrived, Server, answer},
     converse, dial, loopback,
 };
 
@@ -132,6 +134,28 @@ async fn the_user_and_the_password_reach_the_proxy_alone() {
         let url = format!("http://{userinfo}@127.0.0.1:{}", refusing.port());
         let dialer = Dialer::builder().proxy(&url).build().unwrap();
         assert_eq!(dial(&dialer, "https://api.example.com").await.unwrap_err(), Connect);
+    }
+}
+
+/// `HttpTransport` has its proxy from a library: whoever configures both sees no difference.
+#[tokio::test]
+async fn the_transport_asks_a_proxy_in_the_same_way() {
+    for userinfo in ["canary:canary-word", "canary%40acme:p%3Aw%2F%C3%A9", "canary", ":canary", ""] {
+        let said = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+        for (said, expected) in [(said, Connect), (OPEN, Tls), ("HTTP/1.1 502 Bad Gateway\r\n\r\n", Connect)]
+        {
+            let proxy = Server::saying(said).await;
+            let url = format!("http://{userinfo}@127.0.0.1:{}", proxy.port());
+            let dialer = Dialer::builder().proxy(&url).build().unwrap();
+            assert_eq!(dial(&dialer, "https://api.example.com").await.unwrap_err(), expected);
+            let transport = HttpTransport::builder().proxy(&url).build().unwrap();
+            let request = Request::get("https://api.example.com/").body(Bytes::new()).unwrap();
+            assert_eq!(transport.send(request).await.unwrap_err().kind(), expected);
+            let [ours, theirs] = &proxy.arrived()[..] else { panic!("each asked once") };
+            assert_eq!((&ours.line, ours.header("host")), (&theirs.line, theirs.header("host")));
+            let told = |asked: &Arrived| asked.header("proxy-authorization").concat();
+            assert_eq!(told(ours), told(theirs), "{userinfo}");
+        }
     }
 }
 
