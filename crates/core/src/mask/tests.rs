@@ -262,6 +262,18 @@ fn n60_however_a_text_is_cut_the_same_comes_out() {
 }
 
 #[test]
+fn n60_every_other_backslash_of_a_run_escapes() {
+    let mask = Arc::new(mask_of(&SECRETS[..1]));
+    for (before, run) in (0..300).flat_map(|run| [("", run), ("x", run)]) {
+        let text = format!("{before}{}u0072{}", "\\".repeat(run), &SECRETS[0][1..]);
+        let expected = naively(&mask, text.as_bytes());
+        assert_eq!(mask.bytes(text.as_bytes()), expected, "{run} backslashes");
+        assert_eq!(expected.ends_with(REDACTED), run % 2 == 1);
+        assert_eq!(streamed(&mask, text.as_bytes(), [run / 2]), expected, "{run} backslashes");
+    }
+}
+
+#[test]
 fn n60_what_holds_nothing_is_passed_on_as_it_is_and_at_once() {
     let mask = Arc::new(mask_of(&["rootly_0123456789abcdef"]));
     let mut stream = MaskStream::new(mask);
