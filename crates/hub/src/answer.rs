@@ -6,4 +6,4 @@ mod temp;
 
 pub(crate) use filter::{Filter, Unreadable};
 pub(crate) use head::filter;
-pub(crate) use temp::{Decode, Encoding, MaskStream, Rewrite, RewriteStream, is_json, holds};
+pub(crate) use temp::{Decode, Encoding, Rewrite, RewriteStream, is_json};

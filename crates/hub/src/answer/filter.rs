@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use keyway_core::Mask;
+use keyway_core::{Mask, MaskStream};
 
-use super::{Decode, Encoding, MaskStream, Rewrite, RewriteStream};
+use super::{Decode, Encoding, Rewrite, RewriteStream};
 
 /// What a body passes through.
 pub(crate) struct Filter {

@@ -45,7 +45,7 @@ pub(crate) fn filter(
         }
         change(headers, &header::LINK, |text| rewrite.link(text).into_owned());
     }
-    if super::holds(mask, raw) {
+    if mask.holds(raw) {
         facts.masked = true;
         mask_all(headers, mask);
     }
@@ -89,7 +89,7 @@ fn mask_all(headers: &mut HeaderMap, mask: &Mask) {
     let mut last = None;
     for (name, value) in old {
         last = name.or(last);
-        let Some(name) = last.as_ref().filter(|name| !super::holds(mask, name.as_str().as_bytes())) else { continue };
+        let Some(name) = last.as_ref().filter(|name| !mask.holds(name.as_str().as_bytes())) else { continue };
         if let Ok(value) = HeaderValue::from_bytes(&mask.bytes(value.as_bytes())) {
             headers.append(name.clone(), value);
         }

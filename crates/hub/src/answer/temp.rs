@@ -1,17 +1,7 @@
 use std::{borrow::Cow, sync::Arc};
 use bytes::Bytes;
-use keyway_core::{Mask, Origin};
+use keyway_core::Origin;
 use super::Unreadable;
-pub(crate) struct MaskStream(Arc<Mask>, bool);
-impl MaskStream {
-    pub(crate) fn new(mask: Arc<Mask>) -> Self { Self(mask, false) }
-    pub(crate) fn push(&mut self, piece: Bytes, out: &mut Vec<Bytes>) {
-        match self.0.bytes(&piece) { Cow::Borrowed(_) => out.push(piece.clone()), Cow::Owned(o) => { self.1 = true; out.push(o.into()) } }
-    }
-    pub(crate) fn finish(&mut self, _: &mut Vec<Bytes>) {}
-    pub(crate) fn has_masked(&self) -> bool { self.1 }
-}
-pub(crate) fn holds(mask: &Mask, bytes: &[u8]) -> bool { matches!(mask.bytes(bytes), Cow::Owned(_)) }
 pub(crate) struct Rewrite;
 impl Rewrite {
     pub(crate) fn new(_: impl IntoIterator<Item = (Origin, String)>) -> Self { Self }

@@ -77,7 +77,7 @@ impl Stage {
             ("also", r#", also: ["https://files.acme.example"]"#, r#"{ headers: { x-api-key: "{api_key}" } }"#),
             (
                 "limits",
-                ", concurrency: 2, rate: { limit: x-limit, remaining: x-remaining, reset: { header: x-reset, as: seconds } }",
+                ", concurrency: 2, rate_limit: { limit: x-limit, remaining: x-remaining, reset: { header: x-reset, as: seconds } }",
                 r#"{ headers: { x-api-key: "{api_key}" } }"#,
             ),
         ] {
