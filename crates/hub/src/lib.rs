@@ -1,5 +1,7 @@
 #![doc = "Keyway gateway"]
-mod h1 { pub(crate) mod head; }
+mod h1 {
+    pub(crate) mod head;
+}
 mod intake;
 mod limits;
 mod places;

@@ -35,6 +35,8 @@ pub(crate) struct Place<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) keyway: &'a Path,
     pub(crate) upstream: &'a Upstream,
+    /// How many clients there are at once, at most. nginx makes room for all of them when it starts.
+    pub(crate) clients: usize,
     /// The certificate of the upstream.
     pub(crate) certificate: &'a Path,
 }
@@ -77,8 +79,13 @@ impl Contender {
         matches!(self, Self::Keyway | Self::KeywayStrict | Self::KeywayTls)
     }
 
-    fn has_tls(self) -> bool {
-        self.base() == Self::NginxTls
+    /// The scheme and address of the upstream.
+    fn origin(self, place: &Place<'_>) -> (&'static str, SocketAddr) {
+        if self.base() == Self::NginxTls {
+            ("https", place.upstream.secure)
+        } else {
+            ("http", place.upstream.plain)
+        }
     }
 
     pub(crate) fn prepare(self, place: &Place<'_>) -> Prepared {
@@ -95,10 +102,7 @@ impl Contender {
     fn nginx(self, place: &Place<'_>, folder: PathBuf, address: SocketAddr) -> Prepared {
         let caller = "Bearer kwg_madeUpGrant00000000000000000000".to_owned();
         let dir = folder.display();
-        let (scheme, upstream) = match self.has_tls() {
-            true => ("https", place.upstream.secure),
-            false => ("http", place.upstream.plain),
-        };
+        let (scheme, upstream) = self.origin(place);
         let (map, log, auth) = match self {
             Self::NginxAuth => (
                 format!(r#"map $http_authorization $known {{ default ""; "{caller}" 1; }}"#),
@@ -110,10 +114,11 @@ impl Contender {
         // By its own defaults, nginx would close a connection after 1,000 requests.
         let text = format!(
             "daemon off; worker_processes 1; pid {dir}/pid; error_log stderr;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {}; }}
 http {{
   access_log {log};
   keepalive_requests 1000000000;
+  client_max_body_size 0; proxy_request_buffering off; proxy_max_temp_file_size 0;
   client_body_temp_path {dir}; proxy_temp_path {dir}; fastcgi_temp_path {dir}; uwsgi_temp_path {dir}; scgi_temp_path {dir};
   {map}
   upstream api {{ server {upstream}; keepalive 64; keepalive_requests 1000000000; }}
@@ -129,7 +134,8 @@ http {{
     }}
   }}
 }}
-"
+",
+            place.clients,
         );
         let conf = folder.join("nginx.conf");
         fs::write(&conf, text).unwrap();
@@ -139,10 +145,8 @@ http {{
     }
 
     fn keyway(self, place: &Place<'_>, folder: PathBuf, address: SocketAddr) -> Prepared {
-        let origin = match self.has_tls() {
-            true => format!("https://{}", place.upstream.secure),
-            false => format!("http://{}", place.upstream.plain),
-        };
+        let (scheme, upstream) = self.origin(place);
+        let origin = format!("{scheme}://{upstream}");
         let run = |arguments: &[&str], values: &str| keyway(place, &folder, arguments, values);
         run(&["vault", "init"], "");
         let values = format!(r#"{{"api_key":"{KEY}"}}"#);
@@ -153,7 +157,7 @@ http {{
         let token = grant["token"].as_str().expect("a token");
         let audit = if self == Self::KeywayStrict { "strict" } else { "grouped" };
         let text = format!(
-            "listen = [\"{address}\"]\nthreads = 1\naudit = \"{audit}\"\ndatabase = \"{}\"\nkey = \"{}\"\n\n[upstream]\nallow_loopback = true\nca = \"{}\"\n",
+            "listen = [\"{address}\"]\nthreads = 1\naudit = \"{audit}\"\ncontrol = \"none\"\ndatabase = \"{}\"\nkey = \"{}\"\n\n[upstream]\nallow_loopback = true\nca = \"{}\"\n",
             database(&folder),
             key(&folder),
             place.certificate.display(),

@@ -43,10 +43,10 @@ impl Load {
     pub(crate) fn run(&self, contenders: Vec<Prepared>) {
         let mut all: Vec<Measured> = contenders.into_iter().map(|prepared| self.started(prepared)).collect();
         for round in 0..self.rounds {
-            for turn in 0..all.len() {
-                let which = if round % 2 == 0 { turn } else { all.len() - 1 - turn };
+            for place in 0..all.len() {
+                let which = if round % 2 == 0 { place } else { all.len() - 1 - place };
                 let Measured { prepared, proxy, turns, .. } = &mut all[which];
-                turns.push(self.turn(prepared, proxy, self.seconds));
+                turns.push(turn(prepared, proxy, self.connections, self.seconds));
             }
             eprint!("\rround {} of {}", round + 1, self.rounds);
         }
@@ -58,28 +58,34 @@ impl Load {
         let ready = median((0..STARTS).map(|_| prepared.start().ready.as_secs_f64()));
         let proxy = prepared.start();
         // Connections, caches and branch predictors are warm before anything counts.
-        self.turn(&prepared, &proxy, 1);
+        turn(&prepared, &proxy, self.connections, 1);
         Measured { prepared, proxy, ready: Duration::from_secs_f64(ready), turns: Vec::new() }
     }
+}
 
-    fn turn(&self, prepared: &Prepared, proxy: &Proxy, seconds: u32) -> Turn {
-        let before = proxy.cpu();
-        let output = Command::new("wrk")
-            .args(["-t1", "--latency", &format!("-c{}", self.connections), &format!("-d{seconds}s")])
-            .args(["-H", &format!("Authorization: {}", prepared.caller)])
-            .arg(format!("http://{}/v1/incidents", proxy.address))
-            .output()
-            .unwrap();
-        let cpu = proxy.cpu() - before;
-        let text = String::from_utf8(output.stdout).unwrap();
-        let failed = text.contains("Non-2xx") || text.contains("Socket errors");
-        assert!(output.status.success() && !failed, "{}: {text}", prepared.contender.name());
-        let requests: f64 = word(&text, "requests in", 0).parse().unwrap();
-        Turn {
-            cost: cpu / requests * 1e6,
-            per_second: word(&text, "Requests/sec:", 1).parse().unwrap(),
-            p99: milliseconds(word(&text, "99%", 1)),
-        }
+/// The time that one request in a hundred takes longer than, in ms.
+pub(crate) fn p99(prepared: &Prepared, proxy: &Proxy, connections: u32, seconds: u32) -> f64 {
+    turn(prepared, proxy, connections, seconds).p99
+}
+
+/// One run of `wrk`.
+fn turn(prepared: &Prepared, proxy: &Proxy, connections: u32, seconds: u32) -> Turn {
+    let before = proxy.cpu();
+    let output = Command::new("wrk")
+        .args(["-t1", "--latency", &format!("-c{connections}"), &format!("-d{seconds}s")])
+        .args(["-H", &format!("Authorization: {}", prepared.caller)])
+        .arg(format!("http://{}/v1/incidents", proxy.address))
+        .output()
+        .unwrap();
+    let cpu = proxy.cpu() - before;
+    let text = String::from_utf8(output.stdout).unwrap();
+    let failed = text.contains("Non-2xx") || text.contains("Socket errors");
+    assert!(output.status.success() && !failed, "{}: {text}", prepared.contender.name());
+    let requests: f64 = word(&text, "requests in", 0).parse().unwrap();
+    Turn {
+        cost: cpu / requests * 1e6,
+        per_second: word(&text, "Requests/sec:", 1).parse().unwrap(),
+        p99: milliseconds(word(&text, "99%", 1)),
     }
 }
 
@@ -112,13 +118,12 @@ fn print(all: &[Measured]) {
             one.turns.iter().zip(&base.turns).map(|(ours, theirs)| ours.cost / theirs.cost).collect()
         });
         let of = |value: fn(&Turn) -> f64| median(one.turns.iter().map(value));
-        let (ratio, range) = match ratios.is_empty() {
-            true => (String::new(), String::new()),
-            false => {
-                let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-                let highest = ratios.iter().copied().fold(0.0, f64::max);
-                (format!("{:.2}", median(ratios.iter().copied())), format!("{lowest:.2}–{highest:.2}"))
-            }
+        let lowest = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = ratios.iter().copied().fold(0.0, f64::max);
+        let (ratio, range) = if ratios.is_empty() {
+            (String::new(), String::new())
+        } else {
+            (format!("{:.2}", median(ratios.into_iter())), format!("{lowest:.2}–{highest:.2}"))
         };
         println!(
             "{:28} {:>8.2} µs {ratio:>9} {range:>14} {:>11.0} {:>6.2} ms {:>8.1} MiB {:>6.0} ms",

@@ -5,9 +5,11 @@
 //! the CPU time of the proxy for one request, by the kernel's accounting: it holds on a busy machine.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
+#![expect(clippy::cast_precision_loss, reason = "no count here is near 2^52")]
 
 mod contender;
 mod load;
+mod memory;
 mod process;
 mod upstream;
 
@@ -18,12 +20,18 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+// It registers itself; what no source names is not linked.
+use keyway_rootly as _;
+
 use crate::{
     contender::{Contender, Place},
     load::Load,
+    memory::Memory,
     process::{OTHER_CORE, Upstream},
 };
 
+/// The most clients of a load.
+const CLIENTS: usize = 4096;
 /// The key of the account at the upstream. Made up.
 const KEY: &str = "rootly_0000000000000000000000000000000000000000000000000000000000000000";
 /// How it travels.
@@ -52,6 +60,14 @@ enum What {
         #[arg(long, value_delimiter = ',')]
         only: Vec<Contender>,
     },
+    /// Measures what is kept in memory, and what slow clients do to the others
+    Memory {
+        #[command(flatten)]
+        memory: Memory,
+        /// What is measured
+        #[arg(long, default_value = "keyway")]
+        only: Contender,
+    },
     /// What the proxies stand in front of: for this program's own use
     #[command(hide = true)]
     Upstream { certificate: PathBuf },
@@ -63,15 +79,20 @@ fn main() {
         What::Upstream { certificate } => upstream::run(&certificate),
         What::Load { load, only } => {
             let only = if only.is_empty() { Contender::ALL.to_vec() } else { only };
-            with_place(&arguments.keyway, |place| {
+            with_place(&arguments.keyway, CLIENTS, |place| {
                 load.run(only.into_iter().map(|contender| contender.prepare(place)).collect());
+            });
+        }
+        What::Memory { memory, only } => {
+            with_place(&arguments.keyway, memory.clients() * 3, |place| {
+                memory.run(&only.prepare(place), place.upstream.plain);
             });
         }
     }
 }
 
 /// Goes to the other core, and starts the upstream.
-fn with_place(keyway: &Path, run: impl FnOnce(&Place<'_>)) {
+fn with_place(keyway: &Path, clients: usize, run: impl FnOnce(&Place<'_>)) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let keyway = root.join(keyway);
     let pinned = Command::new("taskset").args(["-cp", OTHER_CORE, &std::process::id().to_string()]).output();
@@ -79,5 +100,11 @@ fn with_place(keyway: &Path, run: impl FnOnce(&Place<'_>)) {
     let folder = tempfile::tempdir().unwrap();
     let certificate = folder.path().join("upstream.pem");
     let upstream = Upstream::start(&certificate);
-    run(&Place { folder: folder.path(), keyway: &keyway, upstream: &upstream, certificate: &certificate });
+    run(&Place {
+        folder: folder.path(),
+        keyway: &keyway,
+        upstream: &upstream,
+        clients,
+        certificate: &certificate,
+    });
 }

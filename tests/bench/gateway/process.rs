@@ -76,6 +76,11 @@ impl Proxy {
         };
         (of("VmRSS:"), of("VmHWM:"))
     }
+
+    /// The most memory that it had is from now on what it has now.
+    pub(crate) fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.worker), "5").unwrap();
+    }
 }
 
 impl Drop for Proxy {

@@ -98,7 +98,7 @@ async fn sized(stream: &mut (impl AsyncWrite + Unpin), mut length: usize) -> io:
         "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
-    let chunk = [b'x'; CHUNK];
+    let chunk = vec![b'x'; CHUNK];
     while length > 0 {
         let now = length.min(CHUNK);
         stream.write_all(&chunk[..now]).await?;
