@@ -13,6 +13,7 @@ mod kept;
 
 pub(crate) use kept::{
     Allow, Audit, Connection, ConnectionCommand, Grant, GrantCommand, Store, Vault, VaultCommand, Whose,
+    source,
 };
 
 /// Takes a key for another service, says whether it is good and whose it is, and makes requests with it.

@@ -34,6 +34,7 @@ mod request;
 mod sandbox;
 mod save;
 mod schema;
+mod serve;
 mod vault;
 mod watch;
 

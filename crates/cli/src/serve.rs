@@ -1,0 +1,4 @@
+//! `keyway serve`: the gateway.
+
+mod config;
+mod log;
