@@ -5,6 +5,8 @@ use std::{fmt, time::SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
+use crate::header::sole;
+
 /// An answer of a provider: status, headers, a bounded body, and when it was received.
 ///
 /// Whoever receives the answer bounds its body and sets the time; core subtracts times and never asks for one.
@@ -51,9 +53,7 @@ impl Answer {
 
     /// A header's value, when it occurs exactly once and is text.
     pub fn header(&self, name: impl header::AsHeaderName) -> Option<&str> {
-        let mut values = self.headers.get_all(name).iter();
-        let value = values.next()?.to_str().ok()?;
-        values.next().is_none().then_some(value)
+        sole(&self.headers, name)
     }
 
     /// Tells whether the body came encoded (`Content-Encoding` other than `identity`), so that it cannot be read.

@@ -66,6 +66,12 @@ pub(crate) static API: Words = Words {
             "the headers that tell the limits. `Retry-After` is obeyed without being named",
             &["{ limit: x-ratelimit-limit, remaining: x-ratelimit-remaining }"],
         ),
+        Key::may(
+            "concurrency",
+            Holds::Number(1, MOST_AT_ONCE),
+            "how many requests of one account may be under way at the same time",
+            &["12"],
+        ),
     ],
     together: &[Together::Apart("media_type", "accept"), Together::Apart("media_type", "content_type")],
 };
@@ -83,6 +89,8 @@ static STRIP: Words = Words {
     together: &[],
 };
 
+/// The most that `concurrency` says: a larger number is a rate in its place.
+const MOST_AT_ONCE: i64 = 10_000;
 const COOKIES: [(&str, bool); 2] = [("never", false), ("keep", true)];
 static MEDIA_TYPE: Like = Like {
     noun: "a media type (`type/subtype`, without parameters)",
@@ -105,6 +113,8 @@ pub(crate) struct Api {
     /// Removed from every request's query.
     pub(crate) strip_query: Vec<String>,
     pub(crate) rate: RateHeaders,
+    /// How many requests of one account may be under way at the same time.
+    pub(crate) concurrency: Option<u32>,
 }
 
 /// The content type of a body.
@@ -155,6 +165,16 @@ impl Api {
                 .as_ref()
                 .map_or_else(Vec::new, |map| map.list("query", |at, node| at.line(node).map(str::to_owned))),
             rate: map.read("rate_limit", |at, node| Some(RateHeaders::read(at, node))).unwrap_or_default(),
+            concurrency: map.number("concurrency").and_then(|number| {
+                let fits = u32::try_from(number)
+                    .ok()
+                    .filter(|number| (1..=MOST_AT_ONCE).contains(&(*number).into()));
+                if fits.is_none() {
+                    at.key("concurrency")
+                        .fault(format!("a number from 1 to {MOST_AT_ONCE} is expected here"), None);
+                }
+                fits
+            }),
         }
     }
 

@@ -275,7 +275,9 @@ fn verdict(kind: VerdictKind, reason: Reason, answer: &Answer, rate: &RateHeader
         VerdictKind::Invalid => Verdict::Invalid(reason),
         VerdictKind::Forbidden => Verdict::Forbidden(reason),
         VerdictKind::RateLimited => Verdict::RateLimited {
-            retry_after: rate.retry_after(answer).or_else(|| rate.of(answer).reset_after),
+            retry_after: rate
+                .retry_after(answer)
+                .or_else(|| rate.limits(answer.headers(), answer.received_at()).reset_after),
         },
         VerdictKind::Unavailable => Verdict::Unavailable { retry_after: rate.retry_after(answer), reason },
         // `valid` is no word of a rule: it is said on proof alone.

@@ -1,10 +1,18 @@
 //! A submission that its method accepted.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method as HttpMethod, Request, Uri, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, Request, StatusCode, Uri, header,
+    request::Parts,
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
@@ -244,7 +252,24 @@ impl Credential {
 
     /// What an answer says of the provider's limits.
     pub fn rate_limit(&self, answer: &Answer) -> RateLimit {
-        self.method.api.rate.of(answer)
+        self.limits(answer.headers(), answer.received_at())
+    }
+
+    /// What an answer's head says of the provider's limits.
+    pub fn limits(&self, headers: &HeaderMap, received_at: SystemTime) -> RateLimit {
+        self.method.api.rate.limits(headers, received_at)
+    }
+
+    /// How long every request has to wait after an answer with this head, counted from its arrival: only when the limit
+    /// was hit, which is a 429 with a `Retry-After` or a reset, or a reset with nothing left until then. An answer that
+    /// tells nothing costs a look-up, and nothing is allocated.
+    pub fn must_wait(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        received_at: SystemTime,
+    ) -> Option<Duration> {
+        self.method.api.rate.must_wait(status, headers, received_at)
     }
 
     /// Tells whether cookies pass in either direction. For nearly every provider they do not.

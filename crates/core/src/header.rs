@@ -144,6 +144,13 @@ impl Sent {
     }
 }
 
+/// A header's value, when it occurs exactly once and is text.
+pub(crate) fn sole(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
 /// Tells whether a request has a header.
 pub(crate) fn has(headers: &HeaderMap, name: &HeaderName) -> bool {
     if headers.len() > SOME { headers.contains_key(name) } else { headers.keys().any(|own| own == name) }

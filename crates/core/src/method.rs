@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Answer, Field, Guide, Id, Kind, Verdict, accept,
+    Answer, Field, Guide, Id, Kind, Place, RateHeaders, Verdict, accept,
     api::Api,
     check::{CHECK, Check},
     field::FIELD,
@@ -101,6 +101,21 @@ impl Method {
     /// Earlier ids.
     pub fn formerly(&self) -> &[Id] {
         &self.formerly
+    }
+
+    /// The places in which its requests have a secret value.
+    pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        self.placements.places(&self.fields)
+    }
+
+    /// The headers in which the provider tells its limits.
+    pub fn rate_headers(&self) -> &RateHeaders {
+        &self.api.rate
+    }
+
+    /// The most requests of one account that the provider serves at the same time, where it says so.
+    pub fn concurrency(&self) -> Option<u32> {
+        self.api.concurrency
     }
 
     /// What the descriptor says of an answer to the check.

@@ -89,6 +89,11 @@ impl Origin {
         Ok(Self { https, host: host.into(), port })
     }
 
+    /// The scheme: `https`, or `http` on loopback.
+    pub fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
     /// The host, in lower case; an IPv6 address stands in brackets.
     pub fn host(&self) -> &str {
         &self.host
@@ -136,10 +141,6 @@ impl Origin {
             && url.port_or_known_default() == Some(self.port)
             && url.username().is_empty()
             && url.password().is_none()
-    }
-
-    fn scheme(&self) -> &'static str {
-        if self.https { "https" } else { "http" }
     }
 }
 

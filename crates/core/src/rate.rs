@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode, header::RETRY_AFTER};
 
 use crate::{
     Answer,
-    header::HEADER,
+    header::{HEADER, sole},
     yaml::{At, Holds, Key, MapView, Node, Part, Words, words_of},
 };
 
@@ -57,9 +57,9 @@ const UNITS: [(&str, Unit); 3] = [
     ("seconds", Unit::Seconds),
 ];
 
-/// The headers in which a provider tells its limits, and how to read them.
+/// The headers in which a provider tells its limits, and how to read and write them.
 #[derive(Debug, Default)]
-pub(crate) struct RateHeaders {
+pub struct RateHeaders {
     limit: Option<HeaderName>,
     remaining: Option<HeaderName>,
     reset: Option<(HeaderName, Unit)>,
@@ -85,6 +85,39 @@ pub struct RateLimit {
 }
 
 impl RateHeaders {
+    /// The header with the requests allowed in a window.
+    pub fn limit(&self) -> Option<&HeaderName> {
+        self.limit.as_ref()
+    }
+
+    /// The header with the requests left in the present window.
+    pub fn remaining(&self) -> Option<&HeaderName> {
+        self.remaining.as_ref()
+    }
+
+    /// The header with the end of the window.
+    pub fn reset(&self) -> Option<&HeaderName> {
+        self.reset.as_ref().map(|(name, _)| name)
+    }
+
+    /// Writes the limits as the provider would tell them at `now`, for an answer in its place. What is not known is not
+    /// written; the end of a window is rounded up to whole seconds.
+    pub fn write(&self, rate: &RateLimit, now: SystemTime, headers: &mut HeaderMap) {
+        let reset = self.reset.as_ref().zip(rate.reset_after).and_then(|((name, unit), after)| {
+            let epoch = || now.checked_add(after)?.duration_since(SystemTime::UNIX_EPOCH).ok();
+            let number = match unit {
+                Unit::Seconds => seconds(after),
+                Unit::EpochSeconds => seconds(epoch()?),
+                Unit::EpochMilliseconds => seconds(epoch()?).saturating_mul(1000),
+            };
+            Some((name, number))
+        });
+        let own = [self.limit.as_ref().zip(rate.limit), self.remaining.as_ref().zip(rate.remaining), reset];
+        for (name, number) in own.into_iter().flatten() {
+            headers.insert(name, number.into());
+        }
+    }
+
     pub(crate) fn read(at: &At<'_>, node: &Node) -> Self {
         let map = MapView::open(node, at, &RATE);
         let name = |at: &At<'_>, node: &Node| crate::header::header_name(at, Part::Value, at.line(node)?);
@@ -100,65 +133,104 @@ impl RateHeaders {
         }
     }
 
-    /// What an answer says of the limits.
-    pub(crate) fn of(&self, answer: &Answer) -> RateLimit {
-        let first_number = |name: &Option<HeaderName>| {
-            // Rootly sends `1000, 1000;window=3600`: the first number is the limit in force.
-            let text = answer.header(name.as_ref()?)?;
-            text.split([',', ';']).next()?.trim().parse().ok()
-        };
-        let reset_after = self.reset.as_ref().and_then(|(name, unit)| {
-            let number: u64 = answer.header(name)?.trim().parse().ok()?;
-            let epoch = |time| Some(until(answer, SystemTime::UNIX_EPOCH.checked_add(time)?));
-            let reset = match unit {
-                Unit::Seconds => Some(Duration::from_secs(number)),
-                Unit::EpochSeconds => epoch(Duration::from_secs(number)),
-                Unit::EpochMilliseconds => epoch(Duration::from_millis(number)),
-            };
-            // A window of years is a number in another unit.
-            reset.filter(|reset| *reset <= LONGEST)
-        });
-        RateLimit { limit: first_number(&self.limit), remaining: first_number(&self.remaining), reset_after }
+    /// What an answer's head says of the limits.
+    pub(crate) fn limits(&self, headers: &HeaderMap, received_at: SystemTime) -> RateLimit {
+        RateLimit {
+            limit: first_number(headers, self.limit.as_ref()),
+            remaining: first_number(headers, self.remaining.as_ref()),
+            reset_after: self.reset_after(headers, received_at),
+        }
     }
 
     /// How long to wait before trying again: `Retry-After`, or else, when the limit is what was hit, the provider's own
     /// reset header. Many send the latter with every answer, where it says nothing about when an outage ends.
     pub(crate) fn retry_after(&self, answer: &Answer) -> Option<Duration> {
-        let rate = self.of(answer);
-        let hit = answer.status() == StatusCode::TOO_MANY_REQUESTS || rate.remaining == Some(0);
-        retry_after(answer).or(rate.reset_after.filter(|_| hit))
+        let (headers, received_at) = (answer.headers(), answer.received_at());
+        let hit = answer.status() == StatusCode::TOO_MANY_REQUESTS || self.is_used_up(headers);
+        retry_after(headers, received_at).or_else(|| self.reset_after(headers, received_at).filter(|_| hit))
     }
+
+    /// How long everybody has to wait because the limit was hit.
+    pub(crate) fn must_wait(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        received_at: SystemTime,
+    ) -> Option<Duration> {
+        let wait = if status == StatusCode::TOO_MANY_REQUESTS {
+            retry_after(headers, received_at).or_else(|| self.reset_after(headers, received_at))
+        } else if self.is_used_up(headers) {
+            self.reset_after(headers, received_at)
+        } else {
+            None
+        };
+        wait.filter(|wait| !wait.is_zero())
+    }
+
+    fn is_used_up(&self, headers: &HeaderMap) -> bool {
+        first_number(headers, self.remaining.as_ref()) == Some(0)
+    }
+
+    fn reset_after(&self, headers: &HeaderMap, received_at: SystemTime) -> Option<Duration> {
+        let (name, unit) = self.reset.as_ref()?;
+        let number: u64 = sole(headers, name)?.trim().parse().ok()?;
+        let epoch = |time| Some(until(received_at, SystemTime::UNIX_EPOCH.checked_add(time)?));
+        let reset = match unit {
+            Unit::Seconds => Some(Duration::from_secs(number)),
+            Unit::EpochSeconds => epoch(Duration::from_secs(number)),
+            Unit::EpochMilliseconds => epoch(Duration::from_millis(number)),
+        };
+        // A window of years is a number in another unit.
+        reset.filter(|reset| *reset <= LONGEST)
+    }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+/// Rootly sends `1000, 1000;window=3600`: the first number is the limit in force.
+fn first_number(headers: &HeaderMap, name: Option<&HeaderName>) -> Option<u64> {
+    sole(headers, name?)?.split([',', ';']).next()?.trim().parse().ok()
 }
 
 /// `Retry-After` (RFC 9110, 10.2.3): whole seconds, or a date. A date in the past is no wait at all; anything that is
 /// neither is as good as absent.
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    let text = answer.header(http::header::RETRY_AFTER)?.trim();
+fn retry_after(headers: &HeaderMap, received_at: SystemTime) -> Option<Duration> {
+    let text = sole(headers, RETRY_AFTER)?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)).min(LONGEST));
     }
-    Some(until(answer, httpdate::parse_http_date(text).ok()?).min(LONGEST))
+    Some(until(received_at, httpdate::parse_http_date(text).ok()?).min(LONGEST))
 }
 
 /// The time from an answer's arrival; none at all when it has passed.
-fn until(answer: &Answer, time: SystemTime) -> Duration {
-    time.duration_since(answer.received_at()).unwrap_or_default()
+fn until(received_at: SystemTime, time: SystemTime) -> Duration {
+    time.duration_since(received_at).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::HeaderMap;
-
     use super::*;
 
-    fn answer(headers: &[(&'static str, &'static str)]) -> Answer {
-        let headers: HeaderMap = headers
+    fn noon() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+
+    fn head(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), http::HeaderValue::from_static(value)))
-            .collect();
-        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-        Answer::new(StatusCode::TOO_MANY_REQUESTS, headers, Bytes::new(), noon)
+            .collect()
+    }
+
+    fn headers(unit: Unit) -> RateHeaders {
+        RateHeaders {
+            limit: Some(HeaderName::from_static("x-ratelimit-limit")),
+            remaining: Some(HeaderName::from_static("x-ratelimit-remaining")),
+            reset: Some((HeaderName::from_static("x-ratelimit-reset"), unit)),
+        }
     }
 
     #[test]
@@ -178,7 +250,7 @@ mod tests {
             ("Tue, 14 Nov 2000 22:13:50 GMT", Some(0)),
         ] {
             assert_eq!(
-                retry_after(&answer(&[("retry-after", text)])),
+                retry_after(&head(&[("retry-after", text)]), noon()),
                 expected.map(Duration::from_secs),
                 "{text}"
             );
@@ -187,22 +259,66 @@ mod tests {
 
     #[test]
     fn the_providers_own_headers_are_read_as_the_descriptor_says() {
-        let headers = RateHeaders {
-            limit: Some(HeaderName::from_static("x-ratelimit-limit")),
-            remaining: Some(HeaderName::from_static("x-ratelimit-remaining")),
-            reset: Some((HeaderName::from_static("x-ratelimit-reset"), Unit::EpochSeconds)),
-        };
-        let rate = headers.of(&answer(&[
+        let headers = headers(Unit::EpochSeconds);
+        let told = head(&[
             ("x-ratelimit-limit", "1000, 1000;window=3600"),
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-reset", "1700000060"),
-        ]));
-        assert_eq!(
-            rate,
-            RateLimit { limit: Some(1000), remaining: Some(0), reset_after: Some(Duration::from_secs(60)) }
-        );
-        let odd = headers
-            .of(&answer(&[("x-ratelimit-limit", "many"), ("x-ratelimit-reset", "18446744073709551615")]));
-        assert_eq!(odd, RateLimit::default());
+        ]);
+        let rate =
+            RateLimit { limit: Some(1000), remaining: Some(0), reset_after: Some(Duration::from_secs(60)) };
+        assert_eq!(headers.limits(&told, noon()), rate);
+        let odd = head(&[("x-ratelimit-limit", "many"), ("x-ratelimit-reset", "18446744073709551615")]);
+        assert_eq!(headers.limits(&odd, noon()), RateLimit::default());
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for (unit, reset) in [
+            (Unit::EpochSeconds, "1700000091"),
+            (Unit::EpochMilliseconds, "1700000091000"),
+            (Unit::Seconds, "61"),
+        ] {
+            let headers = headers(unit);
+            let later = noon() + Duration::from_secs(30);
+            let rate = RateLimit {
+                limit: None,
+                remaining: Some(0),
+                reset_after: Some(Duration::from_millis(60_001)),
+            };
+            let mut written = HeaderMap::new();
+            headers.write(&rate, later, &mut written);
+            assert_eq!(written.len(), 2, "{unit:?}");
+            assert_eq!(written[headers.reset().unwrap()], reset, "{unit:?}");
+            let rate = RateLimit { reset_after: Some(Duration::from_secs(61)), ..rate };
+            assert_eq!(headers.limits(&written, later), rate, "{unit:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_limit_that_was_hit_makes_everybody_wait() {
+        let (own, none) = (headers(Unit::EpochSeconds), RateHeaders::default());
+        let reset = ("x-ratelimit-reset", "1700000060");
+        let (left, used_up) = (("x-ratelimit-remaining", "1"), ("x-ratelimit-remaining", "0"));
+        let cases: [(_, u16, &[_], _); 13] = [
+            (&own, 200, &[], None),
+            (&own, 200, &[left, reset], None),
+            (&own, 200, &[reset], None),
+            (&own, 200, &[used_up], None),
+            (&own, 200, &[used_up, reset], Some(60)),
+            (&own, 200, &[used_up, ("x-ratelimit-reset", "1700000000")], None),
+            (&own, 200, &[used_up, ("x-ratelimit-reset", "1600000000")], None),
+            (&own, 429, &[], None),
+            (&own, 429, &[reset], Some(60)),
+            (&own, 429, &[reset, ("retry-after", "5")], Some(5)),
+            (&own, 429, &[("retry-after", "soon"), left, reset], Some(60)),
+            (&own, 503, &[("retry-after", "5"), left, reset], None),
+            (&none, 429, &[("retry-after", "5")], Some(5)),
+        ];
+        for (headers, status, told, expected) in cases {
+            let status = StatusCode::from_u16(status).unwrap();
+            let wait = headers.must_wait(status, &head(told), noon());
+            assert_eq!(wait, expected.map(Duration::from_secs), "{status} {told:?}");
+        }
     }
 }

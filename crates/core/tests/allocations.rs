@@ -4,7 +4,7 @@
 mod common;
 
 use allocation_counter::measure;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header, request::Parts};
 use keyway_core::{BodyAccess, Credential};
 
 use common::{REGISTRY, submission};
@@ -137,5 +137,22 @@ fn placing_in_a_query_allocates_the_new_target_alone() {
         let mut parts = Case { uri, ..QUERY }.request(with_room(&[]));
         assert_eq!(allocations(&credential, &mut parts, BodyAccess::Empty), 1, "{uri}");
         assert!(parts.uri.query().unwrap().ends_with("api_key=made-up&sign=v1%20made%20up"));
+    }
+}
+
+#[test]
+fn looking_for_a_limit_that_was_hit_allocates_nothing() {
+    let received_at = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    let quiet = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    let mut told = quiet.clone();
+    told.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
+    told.insert("x-ratelimit-reset", HeaderValue::from_static("1700000060"));
+    for case in [ROOTLY, RALLY] {
+        let credential = case.credential();
+        for (headers, expected) in [(&quiet, false), (&told, case.provider == "rootly")] {
+            let mut wait = None;
+            let found = measure(|| wait = credential.must_wait(StatusCode::OK, headers, received_at));
+            assert_eq!((found.count_total, wait.is_some()), (0, expected), "{}", case.provider);
+        }
     }
 }

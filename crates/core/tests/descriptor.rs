@@ -238,6 +238,9 @@ fn the_api() {
         "strip: { headers: [X-Debug, \"a b\"], query: [\"\"], cookies: [x] }",
         "rate_limit: { limit: X-Limit, reset: { header: x-reset, as: minutes } }",
         "rate_limit: { reset: x-reset }",
+        "concurrency: 0",
+        "concurrency: 10001",
+        "concurrency: many",
     ];
     let list: Vec<String> = list.iter().map(|more| format!("{line}\n  {more}")).collect();
     insta::assert_snapshot!(list.iter().fold(String::new(), |all, by| all + &case(line, by)));

@@ -1,4 +1,4 @@
-//! reqwest's errors as kinds of ours. They hold whole URLs, so none is kept.
+//! Errors of connections as kinds of ours. reqwest's hold whole URLs, so none is kept.
 
 use std::{error::Error, io, iter};
 
@@ -19,12 +19,7 @@ pub(crate) fn kind_of(error: &reqwest::Error) -> TransportErrorKind {
     }
     let io = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind).last();
     if error.is_connect() {
-        return match io {
-            // What rustls says of a bad certificate or of bytes that are not TLS, and of an early end. TCP alone
-            // brings about neither.
-            Some(io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => TransportErrorKind::Tls,
-            _ => TransportErrorKind::Connect,
-        };
+        return io.map_or(TransportErrorKind::Connect, of_connecting);
     }
     let Some(hyper) = find::<hyper::Error>(error) else { return TransportErrorKind::Other };
     match io {
@@ -34,6 +29,16 @@ pub(crate) fn kind_of(error: &reqwest::Error) -> TransportErrorKind {
         // Broken chunks.
         Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => TransportErrorKind::Malformed,
         _ => TransportErrorKind::Closed,
+    }
+}
+
+/// The kind of an I/O error while a connection, with TLS or without, comes about.
+pub(crate) fn of_connecting(error: io::ErrorKind) -> TransportErrorKind {
+    match error {
+        // What rustls says of a bad certificate or of bytes that are not TLS, and of an early end. TCP alone brings about
+        // neither.
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => TransportErrorKind::Tls,
+        _ => TransportErrorKind::Connect,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Which URLs may be asked, judged by what is written in them.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use http::Uri;
-use keyway_core::TransportErrorKind;
+use keyway_core::{Origin, TransportErrorKind};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
@@ -30,20 +32,27 @@ pub(crate) struct Permit {
 impl Permit {
     pub(crate) fn check_url(&self, url: &Url) -> Result<(), TransportErrorKind> {
         let class = class_of(url).ok_or(TransportErrorKind::Other)?;
-        let loopback = self.loopback && class == AddressClass::Loopback;
-        match url.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            _ => return Err(TransportErrorKind::Scheme),
-        }
-        if !loopback && !self.admits(class) {
-            return Err(TransportErrorKind::Address);
-        }
+        self.check_written(url.scheme(), class)?;
         // reqwest would turn it into an `Authorization` header of its own.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(TransportErrorKind::Other);
         }
         Ok(())
+    }
+
+    /// The same for an origin, without a look at more than is needed: a gateway asks for each request.
+    pub(crate) fn check_origin(&self, origin: &Origin) -> Result<(), TransportErrorKind> {
+        self.check_written(origin.scheme(), class_of_host(origin.host()))
+    }
+
+    fn check_written(&self, scheme: &str, class: AddressClass) -> Result<(), TransportErrorKind> {
+        let loopback = self.loopback && class == AddressClass::Loopback;
+        match scheme {
+            "https" => {}
+            "http" if loopback => {}
+            _ => return Err(TransportErrorKind::Scheme),
+        }
+        if loopback || self.admits(class) { Ok(()) } else { Err(TransportErrorKind::Address) }
     }
 
     /// Tells whether addresses of this class may be dialled, whatever name they come by.
@@ -72,6 +81,24 @@ fn class_of(url: &Url) -> Option<AddressClass> {
         Host::Domain(name) if is_loopback_name(name) => AddressClass::Loopback,
         Host::Domain(_) => AddressClass::Public,
     })
+}
+
+/// The address that a host of an [`Origin`] is, if it is one. An origin was parsed as a URL: other spellings of an address
+/// are plain by now, and an IPv6 address stands in brackets.
+pub(crate) fn literal(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+    }
+}
+
+/// The class of an origin's host; a name is taken for a public one until it is looked up.
+pub(crate) fn class_of_host(host: &str) -> AddressClass {
+    match literal(host) {
+        Some(address) => AddressClass::of(address),
+        None if is_loopback_name(host) => AddressClass::Loopback,
+        None => AddressClass::Public,
+    }
 }
 
 /// Tells whether `name` is `localhost` or lies below it (RFC 6761).

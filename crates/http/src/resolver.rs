@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use keyway_core::TransportErrorKind;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::{
@@ -36,7 +37,8 @@ impl CheckedResolver {
         Self { permit, look_up }
     }
 
-    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
+    /// The addresses of `name`, each of which may be dialled.
+    pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Unresolved> {
         let found = async || match (self.look_up)(name.to_owned()).await {
             Ok(addresses) if !addresses.is_empty() => Ok(addresses),
             _ => Err(Unresolved::NotFound),
@@ -84,6 +86,15 @@ pub(crate) enum Unresolved {
     NotFound,
     #[error("the name resolves to an address that must not be dialled")]
     Refused,
+}
+
+impl From<Unresolved> for TransportErrorKind {
+    fn from(unresolved: Unresolved) -> Self {
+        match unresolved {
+            Unresolved::NotFound => Self::Dns,
+            Unresolved::Refused => Self::Address,
+        }
+    }
 }
 
 async fn ask_the_system(name: String) -> io::Result<Vec<IpAddr>> {

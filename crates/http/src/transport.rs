@@ -10,20 +10,15 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, header};
 use keyway_core::{Answer, Transport, TransportError, TransportErrorKind};
 use reqwest::{Certificate, NoProxy, Proxy};
+use rustls::pki_types::CertificateDer;
 use url::Url;
 
-use crate::{
-    Error,
-    failure::kind_of,
-    guard::Permit,
-    harden::guarded,
-    head,
-    resolver::{CheckedResolver, LookUp},
-};
+use crate::{Error, connect::ConnectOptions, failure::kind_of, guard::Permit, harden::guarded, head};
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const CHECK_LIMIT: usize = 1024 * 1024;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(15);
+const REFUSED: Error = Error::Setup("the TLS library refuses a certificate");
 
 /// A [`Transport`] over reqwest, with every guard that a request with somebody's key in it needs.
 ///
@@ -47,14 +42,10 @@ impl HttpTransport {
     /// Starts a transport with the defaults, which suit an application: see the builder's methods.
     pub fn builder() -> HttpTransportBuilder {
         HttpTransportBuilder {
-            permit: Permit::default(),
-            connect_timeout: Duration::from_secs(5),
+            connect: ConnectOptions::default(),
             read_timeout: Duration::from_secs(30),
             timeout: Duration::from_secs(60),
             limit: 16 * CHECK_LIMIT,
-            proxy: None,
-            certificates: Vec::new(),
-            look_up: None,
         }
     }
 
@@ -128,20 +119,17 @@ impl fmt::Debug for HttpTransport {
 /// Sets an [`HttpTransport`] up.
 #[must_use]
 pub struct HttpTransportBuilder {
-    permit: Permit,
-    connect_timeout: Duration,
+    connect: ConnectOptions,
     read_timeout: Duration,
     timeout: Duration,
     limit: usize,
-    proxy: Option<Box<str>>,
-    certificates: Vec<Box<[u8]>>,
-    look_up: Option<LookUp>,
 }
 
 impl HttpTransportBuilder {
     /// The time for a connection to come about: name, TCP and TLS. 5 seconds.
-    pub fn connect_timeout(self, time: Duration) -> Self {
-        Self { connect_timeout: time, ..self }
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.connect.timeout = time;
+        self
     }
 
     /// The time between two reads of an answer, the first included: some lists take 20 seconds to begin. 30 seconds.
@@ -162,7 +150,7 @@ impl HttpTransportBuilder {
     /// Allows the machine itself, with TLS or without: `127.0.0.0/8`, `::1`, `localhost` and the names below it. For
     /// tests and the sandbox. Another name that resolves there is still refused, and so is every other private address.
     pub fn allow_loopback(mut self) -> Self {
-        self.permit.loopback = true;
+        self.connect.permit.loopback = true;
         self
     }
 
@@ -173,7 +161,7 @@ impl HttpTransportBuilder {
     /// Link-local addresses and the metadata services of clouds are refused all the same. Whatever somebody else may name,
     /// a provider's host among it, is not for such a transport: give it one of its own.
     pub fn allow_private(mut self) -> Self {
-        self.permit.private = true;
+        self.connect.permit.private = true;
         self
     }
 
@@ -182,13 +170,14 @@ impl HttpTransportBuilder {
     /// # Security
     /// The proxy looks names up, so it has to refuse private addresses. Addresses that are written out are still checked
     /// here.
-    pub fn proxy(self, url: &str) -> Self {
-        Self { proxy: Some(url.into()), ..self }
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.connect.proxy = Some(url.into());
+        self
     }
 
     /// Trusts the certificates of a PEM file too, for a service behind a private authority.
     pub fn add_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.certificates.push(pem.into().into());
+        self.connect.certificates.push(pem.into().into());
         self
     }
 
@@ -198,18 +187,15 @@ impl HttpTransportBuilder {
     ///
     /// # Errors
     /// [`Error::Setup`] when the proxy or a certificate cannot be read.
-    pub fn build(mut self) -> Result<HttpTransport, Error> {
-        let own = self.own_certificates()?;
-        let proxy = self.explicit_proxy()?;
-        let resolver = match self.look_up.take() {
-            Some(look_up) => CheckedResolver::over(self.permit.clone(), look_up),
-            None => CheckedResolver::new(self.permit.clone()),
-        };
+    pub fn build(self) -> Result<HttpTransport, Error> {
+        let connect = self.connect.read()?;
+        let proxy = connect.proxy.map(reqwest_proxy).transpose()?;
+        let own: Vec<Certificate> = reqwest_certificates(&connect.certificates)?;
         let builder = || {
-            guarded(empty(), resolver.clone(), proxy.clone())
+            guarded(empty(), connect.resolver.clone(), proxy.clone())
                 .user_agent(concat!("keyway/", env!("CARGO_PKG_VERSION")))
                 .default_headers(HeaderMap::from_iter([(header::ACCEPT_ENCODING, IDENTITY)]))
-                .connect_timeout(self.connect_timeout)
+                .connect_timeout(connect.timeout)
                 .read_timeout(self.read_timeout)
         };
         // A client cannot be built without a certificate to trust. Own ones come second: they would hide that the
@@ -217,34 +203,13 @@ impl HttpTransportBuilder {
         let client = match builder().build() {
             Ok(client) if own.is_empty() => Ok(client),
             Ok(_) => builder().tls_certs_merge(own).build(),
-            Err(_) => builder().tls_certs_only(compiled_in()?.into_iter().chain(own)).build(),
-        };
-        let client = client.map_err(|_| Error::Setup("the TLS library refuses a certificate"))?;
-        Ok(HttpTransport { client, permit: self.permit, timeout: self.timeout, limit: self.limit })
-    }
-
-    fn own_certificates(&self) -> Result<Vec<Certificate>, Error> {
-        let problem = Error::Setup("a root certificate is not PEM");
-        let mut certificates = Vec::new();
-        for pem in &self.certificates {
-            match Certificate::from_pem_bundle(pem) {
-                Ok(found) if !found.is_empty() => certificates.extend(found),
-                _ => return Err(problem),
+            Err(_) => {
+                let compiled_in = reqwest_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS)?;
+                builder().tls_certs_only(compiled_in.into_iter().chain(own)).build()
             }
-        }
-        Ok(certificates)
-    }
-
-    fn explicit_proxy(&mut self) -> Result<Option<Proxy>, Error> {
-        let problem = || Error::Setup("the proxy is not an http or https URL");
-        let Some(proxy) = self.proxy.take() else { return Ok(None) };
-        let url = Url::parse(&proxy)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(problem)?;
-        self.permit.proxy = url.host_str().map(Into::into);
-        let direct = NoProxy::from_string("localhost,127.0.0.0/8,::1");
-        Ok(Some(Proxy::all(url).map_err(|_| problem())?.no_proxy(direct)))
+        };
+        let client = client.map_err(|_| REFUSED)?;
+        Ok(HttpTransport { client, permit: connect.permit, timeout: self.timeout, limit: self.limit })
     }
 }
 
@@ -252,7 +217,7 @@ impl fmt::Debug for HttpTransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the proxy, whose URL may hold a password.
         f.debug_struct("HttpTransportBuilder")
-            .field("permit", &self.permit)
+            .field("permit", &self.connect.permit)
             .field("timeout", &self.timeout)
             .field("limit", &self.limit)
             .finish_non_exhaustive()
@@ -264,12 +229,14 @@ fn empty() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }
 
-fn compiled_in() -> Result<Vec<Certificate>, Error> {
-    webpki_root_certs::TLS_SERVER_ROOT_CERTS
-        .iter()
-        .map(|certificate| Certificate::from_der(certificate))
-        .collect::<Result<_, _>>()
-        .map_err(|_| Error::Setup("the certificates compiled in cannot be read"))
+fn reqwest_certificates(certificates: &[CertificateDer<'_>]) -> Result<Vec<Certificate>, Error> {
+    certificates.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>().map_err(|_| REFUSED)
+}
+
+fn reqwest_proxy(url: Url) -> Result<Proxy, Error> {
+    let direct = NoProxy::from_string("localhost,127.0.0.0/8,::1");
+    let proxy = Proxy::all(url).map_err(|_| Error::Setup("the HTTP library refuses the proxy"))?;
+    Ok(proxy.no_proxy(direct))
 }
 
 #[cfg(test)]
@@ -279,14 +246,16 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::resolver::LookUp;
 
     /// A transport for which every name has these addresses.
-    fn resolving(builder: HttpTransportBuilder, addresses: &'static [&str]) -> HttpTransport {
+    fn resolving(mut builder: HttpTransportBuilder, addresses: &'static [&str]) -> HttpTransport {
         let look_up: LookUp = Arc::new(move |_| {
             let addresses = addresses.iter().map(|address| address.parse::<IpAddr>().unwrap()).collect();
             Box::pin(async move { Ok(addresses) })
         });
-        HttpTransportBuilder { look_up: Some(look_up), ..builder }.build().unwrap()
+        builder.connect.look_up = Some(look_up);
+        builder.build().unwrap()
     }
 
     #[tokio::test]
