@@ -17,6 +17,7 @@ use keyway_hub::Limits;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::{file::Line, setting::SETTINGS};
+use crate::{args::Store, exit::Failure};
 
 /// What `keyway serve` is told.
 ///
@@ -140,7 +141,7 @@ impl Loaded {
     /// # Errors
     /// All that is wrong, a line each: by the file's line, or by the variable. Never a value.
     pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Vec<String>> {
-        let mut loaded = Self { config: Config::default(), places: BTreeMap::new() };
+        let mut loaded = Self::of(Config::default());
         let mut problems = Vec::new();
         let mut lines = match sources.file.map(file::lines) {
             Some(read) => {
@@ -152,7 +153,8 @@ impl Loaded {
         for setting in SETTINGS {
             let line = lines.remove(setting.key);
             let flag = sources.flags.get(setting.key).cloned();
-            let variable = || if setting.flag.is_some() { None } else { (sources.variable)(&setting.variable()) };
+            let variable =
+                || if setting.flag.is_some() { None } else { (sources.variable)(&setting.variable()) };
             let outside = flag.or_else(variable).filter(|text| !text.is_empty());
             let (place, set) = match (outside, line) {
                 (Some(text), _) => {
@@ -177,6 +179,27 @@ impl Loaded {
         if problems.is_empty() { Ok(loaded) } else { Err(problems) }
     }
 
+    /// A configuration that nobody said.
+    pub(crate) fn of(config: Config) -> Self {
+        Self { config, places: BTreeMap::new() }
+    }
+
+    /// Where the vault is, as the commands that open one are told it.
+    pub(crate) fn store(&self) -> Store {
+        let Config { database, key, anchors, .. } = &self.config;
+        Store { database: database.clone(), key: key.clone(), anchors: anchors.clone() }
+    }
+
+    /// What a failure says, with the place in the file where it names a flag that nobody used.
+    pub(crate) fn renamed(&self, failure: &Failure) -> String {
+        let (Failure::Because(text) | Failure::NeedsKey(text) | Failure::Damaged(text)) = failure else {
+            return String::new();
+        };
+        let flags =
+            SETTINGS.iter().filter_map(|setting| Some((setting.flag?, self.places.get(setting.key)?)));
+        flags.fold(text.clone(), |text, (flag, place)| text.replace(flag, place))
+    }
+
     /// Where a key was said, as errors name it.
     pub(crate) fn place(&self, key: &'static str) -> &str {
         self.places.get(key).map_or(key, String::as_str)
@@ -193,7 +216,11 @@ impl Loaded {
         }
         let is_plain = config.tls.cert.is_none() && config.tls.key.is_none();
         let is_open = config.listen.iter().any(|address| !address.ip().is_loopback());
-        if is_plain && is_open && config.trusted_proxies.is_empty() && config.plain_http == PlainHttp::Loopback {
+        if is_plain
+            && is_open
+            && config.trusted_proxies.is_empty()
+            && config.plain_http == PlainHttp::Loopback
+        {
             problems.push(format!(
                 "{} has an address that is not loopback, where grants would travel in the clear: give it `tls`, name the \
                  proxy in front of it in trusted_proxies, or say plain_http = \"allowed\"",
@@ -220,7 +247,8 @@ fn line_of(problem: &str) -> Option<usize> {
 
 /// A key that there is not. Its name is repeated where it looks like one: something may have been pasted in its place.
 fn unknown(key: &str, line: usize) -> String {
-    let is_name = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));
+    let is_name =
+        key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));
     let name = if is_name { format!("`{key}`") } else { "this".to_owned() };
     let close = SETTINGS
         .iter()

@@ -64,7 +64,9 @@ fn subscriber(log: &Log, wanted: Option<&str>, lines: Lines) -> Box<dyn Subscrib
     let filter = targets(log, wanted);
     match log.format {
         Format::Text => Box::new(Registry::default().with(layer.with_filter(filter))),
-        Format::Json => Box::new(Registry::default().with(layer.json().flatten_event(true).with_filter(filter))),
+        Format::Json => {
+            Box::new(Registry::default().with(layer.json().flatten_event(true).with_filter(filter)))
+        }
     }
 }
 

@@ -79,5 +79,5 @@ fn of(value: &Spanned<DeValue<'_>>) -> Value {
 }
 
 fn number(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+    text.get(..at).unwrap_or(text).matches('\n').count() + 1
 }

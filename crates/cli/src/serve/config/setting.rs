@@ -8,8 +8,8 @@ use super::{
     Audit, Config, Format, PlainHttp,
     file::Value,
     value::{
-        Why, address, addresses, count, database, duration, head, in_memory, networks, number, one_of, or_none,
-        path, proxy, public_url, size,
+        Why, address, addresses, count, database, duration, head, in_memory, networks, number, one_of,
+        or_none, path, proxy, public_url, size,
     },
 };
 use crate::args;

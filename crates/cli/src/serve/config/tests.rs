@@ -45,7 +45,8 @@ fn the_example_shows_every_key_at_its_default() {
 
 /// For each key: how a file says something, how its variable does, what of the configuration tells that it was heard, and
 /// what may not be said. `canary` stands in each value that is wrong.
-type Row = (&'static str, &'static str, &'static str, fn(&Config) -> bool, &'static [(&'static str, &'static str)]);
+type Row =
+    (&'static str, &'static str, &'static str, fn(&Config) -> bool, &'static [(&'static str, &'static str)]);
 
 const TEXT: (&str, &str) = ("7", "takes a text in quotes");
 
@@ -74,13 +75,13 @@ const ROWS: &[Row] = &[
     ),
     (
         "public_url",
-        r#""https://keyway.example/""#,
+        r#""https://keyway.example""#,
         "https://keyway.example",
         |config| config.public_url.as_deref() == Some("https://keyway.example"),
         &[
             TEXT,
             (r#""canary""#, "takes where clients find the gateway"),
-            (r#""https://canary/path""#, "takes where"),
+            (r#""https://canary?canary""#, "takes where"),
             (r#""https://canary:canary@keyway.example""#, "takes where"),
             (r#""ftp://canary""#, "takes where"),
         ],
@@ -97,14 +98,23 @@ const ROWS: &[Row] = &[
         r#"["10.0.0.0/8", "fd00::1"]"#,
         "10.0.0.0/8,fd00::1",
         |config| config.trusted_proxies.len() == 2,
-        &[TEXT_LIST, (r#"["canary"]"#, "takes networks and addresses"), (r#"["10.0.0.0/99"]"#, "takes networks")],
+        &[
+            TEXT_LIST,
+            (r#"["canary"]"#, "takes networks and addresses"),
+            (r#"["10.0.0.0/99"]"#, "takes networks"),
+        ],
     ),
     (
         "threads",
         "3",
         "3",
         |config| config.threads == 3,
-        &[(r#""canary""#, "takes a number"), ("-1", "from 0 to 1024"), ("9_999", "from 0 to 1024"), ("1.5", "takes a number")],
+        &[
+            (r#""canary""#, "takes a number"),
+            ("-1", "from 0 to 1024"),
+            ("9_999", "from 0 to 1024"),
+            ("1.5", "takes a number"),
+        ],
     ),
     (
         "database",
@@ -113,7 +123,13 @@ const ROWS: &[Row] = &[
         |config| config.database.is_some(),
         &[TEXT, (r#""canary://x""#, "takes a database")],
     ),
-    ("key", r#""env:SOME_KEY""#, "", |config| config.key.is_some(), &[TEXT, (r#""canary""#, "file:PATH, env:NAME")]),
+    (
+        "key",
+        r#""env:SOME_KEY""#,
+        "",
+        |config| config.key.is_some(),
+        &[TEXT, (r#""canary""#, "file:PATH, env:NAME")],
+    ),
     ("anchors", r#""there""#, "", |config| config.anchors.is_some(), &[TEXT]),
     ("providers", r#""there""#, "", |config| config.providers.is_some(), &[TEXT]),
     (
@@ -129,7 +145,12 @@ const ROWS: &[Row] = &[
         r#""64KiB""#,
         "64 KiB",
         |config| config.limits.head == 65536,
-        &[(r#""canary""#, "from 1KiB to 1MiB"), ("1023", "from 1KiB"), (r#""2MiB""#, "to 1MiB"), ("true", "takes a number of bytes")],
+        &[
+            (r#""canary""#, "from 1KiB to 1MiB"),
+            ("1023", "from 1KiB"),
+            (r#""2MiB""#, "to 1MiB"),
+            ("true", "takes a number of bytes"),
+        ],
     ),
     ("limits.head_time", r#""1s""#, "1s", |config| config.limits.head_time == Duration::from_secs(1), TIME),
     ("limits.idle", r#""1m""#, "1m", |config| config.limits.idle == Duration::from_secs(60), TIME),
@@ -140,10 +161,20 @@ const ROWS: &[Row] = &[
         "7",
         "7",
         |config| config.limits.seen_body == 7,
-        &[(r#""canary""#, "of 1GiB at most"), (r#""2GiB""#, "of 1GiB at most"), ("[]", "takes a number of bytes")],
+        &[
+            (r#""canary""#, "of 1GiB at most"),
+            (r#""2GiB""#, "of 1GiB at most"),
+            ("[]", "takes a number of bytes"),
+        ],
     ),
     ("limits.body_time", r#""1s""#, "1s", |config| config.limits.body_time == Duration::from_secs(1), TIME),
-    ("limits.answer_time", r#""1s""#, "1s", |config| config.limits.answer_time == Duration::from_secs(1), TIME),
+    (
+        "limits.answer_time",
+        r#""1s""#,
+        "1s",
+        |config| config.limits.answer_time == Duration::from_secs(1),
+        TIME,
+    ),
     ("limits.turn", r#""1s""#, "1s", |config| config.limits.turn == Duration::from_secs(1), TIME),
     ("limits.routes", "7", "7", |config| config.limits.routes == 7, NUMBER),
     ("limits.pool", "7", "7", |config| config.limits.pool == 7, NUMBER),
@@ -171,7 +202,13 @@ const ROWS: &[Row] = &[
         |config| config.upstream.allow_loopback,
         &[(r#""canary""#, "takes true or false"), ("1", "takes true or false")],
     ),
-    ("log.format", r#""json""#, "json", |config| config.log.format == Format::Json, &[TEXT, (r#""canary""#, "takes one of text, json")]),
+    (
+        "log.format",
+        r#""json""#,
+        "json",
+        |config| config.log.format == Format::Json,
+        &[TEXT, (r#""canary""#, "takes one of text, json")],
+    ),
     (
         "log.level",
         r#""debug""#,
@@ -207,7 +244,8 @@ const TIME: &[(&str, &str)] = &[
 fn each_key_is_heard_and_is_wrong_in_each_way() {
     // The pair of files is in the test below.
     let rows = ROWS.iter().map(|row| row.0).chain(["tls.cert", "tls.key"]);
-    let (mut rows, mut keys): (Vec<&str>, Vec<&str>) = (rows.collect(), SETTINGS.iter().map(|known| known.key).collect());
+    let (mut rows, mut keys): (Vec<&str>, Vec<&str>) =
+        (rows.collect(), SETTINGS.iter().map(|known| known.key).collect());
     (rows.sort_unstable(), keys.sort_unstable());
     assert_eq!(rows, keys);
     for (key, said, variable, is_heard, wrong) in ROWS {
@@ -226,7 +264,9 @@ fn each_key_is_heard_and_is_wrong_in_each_way() {
             assert!(problem.contains(why), "{key} = {value}: {problem}");
             // A key's name is no value.
             assert!(!problem.contains("canary") || value.starts_with('{'), "{key} = {value}: {problem}");
-            let Some(text) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else { continue };
+            let Some(text) = value.strip_prefix('"').and_then(|value| value.strip_suffix('"')) else {
+                continue;
+            };
             if variable.is_empty() || *why == TEXT_LIST.1 || why.contains("brackets") {
                 continue;
             }
@@ -242,12 +282,16 @@ fn what_was_said_by_a_flag_wins_and_is_named_by_it() {
     let none = |_: &str| None;
     for (said, is_good) in [("sqlite:flag.db", true), ("canary://", false)] {
         let flags = BTreeMap::from([("database", OsString::from(said))]);
-        let read = Loaded::read(&Sources { file: Some("database = 'sqlite:file.db'"), variable: &none, flags });
+        let read =
+            Loaded::read(&Sources { file: Some("database = 'sqlite:file.db'"), variable: &none, flags });
         match read {
             Ok(loaded) => assert!(is_good && loaded.config.database.unwrap() == said),
             Err(problems) => {
                 let [problem] = &problems[..] else { panic!("{problems:?}") };
-                assert!(!is_good && problem.starts_with("--database (or KEYWAY_DATABASE) takes"), "{problem}");
+                assert!(
+                    !is_good && problem.starts_with("--database (or KEYWAY_DATABASE) takes"),
+                    "{problem}"
+                );
             }
         }
     }
@@ -274,7 +318,10 @@ fn plain_http_beyond_loopback_is_asked_for() {
     ] {
         let said = problems(&format!("{open}{more}"), &[]);
         assert_eq!(said.is_empty(), is_good, "{more}: {said:?}");
-        assert!(is_good || said[0].starts_with("line 1: listen has an address that is not loopback"), "{said:?}");
+        assert!(
+            is_good || said[0].starts_with("line 1: listen has an address that is not loopback"),
+            "{said:?}"
+        );
     }
     let said = problems("", &[("KEYWAY_LISTEN", "[::]:80")]);
     assert!(said[0].starts_with("KEYWAY_LISTEN has an address"), "{said:?}");
@@ -282,7 +329,8 @@ fn plain_http_beyond_loopback_is_asked_for() {
 
 #[test]
 fn everything_that_is_wrong_is_said_at_once() {
-    let file = "listn = []\nthreads = 'x'\n\n[limits]\nhead = 1\nroutes = 0\n[limts]\nsk_live_CANARY = 'canary'\n";
+    let file =
+        "listn = []\nthreads = 'x'\n\n[limits]\nhead = 1\nroutes = 0\n[limts]\nsk_live_CANARY = 'canary'\n";
     let said = problems(file, &[("KEYWAY_AUDIT", "canary")]);
     insta::assert_snapshot!(said.join("\n"), @r#"
     KEYWAY_AUDIT takes one of grouped, strict
@@ -296,7 +344,13 @@ fn everything_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn what_is_no_toml_is_said_by_its_line() {
-    for (file, line) in [("a = 1\ncanary", 2), ("= canary", 1), ("\n\nlisten = [", 3), ("threads = 1\nthreads = 2", 2), ("listen = canary", 1)] {
+    for (file, line) in [
+        ("a = 1\ncanary", 2),
+        ("= canary", 1),
+        ("\n\nlisten = [", 3),
+        ("threads = 1\nthreads = 2", 2),
+        ("listen = canary", 1),
+    ] {
         let said = problems(file, &[]);
         assert!(said[0].starts_with(&format!("line {line}: this is not TOML: ")), "{file}: {said:?}");
         assert!(!said.join("").contains("canary"), "{said:?}");

@@ -1,9 +1,15 @@
 //! How values of a configuration are written. No error quotes one.
 
-use std::{ffi::OsString, net::{IpAddr, SocketAddr}, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use ipnet::IpNet;
-use keyway::{Origin, vault::Database};
+use keyway::vault::Database;
+use keyway_hub::PublicUrl;
 
 /// What a key takes instead.
 pub(super) type Why = String;
@@ -35,11 +41,10 @@ pub(super) fn networks(texts: &[String]) -> Result<Vec<IpNet>, Why> {
         .map_err(|_| "takes networks and addresses, such as 10.0.0.0/8".to_owned())
 }
 
-/// Where clients find the gateway: an origin, without a path or a user. Plain http may be a network's own affair.
+/// Where clients find the gateway.
 pub(super) fn public_url(text: &str) -> Result<Option<String>, Why> {
-    let secure = text.strip_prefix("http://").map_or_else(|| text.to_owned(), |rest| format!("https://{rest}"));
-    match Origin::parse(&secure).or_else(|_| Origin::parse_loopback(text)) {
-        Ok(_) => Ok(Some(text.trim_end_matches('/').to_owned())),
+    match PublicUrl::parse(text) {
+        Ok(_) => Ok(Some(text.to_owned())),
         Err(_) => Err("takes where clients find the gateway, such as https://keyway.example".to_owned()),
     }
 }
@@ -86,14 +91,15 @@ pub(super) fn size(text: &str) -> Result<u64, Why> {
         _ => 0,
     };
     let bytes = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
-    bytes
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| "takes a number of bytes, or a text such as \"64KiB\"; units are KiB, MiB, GiB".to_owned())
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| {
+        "takes a number of bytes, or a text such as \"64KiB\"; units are KiB, MiB, GiB".to_owned()
+    })
 }
 
 /// The size of a request's head.
 pub(super) fn head(text: &str) -> Result<usize, Why> {
-    within(text, 1 << 10, 1 << 20).ok_or_else(|| "takes a size from 1KiB to 1MiB, such as \"64KiB\"".to_owned())
+    within(text, 1 << 10, 1 << 20)
+        .ok_or_else(|| "takes a size from 1KiB to 1MiB, such as \"64KiB\"".to_owned())
 }
 
 /// The size of what is kept in memory.
