@@ -31,11 +31,11 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     if args.sandbox {
         return sandbox::serve(providers, args).await;
     }
-    let loaded = load(providers, args)?;
+    let (loaded, problems) = load(providers, args)?;
     if args.check {
-        return check::check(&loaded).await;
+        return check::check(&loaded, problems).await;
     }
-    let mut plan = Plan::of(&loaded).map_err(|problems| unusable(&problems))?;
+    let mut plan = Plan::of(&loaded, problems).map_err(|problems| unusable(&problems))?;
     let location =
         Location::of(&loaded.store()).map_err(|failure| Failure::Because(loaded.renamed(&failure)))?;
     let _log = log_of(&plan)?;
@@ -52,7 +52,7 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
 }
 
 /// Reads the configuration, and all that is said beside it.
-fn load(providers: Option<PathBuf>, args: &Serve) -> Result<Loaded, Failure> {
+fn load(providers: Option<PathBuf>, args: &Serve) -> Result<(Loaded, Vec<String>), Failure> {
     let text = match &args.config {
         Some(path) => Some(file::text(path).map_err(|why| Failure::Because(format!("--config: {why}")))?),
         None => None,
@@ -69,7 +69,7 @@ fn load(providers: Option<PathBuf>, args: &Serve) -> Result<Loaded, Failure> {
         variable: &|name| env::var_os(name),
         flags: flags.into_iter().filter_map(|(key, said)| Some((key, said?))).collect(),
     };
-    Loaded::read(&sources).map_err(|problems| unusable(&problems))
+    Ok(Loaded::read(&sources))
 }
 
 fn log_of(plan: &Plan) -> Result<Logging, Failure> {

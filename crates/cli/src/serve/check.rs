@@ -9,20 +9,31 @@ use crate::{
     vault::Location,
 };
 
-/// Looks at everything that can be known without opening a port.
-pub(super) async fn check(loaded: &Loaded) -> Result<Exit, Failure> {
-    let location = match Location::of(&loaded.store()) {
-        Ok(location) => location.with(async |_| Ok(())).await.map(|()| location),
-        Err(failure) => Err(failure),
-    };
-    match (Plan::of(loaded), location) {
-        (Ok(plan), Ok(location)) => output::result(&text(&plan, &location)).map(|()| Exit::Done),
+/// Looks at everything that can be known without opening a port. `problems` are those of the configuration itself: with
+/// them, nobody knows which vault is meant.
+pub(super) async fn check(loaded: &Loaded, problems: Vec<String>) -> Result<Exit, Failure> {
+    let location = if problems.is_empty() { Some(opened(loaded).await) } else { None };
+    match (Plan::of(loaded, problems), location) {
+        (Ok(plan), Some(Ok(location))) => {
+            output::result(&text(&plan, &location))?;
+            Ok(Exit::Done)
+        }
         (plan, location) => {
             let mut problems = plan.err().unwrap_or_default();
-            problems.extend(location.err().map(|failure| loaded.renamed(&failure)));
+            problems.extend(location.and_then(Result::err));
             Err(unusable(&problems))
         }
     }
+}
+
+/// A vault that opens.
+async fn opened(loaded: &Loaded) -> Result<Location, String> {
+    let opened = async {
+        let location = Location::of(&loaded.store())?;
+        location.with(async |_| Ok(())).await?;
+        Ok(location)
+    };
+    opened.await.map_err(|failure| loaded.renamed(&failure))
 }
 
 fn text(plan: &Plan, location: &Location) -> String {

@@ -137,10 +137,9 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// Reads the configuration: a flag wins over a variable, a variable over the file. An empty text is as good as none.
-    ///
-    /// # Errors
-    /// All that is wrong, a line each: by the file's line, or by the variable. Never a value.
-    pub(crate) fn read(sources: &Sources<'_>) -> Result<Self, Vec<String>> {
+    /// With it comes all that is wrong, a line each: by the file's line, or by the variable, and never with a value. What is
+    /// wrong stays at its default.
+    pub(crate) fn read(sources: &Sources<'_>) -> (Self, Vec<String>) {
         let mut loaded = Self::of(Config::default());
         let mut problems = Vec::new();
         let mut lines = match sources.file.map(file::lines) {
@@ -176,7 +175,7 @@ impl Loaded {
         problems.extend(loaded.contradictions());
         // What was said outside of the file comes first.
         problems.sort_by_key(|problem| line_of(problem));
-        if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+        (loaded, problems)
     }
 
     /// A configuration that nobody said.

@@ -26,13 +26,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Reads files and providers.
+    /// Reads files and providers. `problems` are those that there are already.
     ///
     /// # Errors
     /// All that is wrong.
-    pub(super) fn of(loaded: &Loaded) -> Result<Self, Vec<String>> {
+    pub(super) fn of(loaded: &Loaded, mut problems: Vec<String>) -> Result<Self, Vec<String>> {
         let config = &loaded.config;
-        let mut problems = Vec::new();
         let certificate = certificate(loaded).map_err(|problem| problems.push(problem));
         let registry = crate::registry(config.providers.clone());
         let registry = registry.map_err(|failure| problems.push(loaded.renamed(&failure)));
@@ -40,6 +39,9 @@ impl Plan {
         let (Ok(certificate), Ok(registry), Ok((dialer, checker))) = (certificate, registry, way_out) else {
             return Err(problems);
         };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Self { config: config.clone(), certificate, registry: Arc::new(registry), dialer, checker })
     }
 

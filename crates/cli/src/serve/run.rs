@@ -26,7 +26,7 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
     // Each client takes a file, and so does each connection to a provider. What there is has to do.
     #[cfg(unix)]
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let (stopper, stop) = Stop::new();
+    let stop = Stop::new();
     let (ended, mut endings) = unbounded_channel();
     let mut threads = plan.threads();
     let tls = plan.certificate.as_ref().map(|certificate| certificate.tls.clone());
@@ -36,7 +36,7 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
         spawn(number, gateway.clone(), listeners, stop.clone(), Ended(ended.clone()))?;
     }
     if let Some(socket) = &sockets.control {
-        let (gateway, listener) = (gateway.clone(), listener(socket, None)?);
+        let (gateway, listener, stop) = (gateway.clone(), listener(socket, None)?, stop.clone());
         tokio::spawn(async move { gateway.control(listener, stop).await });
     }
     // Once the threads let go of theirs, nobody listens any more.
@@ -52,7 +52,7 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
                 }
                 tracing::info!("stopping: what is in flight is finished first");
                 is_stopping = true;
-                stopper.stop();
+                stop.ask();
             }
             () = hangup.wait() => plan.certificate.iter_mut().for_each(Certificate::reload),
             _ = look.tick() => plan.certificate.iter_mut().for_each(Certificate::look),
@@ -60,7 +60,7 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
                 threads -= 1;
                 if !is_stopping {
                     (is_stopping, failed) = (true, true);
-                    stopper.stop();
+                    stop.ask();
                 }
             }
         }
@@ -106,7 +106,7 @@ fn spawn(
 }
 
 /// Waits until all are done.
-async fn all<F: Future<Output = ()>>(mut futures: Vec<Pin<Box<F>>>) {
+async fn all<F: Future>(mut futures: Vec<Pin<Box<F>>>) {
     poll_fn(|context| {
         futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
         if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }

@@ -42,7 +42,7 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     let mut memory = folder.memory()?;
     let files = args.tls.then(|| certificate(&folder, &mut memory)).transpose()?;
     let loaded = Loaded::of(config(providers, args.port, files.as_ref()));
-    let mut plan = Plan::of(&loaded).map_err(|problems| unusable(&problems))?;
+    let mut plan = Plan::of(&loaded, Vec::new()).map_err(|problems| unusable(&problems))?;
     let _log = log_of(&plan)?;
     let location = Location::within(folder.path())?;
     location.ensure().await?;
@@ -111,8 +111,9 @@ fn shown(folder: &Folder, demos: &[Demo<'_>], sockets: &Sockets, files: Option<&
     let curl = files
         .map_or_else(|| "curl".to_owned(), |files| format!("curl --cacert {}", text::word(&files.authority)));
     let mut out = format!(
-        "Keyway is listening on {}, with stand-ins of the providers behind it. Ctrl-C stops it.\n\
-         For each: a call as its own clients make it, with a grant in the key's place; and one by the connection.\n",
+        "Keyway is listening on {}, with stand-ins of the providers behind it.\n\
+         For each: a call as its own clients make it, with a grant in the key's place, and one that names\n\
+         the connection. Ctrl-C stops it.\n",
         origin.to_string().bold()
     );
     for calls in demos.iter().filter_map(|demo| text::calls(demo, &origin, &curl)) {
@@ -125,9 +126,13 @@ fn shown(folder: &Folder, demos: &[Demo<'_>], sockets: &Sockets, files: Option<&
              Python  REQUESTS_CA_BUNDLE={authority}\n  Node    NODE_EXTRA_CA_CERTS={authority}\n"
         );
     }
+    let word = |name| text::word(&folder.path().join(name));
     out + &format!(
-        "\nAll of it is in {}; remove that to begin anew. The grants are kept there for this\n\
+        "\nWhat was asked, and by whom:\n  keyway audit --database sqlite:{} --key file:{}\n\n\
+         All of it is in {}; remove that to begin anew. The grants are kept there for this\n\
          demonstration alone: otherwise one is shown once, and nobody can see it again.\n",
+        word("keyway.db"),
+        word("master.key"),
         folder.path().display()
     )
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use keyway_hub::Tls;
+use keyway_hub::{Tls, TlsError};
 
 use super::file;
 
@@ -34,7 +34,7 @@ impl Certificate {
     /// Says which key of the configuration is wrong, and how.
     pub(super) fn read(cert: PathBuf, key: PathBuf) -> Result<Self, Wrong> {
         let pair = Pair::read(&cert, &key)?;
-        let tls = Tls::from_pem(&pair.cert, &pair.key).map_err(|error| ("tls.cert", error.to_string()))?;
+        let tls = Tls::from_pem(&pair.cert, &pair.key).map_err(wrong)?;
         Ok(Self { tls, cert, key, seen: seen(&Ok(pair)) })
     }
 
@@ -56,9 +56,7 @@ impl Certificate {
     }
 
     fn take(&self, pair: Result<Pair, Wrong>) {
-        let taken = pair.and_then(|pair| {
-            self.tls.reload(&pair.cert, &pair.key).map_err(|error| ("tls.cert", error.to_string()))
-        });
+        let taken = pair.and_then(|pair| self.tls.reload(&pair.cert, &pair.key).map_err(wrong));
         match taken {
             Ok(()) => tracing::info!("the certificate was read again, and is in use"),
             Err((key, why)) => {
@@ -66,6 +64,12 @@ impl Certificate {
             }
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn wrong(error: TlsError) -> Wrong {
+    let key = if matches!(error, TlsError::Certificate) { "tls.cert" } else { "tls.key" };
+    (key, error.to_string())
 }
 
 impl Pair {

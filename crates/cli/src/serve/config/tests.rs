@@ -4,7 +4,7 @@ use super::*;
 
 const EXAMPLE: &str = include_str!("../../../keyway.example.toml");
 
-fn read(file: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
+fn read(file: &str, variables: &[(&str, &str)]) -> (Loaded, Vec<String>) {
     let variable = |name: &str| {
         variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
     };
@@ -13,12 +13,14 @@ fn read(file: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<String>> {
 
 #[track_caller]
 fn config(file: &str, variables: &[(&str, &str)]) -> Config {
-    read(file, variables).unwrap_or_else(|problems| panic!("{problems:?}")).config
+    let (loaded, problems) = read(file, variables);
+    assert_eq!(problems, [""; 0]);
+    loaded.config
 }
 
 #[track_caller]
 fn problems(file: &str, variables: &[(&str, &str)]) -> Vec<String> {
-    read(file, variables).err().unwrap_or_default()
+    read(file, variables).1
 }
 
 /// The example with its keys: `#key = …` is one, `# Words` are not.
@@ -282,17 +284,13 @@ fn what_was_said_by_a_flag_wins_and_is_named_by_it() {
     let none = |_: &str| None;
     for (said, is_good) in [("sqlite:flag.db", true), ("canary://", false)] {
         let flags = BTreeMap::from([("database", OsString::from(said))]);
-        let read =
-            Loaded::read(&Sources { file: Some("database = 'sqlite:file.db'"), variable: &none, flags });
-        match read {
-            Ok(loaded) => assert!(is_good && loaded.config.database.unwrap() == said),
-            Err(problems) => {
-                let [problem] = &problems[..] else { panic!("{problems:?}") };
-                assert!(
-                    !is_good && problem.starts_with("--database (or KEYWAY_DATABASE) takes"),
-                    "{problem}"
-                );
-            }
+        let sources = Sources { file: Some("database = 'sqlite:file.db'"), variable: &none, flags };
+        let (loaded, problems) = Loaded::read(&sources);
+        if is_good {
+            assert!(loaded.config.database.unwrap() == said);
+        } else {
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(problems[0].starts_with("--database (or KEYWAY_DATABASE) takes"), "{problems:?}");
         }
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn public_url(text: &str) -> Result<Option<String>, Why> {
 pub(super) fn database(text: &str) -> Result<Option<OsString>, Why> {
     match text.parse::<Database>() {
         Ok(_) => Ok(Some(text.into())),
-        Err(error) => Err(format!("takes a database: {error}")),
+        Err(_) => Err("takes a database, as sqlite:PATH or postgres://USER@HOST/NAME".to_owned()),
     }
 }
 

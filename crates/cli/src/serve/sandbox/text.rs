@@ -11,7 +11,7 @@ use super::demo::Demo;
 use crate::sandbox::quoted;
 
 /// The header that a grant stands in where a connection is named.
-const GRANT: &str = "keyway-grant";
+const GRANT: &str = "Keyway-Grant";
 
 /// Two calls to one provider: as its own clients make them, and by the connection. `curl` is the command, with what it
 /// needs to trust the gateway at `origin`.
@@ -22,22 +22,20 @@ pub(super) fn calls(demo: &Demo<'_>, origin: &Origin, curl: &str) -> Option<Stri
         head += &format!(", {}", demo.method.label());
     }
     let mut out = format!("{}\n", head.bold());
-    if let Some((credential, drop_in)) = in_place(demo, origin) {
-        let sent = credential.authorize_request(drop_in).ok()?;
-        out += &format!("  {curl} {}\n", arguments(&sent)?);
+    if let Some(request) = in_place(demo, origin) {
+        let of_grant = request.headers().iter().filter(|(_, value)| value.is_sensitive());
+        let of_grant = of_grant.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        out += &format!("  {curl}{}\n", arguments(&request.uri().to_string(), of_grant));
     }
     let good = demo.entry.accept(demo.method, &demo.fixtures.good()?.submission()).ok()?.credential;
-    let mut named = example(demo, &good.at_origin(origin.clone()))?;
-    let path = named.uri().path_and_query()?.as_str();
-    *named.uri_mut() = format!("{origin}/c/{}{path}", demo.kept.connection).parse().ok()?;
-    named.headers_mut().insert(GRANT, demo.kept.token.parse().ok()?);
-    out += &format!("  {curl} {}\n", arguments(&named)?);
-    Some(out)
+    let target = example(demo, &good)?;
+    let path = target.uri().path_and_query()?;
+    let url = format!("{origin}/c/{}{path}", demo.kept.connection);
+    Some(out + &format!("  {curl}{}\n", arguments(&url, [(GRANT, demo.kept.token.as_str())])))
 }
 
-/// The grant where the key would be, and a request with that key: exactly what a client of the provider does with what
-/// somebody gave it for a key.
-fn in_place(demo: &Demo<'_>, origin: &Origin) -> Option<(Credential, Request<Bytes>)> {
+/// A request with the grant where the key would be: what a client of the provider does with whatever it was given for one.
+fn in_place(demo: &Demo<'_>, origin: &Origin) -> Option<Request<Bytes>> {
     let good = demo.fixtures.good()?;
     let values = demo.method.fields().iter().filter_map(|field| {
         let id = field.id().as_str();
@@ -50,8 +48,7 @@ fn in_place(demo: &Demo<'_>, origin: &Origin) -> Option<(Credential, Request<Byt
     });
     let submission = values.fold(Submission::new(), |submission, (id, value)| submission.with(id, value));
     let credential = demo.entry.accept(demo.method, &submission).ok()?.credential.at_origin(origin.clone());
-    let request = example(demo, &credential)?;
-    Some((credential, request))
+    credential.authorize_request(example(demo, &credential)?).ok()
 }
 
 /// A request that the stand-in answers with 200: a call of the fixtures that only asks, or else the check.
@@ -66,13 +63,12 @@ fn example(demo: &Demo<'_>, credential: &Credential) -> Option<Request<Bytes>> {
 }
 
 /// The address and headers, as words of a shell.
-fn arguments(request: &Request<Bytes>) -> Option<String> {
-    let mut out = quoted(&request.uri().to_string());
-    for (name, value) in request.headers() {
-        // Its value may be marked as sensitive; it is a grant of the sandbox.
-        out += &format!(" -H {}", quoted(&format!("{name}: {}", value.to_str().ok()?)));
-    }
-    Some(out)
+fn arguments<'h>(url: &str, headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> String {
+    // curl would read a list in brackets.
+    let globs = if url.contains(['[', ']', '{', '}']) { " -g" } else { "" };
+    let headers =
+        headers.into_iter().map(|(name, value)| format!(" -H {}", quoted(&format!("{name}: {value}"))));
+    format!("{globs} {}{}", quoted(url), headers.collect::<String>())
 }
 
 /// A path, as a word of a shell: between quotes where it has to be.
