@@ -189,3 +189,204 @@ impl fmt::Debug for DialerBuilder {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::IpAddr,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use tokio::net::TcpListener;
+    use url::Url;
+
+    use super::*;
+    use crate::resolver::LookUp;
+
+    /// A dialer for which a name has the addresses that stand at each turn, and how often it was asked.
+    fn resolving(
+        mut builder: DialerBuilder,
+        turns: &'static [&'static [&'static str]],
+    ) -> (Dialer, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let look_up: LookUp = Arc::new(move |_| {
+            let turn = counter.fetch_add(1, Ordering::Relaxed);
+            let addresses = turns[turn].iter().map(|address| address.parse::<IpAddr>().unwrap()).collect();
+            Box::pin(async move { Ok(addresses) })
+        });
+        builder.0.look_up = Some(look_up);
+        (builder.build().unwrap(), asked)
+    }
+
+    async fn refusal(dialer: &Dialer, origin: &str) -> TransportErrorKind {
+        let error = dialer.dial(&Origin::parse_loopback(origin).unwrap()).await.unwrap_err();
+        assert!(origin.contains(error.host()) && !error.host().is_empty(), "{error:?}");
+        error.kind()
+    }
+
+    #[tokio::test]
+    async fn n22_names_of_private_addresses_are_refused_and_nothing_is_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://rebind.example.com:{}", listener.local_addr().unwrap().port());
+        for turns in [
+            &[&["127.0.0.1"] as &[&str]] as &[&[&str]],
+            &[&["8.8.8.8", "127.0.0.1"]],
+            &[&["127.0.0.1", "8.8.8.8"]],
+            &[&["2606:4700::1111", "127.0.0.1"]],
+            &[&["10.0.0.1"]],
+            &[&["::ffff:127.0.0.1"]],
+            &[&["169.254.169.254"]],
+            // What a name said before counts for nothing.
+            &[&["10.0.0.1"], &["8.8.8.8", "127.0.0.1"], &["127.0.0.1"]],
+        ] {
+            for builder in [Dialer::builder(), Dialer::builder().allow_loopback()] {
+                let (dialer, asked) = resolving(builder, turns);
+                for turn in 1..=turns.len() {
+                    assert_eq!(refusal(&dialer, &origin).await, TransportErrorKind::Address, "{turns:?}");
+                    assert_eq!(asked.load(Ordering::Relaxed), turn, "asked once for a connection");
+                }
+            }
+        }
+        let dialled = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(dialled.is_err(), "somebody dialled");
+    }
+
+    /// What a name stands for is asked once, and that is where the connection leads. The one name that may stand for
+    /// loopback is a proxy's.
+    #[tokio::test]
+    async fn n22_the_address_that_was_looked_up_is_the_one_that_is_dialled() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://proxy.internal:{}", listener.local_addr().unwrap().port());
+        let (dialer, asked) = resolving(Dialer::builder().proxy(&proxy), &[&["127.0.0.1"]]);
+        let origin = Origin::parse("https://api.example.com").unwrap();
+        let dialling = tokio::spawn(async move { dialer.dial(&origin).await.err() });
+        drop(listener.accept().await.unwrap());
+        assert_eq!(dialling.await.unwrap().unwrap().kind(), TransportErrorKind::Connect);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn names_without_an_address() {
+        let (dialer, _) = resolving(Dialer::builder(), &[&[]]);
+        assert_eq!(refusal(&dialer, "https://nowhere.example.com").await, TransportErrorKind::Dns);
+        // Nobody is asked about what cannot be a name.
+        let (dialer, asked) = resolving(Dialer::builder(), &[]);
+        let long = format!("https://{}.example.com", "a".repeat(64));
+        for origin in ["https://a..example.com", &long] {
+            assert_eq!(refusal(&dialer, origin).await, TransportErrorKind::Dns, "{origin}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_up_without_an_answer_takes_its_time_and_no_more() {
+        let mut builder = Dialer::builder();
+        builder.0.look_up = Some(Arc::new(|_| Box::pin(std::future::pending())));
+        let dialer = builder.build().unwrap();
+        let before = tokio::time::Instant::now();
+        assert_eq!(refusal(&dialer, "https://api.example.com").await, TransportErrorKind::Timeout);
+        assert_eq!(before.elapsed().as_secs(), 5);
+    }
+
+    /// However a host is written, an origin is judged as a URL of it is.
+    #[tokio::test]
+    async fn n19_n24_what_is_written_is_judged_as_in_a_url() {
+        let mut seen = 0;
+        for host in [
+            "api.example.com",
+            "API.example.com:8443",
+            "8.8.8.8",
+            "[2606:4700::1111]",
+            "evillocalhost",
+            "localhost.example.com",
+            "a_b.example.com",
+            "127.0.0.1",
+            "127.1:8080",
+            "2130706433",
+            "0x7f.1",
+            "0x7f000001",
+            "017700000001",
+            "127.0.0.1.",
+            "[::1]",
+            "[0:0:0:0:0:0:0:1]:8443",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "a.b.LocalHost",
+            "0",
+            "0.0.0.0",
+            "10.0.0.1",
+            "012.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "169.254.169.254",
+            "0xa9fea9fe",
+            "2852039166",
+            "192.0.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::FFFF:7f00:1]",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+            "[64:ff9b::808:808]",
+            "[2002:7f00:1::]",
+            "[2001::1]",
+            "[fe80::1]",
+            "[fe80::1%25eth0]",
+            "[fc00::1]",
+            "[ff02::1]",
+            "[[::1]]",
+            "example.com%2F10.0.0.1",
+            "１２７.0.0.1",
+            "api.example.com@127.0.0.1",
+        ] {
+            for scheme in ["http", "https"] {
+                let Ok(origin) = Origin::parse_loopback(&format!("{scheme}://{host}")) else { continue };
+                let url = Url::parse(&origin.to_string()).unwrap();
+                for builder in [Dialer::builder(), Dialer::builder().allow_loopback()] {
+                    let dialer = builder.build().unwrap();
+                    let expected = dialer.0.permit.check_url(&url);
+                    assert_eq!(dialer.admits(&origin), expected, "{origin}");
+                    if let Err(kind) = expected {
+                        let error = dialer.dial(&origin).await.unwrap_err();
+                        assert_eq!(error, TransportError::new(kind, origin.host()));
+                        seen += 1;
+                    }
+                }
+            }
+        }
+        assert!(seen > 50, "{seen}");
+    }
+
+    #[test]
+    fn set_up() {
+        let build = |builder: DialerBuilder| builder.build().map_err(|error| error.to_string());
+        let no_certificate = "-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n";
+        for (pem, expected) in [
+            ("", "a root certificate is not PEM"),
+            ("no PEM", "a root certificate is not PEM"),
+            ("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n", "a root certificate is not PEM"),
+            (no_certificate, "the TLS library refuses a certificate"),
+        ] {
+            let error = build(Dialer::builder().add_root_certificate(pem)).unwrap_err();
+            assert_eq!(error, format!("the HTTP client could not be set up: {expected}"), "{pem}");
+        }
+        for proxy in ["", "proxy.internal:3128", "socks5://proxy.internal", "http://", "/", "https://a..b"] {
+            let error = build(Dialer::builder().proxy(proxy)).unwrap_err();
+            assert_eq!(
+                error, "the HTTP client could not be set up: the proxy is not an http or https URL",
+                "{proxy}"
+            );
+        }
+        let builder = Dialer::builder().proxy("http://canary-user:canary@proxy.internal:3128");
+        let shown = format!("{builder:?} {builder:#?}");
+        let dialer = build(builder).unwrap();
+        let shown = format!("{shown} {dialer:?} {dialer:#?}");
+        assert!(shown.contains("proxy.internal") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -45,3 +45,58 @@ fn interleaved(addresses: Vec<IpAddr>) -> impl Iterator<Item = IpAddr> {
         address
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    #[test]
+    fn both_versions_in_turn() {
+        for (addresses, expected) in [
+            ("", ""),
+            ("1.1.1.1 2.2.2.2", "1.1.1.1 2.2.2.2"),
+            ("1.1.1.1 2.2.2.2 2::1 2::2", "1.1.1.1 2::1 2.2.2.2 2::2"),
+            ("2::1 2::2 2::3 1.1.1.1", "2::1 1.1.1.1 2::2 2::3"),
+            ("2::1 1.1.1.1 2.2.2.2 3.3.3.3", "2::1 1.1.1.1 2.2.2.2 3.3.3.3"),
+        ] {
+            let parsed = addresses.split_whitespace().map(|address| address.parse().unwrap()).collect();
+            let turns: Vec<String> = interleaved(parsed).map(|address| address.to_string()).collect();
+            assert_eq!(turns.join(" "), expected, "{addresses}");
+        }
+    }
+
+    /// Every address of 127.0.0.0/8 is this machine there.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn an_address_that_refuses_or_is_silent_is_passed_over() {
+        let [refusing, silent, good] =
+            ["127.0.0.2", "127.0.0.3", "127.0.0.4"].map(|text| text.parse::<IpAddr>().unwrap());
+        let listener = TcpListener::bind((good, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let queue = TcpSocket::new_v4().unwrap();
+        queue.bind((silent, port).into()).unwrap();
+        let _queue = queue.listen(1).unwrap();
+        // Nobody accepts. Once its queue is full, whoever comes is not answered.
+        let mut waiting = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(100), TcpStream::connect((silent, port))).await {
+            waiting.push(stream);
+        }
+        for (addresses, expected) in [
+            (vec![good], Some(good)),
+            (vec![refusing, good], Some(good)),
+            (vec![refusing], None),
+            (vec![silent, good], Some(good)),
+            (vec![refusing, silent, refusing, good], Some(good)),
+            (vec![silent, good, refusing], Some(good)),
+            (vec![], None),
+        ] {
+            let link = timeout(Duration::from_secs(5), connect(addresses.clone(), port)).await.unwrap();
+            let reached = link.map(|link| link.peer_addr().unwrap().ip());
+            assert_eq!(reached, expected, "{addresses:?}");
+        }
+        // It is left to whoever waits to give up.
+        assert!(timeout(Duration::from_millis(50), connect(vec![silent, refusing], port)).await.is_err());
+    }
+}

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use keyway_core::{Answer, Transport, TransportError, TransportErrorKind};
 use reqwest::{Certificate, NoProxy, Proxy};
 use rustls::pki_types::CertificateDer;
@@ -59,6 +59,7 @@ impl HttpTransport {
         let url = self.permit.url_of(request.uri())?;
         let (mut parts, body) = request.into_parts();
         head::strip(&mut parts.headers);
+        let is_head = parts.method == Method::HEAD;
         let expects_body = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         let mut outgoing = reqwest::Request::new(parts.method, url);
         *outgoing.headers_mut() = parts.headers;
@@ -73,14 +74,19 @@ impl HttpTransport {
             // 101: nobody asked for another protocol.
             return Err(TransportErrorKind::Malformed);
         }
-        let body = self.read(&mut incoming).await?;
+        // Both declare the length of what they leave out (RFC 9110, 8.6).
+        let body = if is_head || incoming.status() == StatusCode::NOT_MODIFIED {
+            Bytes::new()
+        } else {
+            self.read(&mut incoming).await?
+        };
         let headers = std::mem::take(incoming.headers_mut());
         Ok(Answer::new(incoming.status(), headers, body, SystemTime::now()))
     }
 
     async fn read(&self, incoming: &mut reqwest::Response) -> Result<Bytes, TransportErrorKind> {
-        let declared = incoming.content_length().unwrap_or(0);
-        if declared > self.limit as u64 {
+        let declared = incoming.content_length();
+        if declared.is_some_and(|length| length > self.limit as u64) {
             return Err(TransportErrorKind::TooLarge);
         }
         let mut body = BytesMut::new();
@@ -89,6 +95,10 @@ impl HttpTransport {
                 return Err(TransportErrorKind::TooLarge);
             }
             body.extend_from_slice(&chunk);
+        }
+        // hyper takes HTTP/2's reset without an error for an end.
+        if declared.is_some_and(|length| length != body.len() as u64) {
+            return Err(TransportErrorKind::Closed);
         }
         Ok(body.freeze())
     }

@@ -131,9 +131,6 @@ codes! {
     ConnectionUnknown "connection-unknown" NOT_FOUND Caller
         "There is no such connection for this grant"
         "Use the connection that the grant was made for, or the address without one."
-    OriginUnknown "origin-unknown" NOT_FOUND Caller
-        "The connection's key may not be sent there"
-        "Use an address that the provider's descriptor lists."
     ConnectionNeedsKey "connection-needs-key" BAD_GATEWAY Connection
         "The connection needs a new key"
         "Whoever connected the account has to give its key again."

@@ -161,40 +161,50 @@ pub(crate) struct Event {
     pub(crate) tenant: Option<String>,
     pub(crate) connection: Option<String>,
     pub(crate) kind: &'static str,
-    pub(crate) what: What,
+    /// [`What`], as JSON.
+    pub(crate) body: String,
 }
 
 impl Event {
     /// Something that concerns the whole vault.
-    pub(crate) fn of_vault(kind: &'static str, what: What) -> Self {
-        Self { tenant: None, connection: None, kind, what }
+    pub(crate) fn of_vault(kind: &'static str, what: &What) -> Self {
+        Self { tenant: None, connection: None, kind, body: json(what) }
     }
 
     /// Something about a connection.
-    pub(crate) fn of(tenant: &str, connection: &str, kind: &'static str, what: What) -> Self {
-        Self { tenant: Some(tenant.to_owned()), connection: Some(connection.to_owned()), kind, what }
+    pub(crate) fn of(tenant: &str, connection: &str, kind: &'static str, what: &What) -> Self {
+        let connection = Some(connection.to_owned());
+        Self { tenant: Some(tenant.to_owned()), connection, kind, body: json(what) }
     }
 }
 
-/// Gives events their places behind the head.
-pub(crate) fn chain(roots: &Roots, after: &Head, events: Vec<Event>, now: i64) -> Vec<EntryRow> {
-    let (mut seq, mut before) = (after.seq, after.mac.clone());
-    let entries = events.into_iter().map(|event| {
-        seq += 1;
-        let mut row = EntryRow {
-            seq,
-            at: now,
-            tenant: event.tenant,
-            connection: event.connection,
-            kind: event.kind.to_owned(),
-            body: serde_json::to_string(&event.what).expect("texts and numbers are JSON"),
-            mac: Vec::new(),
-        };
-        row.mac = roots.entry(&before, &row);
-        before.clone_from(&row.mac);
-        row
+fn json(what: &What) -> String {
+    serde_json::to_string(what).expect("texts and numbers are JSON")
+}
+
+/// Rows for events, which [`chain`] gives their places.
+pub(crate) fn unchained(events: Vec<Event>) -> Vec<EntryRow> {
+    let rows = events.into_iter().map(|event| EntryRow {
+        seq: 0,
+        at: 0,
+        tenant: event.tenant,
+        connection: event.connection,
+        kind: event.kind.to_owned(),
+        body: event.body,
+        mac: Vec::new(),
     });
-    entries.collect()
+    rows.collect()
+}
+
+/// Gives entries their places behind the head.
+pub(crate) fn chain(roots: &Roots, after: &Head, entries: &mut [EntryRow], now: i64) {
+    let (mut seq, mut before) = (after.seq, after.mac.as_slice());
+    for entry in entries {
+        seq += 1;
+        (entry.seq, entry.at) = (seq, now);
+        entry.mac = roots.entry(before, entry);
+        before = &entry.mac;
+    }
 }
 
 impl Entry {

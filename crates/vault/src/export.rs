@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actor, Error, Fill, KeySource, Store, Vault,
-    audit::{Event, What, chain, now},
+    audit::{Event, What, chain, now, unchained},
     encoding::hex,
     roots::same,
     state::{authentic_key, is_end, ring_from, roots_of},
@@ -69,7 +69,7 @@ impl Vault {
     /// When it cannot be read or written. What was written is then no export: its last lines are missing.
     pub async fn export(&self, actor: &Actor, out: &mut (dyn Write + Send)) -> Result<Exported, Error> {
         let what = What { actor: Some(actor.to_string()), ..What::default() };
-        self.note(Event::of_vault("vault.exported", what)).await?;
+        self.note(Event::of_vault("vault.exported", &what)).await?;
         let mut view = self.0.store.snapshot().await?;
         let (row, head) = view.vault().await?.ok_or(Error::NoVault)?;
         let mut lines = Lines { out, mac: self.0.roots.export() };
@@ -125,7 +125,8 @@ impl Vault {
         let mut rows = Exported { keys: keys.len() as u64, ..Exported::default() };
         // In the same transaction: once all is there, nothing can fail any more.
         let what = What { actor: Some(actor.to_string()), ..What::default() };
-        let imported = chain(&roots, &head, vec![Event::of_vault("vault.imported", what)], now());
+        let mut imported = unchained(vec![Event::of_vault("vault.imported", &what)]);
+        chain(&roots, &head, &mut imported, now());
         let moved = Head { seq: imported[0].seq, mac: imported[0].mac.clone(), changed: head.changed };
         let mut end = Vec::new();
         fill.put(Rows::Vault(row.clone(), moved.clone())).await?;

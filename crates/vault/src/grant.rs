@@ -74,6 +74,14 @@ impl Vault {
     /// [`Error::NotFound`] when there is none, and when the text is no token at all.
     pub async fn grant(&self, token: &str) -> Result<Grant, Error> {
         let hash = TokenHash::parse(token).map_err(|_| Error::NotFound)?;
+        self.grant_by_hash(&hash).await
+    }
+
+    /// As [`grant`](Self::grant), for a token that was read before.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn grant_by_hash(&self, hash: &TokenHash) -> Result<Grant, Error> {
         let row = self.0.store.grant_by_hash(hash.as_bytes()).await?.ok_or(Error::NotFound)?;
         if !hash.is(&row.hash) {
             return Err(tampered(&format!("grant {}", row.id)));
@@ -174,6 +182,6 @@ impl Scope {
             rows: vec![RowMark::grant(row)],
             ..What::default()
         };
-        Event::of(&row.tenant, &row.connection, kind, what)
+        Event::of(&row.tenant, &row.connection, kind, &what)
     }
 }

@@ -2,80 +2,25 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use http::Method;
 use tokio::{
-    sync::{
-        mpsc::{self, Receiver, Sender},
-        oneshot,
-    },
+    sync::{Notify, Semaphore, TryAcquireError, oneshot},
     task::JoinHandle,
-    time::{Instant, sleep_until, timeout, timeout_at},
+    time::{sleep, timeout},
 };
 
 use crate::{
-    Actor, ConnectionId, Error, GrantId, StoreError, StoreErrorKind, Tenant, Use, Vault,
-    audit::{Event, What, millis},
+    Error, Record, StoreError, StoreErrorKind, Tenant, Vault,
+    audit::{Event, What, unchained},
     encoding::hex,
     name::fill,
-    store::Batch,
+    record::body,
+    store::{Batch, Head},
 };
-
-/// One use of a connection, as it is told to a [`Recorder`]. Clones share their texts.
-#[derive(Debug, Clone)]
-#[must_use]
-pub struct Record {
-    tenant: Tenant,
-    connection: ConnectionId,
-    by: By,
-    method: Method,
-    path: Arc<str>,
-    status: Option<u16>,
-    at: SystemTime,
-}
-
-/// By what right a connection is used.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum By {
-    /// A grant.
-    Grant(GrantId),
-    /// Somebody who needs none.
-    Actor(Actor),
-}
-
-impl Record {
-    /// A use, now. `path` is a template, as [`template_of`](crate::template_of) makes one: neither ids nor keys are in it.
-    pub fn new(tenant: Tenant, connection: ConnectionId, by: By, method: Method, path: Arc<str>) -> Self {
-        Self { tenant, connection, by, method, path, status: None, at: SystemTime::now() }
-    }
-
-    /// Says what status the answer has.
-    pub fn status(mut self, status: u16) -> Self {
-        self.status = Some(status);
-        self
-    }
-
-    fn into_use(self, intended: bool) -> Use {
-        let (grant, actor) = match self.by {
-            By::Grant(grant) => (Some(grant.to_string()), None),
-            By::Actor(actor) => (None, Some(actor.to_string())),
-        };
-        Use {
-            at_ms: millis(self.at),
-            connection: self.connection.to_string(),
-            grant,
-            actor,
-            method: self.method.as_str().chars().take(MAX_METHOD).collect(),
-            path: self.path.chars().take(MAX_PATH).collect(),
-            status: self.status,
-            intended,
-        }
-    }
-}
 
 /// Writes uses to the audit log: those that wait together in one commit, at most 250 milliseconds after the first of them.
 ///
@@ -83,26 +28,22 @@ impl Record {
 /// [`Recording::end`]; one that was killed is seen by [`Vault::verify`], with the last entry that it wrote.
 #[derive(Debug, Clone)]
 pub struct Recorder {
-    queue: Sender<Queued>,
+    open: Arc<Open>,
 }
 
-/// What waits to be written.
+/// Room for one use, which was waited for before: [`record`](Self::record) does not fail. Dropped, the room is another's.
 #[derive(Debug)]
-struct Queued {
-    record: Record,
-    intended: bool,
-    /// Whom to tell when it is written, where somebody waits for that.
-    written: Option<oneshot::Sender<()>>,
+#[must_use = "dropped, it is room for another use"]
+pub struct Slot {
+    open: Arc<Open>,
+    taken: bool,
 }
 
-/// What is written of a method and of a path, in characters.
-const MAX_METHOD: usize = 32;
-const MAX_PATH: usize = 512;
-/// The longest that a use waits for others.
+/// How long a use waits for others.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How many uses may wait to be written.
+/// How many uses may wait to be written, or have room reserved.
 const QUEUE: usize = 16 * 1024;
-/// How many uses are written in one commit.
+/// So many uses wait for no others.
 const GROUP: usize = 4096;
 /// How many uses stand in one entry.
 const ENTRY: usize = 1000;
@@ -118,20 +59,39 @@ impl Vault {
         fill(&mut run);
         let run = hex(&run);
         let what = What { run: Some(run.clone()), ..What::default() };
-        self.note(Event::of_vault("recording.started", what)).await?;
-        let (queue, waiting) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(Writer { vault: self.clone(), run, waiting }.run());
-        Ok((Recorder { queue }, Recording { task }))
+        self.note(Event::of_vault("recording.started", &what)).await?;
+        let queue = Arc::new(Queue::new());
+        let task = tokio::spawn(Writer { vault: self.clone(), run, queue: Arc::clone(&queue) }.run());
+        Ok((Recorder { open: Arc::new(Open(queue)) }, Recording { task }))
     }
 }
 
 impl Recorder {
+    /// Waits for room for one use, for whoever must not fail once the request is on its way. Where there is room, it does not
+    /// wait.
+    ///
+    /// # Errors
+    /// [`Error::Audit`] when too many wait to be written, for five seconds. Nothing should be sent then.
+    pub async fn reserve(&self) -> Result<Slot, Error> {
+        let room = &self.open.0.room;
+        match room.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(TryAcquireError::Closed) => return Err(Error::Audit),
+            Err(TryAcquireError::NoPermits) => match timeout(PATIENCE, room.acquire()).await {
+                Ok(Ok(permit)) => permit.forget(),
+                _ => return Err(Error::Audit),
+            },
+        }
+        Ok(Slot { open: Arc::clone(&self.open), taken: false })
+    }
+
     /// Records a use that took place. It is committed a little later, with others; until then a crash loses it.
     ///
     /// # Errors
-    /// [`Error::Audit`] when too many wait to be written, for five seconds.
+    /// As [`reserve`](Self::reserve).
     pub async fn record(&self, record: Record) -> Result<(), Error> {
-        self.put(Queued { record, intended: false, written: None }).await
+        self.reserve().await?.record(record);
+        Ok(())
     }
 
     /// Records a use that is about to take place, and returns once that is committed: the strict way, for requests of which
@@ -139,23 +99,35 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Error::Audit`] when it could not be committed within five seconds. Nothing should be sent then.
-    pub async fn intend(&self, record: Record) -> Result<(), Error> {
+    pub async fn intend(&self, mut record: Record) -> Result<(), Error> {
+        record.intended = true;
         let (written, done) = oneshot::channel();
-        self.put(Queued { record, intended: true, written: Some(written) }).await?;
+        self.reserve().await?.put(record, Some(written));
         match timeout(PATIENCE, done).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(Error::Audit),
         }
     }
+}
 
-    async fn put(&self, queued: Queued) -> Result<(), Error> {
-        let queued = match self.queue.try_send(queued) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Full(queued) | mpsc::error::TrySendError::Closed(queued)) => {
-                queued
-            }
-        };
-        self.queue.send_timeout(queued, PATIENCE).await.map_err(|_| Error::Audit)
+impl Slot {
+    /// Records a use that took place. It is committed a little later, with others; until then a crash loses it, and so does
+    /// the end of the runtime on which the recorder was started.
+    pub fn record(self, record: Record) {
+        self.put(record, None);
+    }
+
+    fn put(mut self, record: Record, written: Option<oneshot::Sender<()>>) {
+        self.taken = true;
+        self.open.0.put(record.timed(), written);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.open.0.room.add_permits(1);
+        }
     }
 }
 
@@ -167,9 +139,84 @@ pub struct Recording {
 
 impl Recording {
     /// Waits until all that was recorded is committed, and says in the audit log that the recorder ended. All of its
-    /// [`Recorder`]s must be dropped before.
+    /// [`Recorder`]s and [`Slot`]s must be dropped before.
     pub async fn end(self) -> Result<(), Error> {
         self.task.await.unwrap_or(Err(Error::Audit))
+    }
+}
+
+/// What waits to be written.
+struct Queue {
+    group: Mutex<Group>,
+    room: Semaphore,
+    /// Told when there is something new for the writer: not with each use, which would wake it each time.
+    news: Notify,
+}
+
+/// Uses that are written together.
+#[derive(Default)]
+struct Group {
+    records: Vec<Record>,
+    /// Whom to tell when they are written. Somebody who waits for it waits for no others.
+    written: Vec<oneshot::Sender<()>>,
+    /// Nobody will add anything.
+    ended: bool,
+}
+
+/// The recorders' and slots' hold on the queue. Once none is left, it has ended.
+struct Open(Arc<Queue>);
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("room", &self.0.room.available_permits()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.news.notify_one();
+    }
+}
+
+impl Queue {
+    fn new() -> Self {
+        Self { group: Mutex::default(), room: Semaphore::new(QUEUE), news: Notify::new() }
+    }
+
+    fn put(&self, record: Record, written: Option<oneshot::Sender<()>>) {
+        let mut group = self.lock();
+        group.records.push(record);
+        let count = group.records.len();
+        let is_news = count == 1 || count == GROUP || written.is_some();
+        group.written.extend(written);
+        drop(group);
+        if is_news {
+            self.news.notify_one();
+        }
+    }
+
+    /// Waits for the next group and takes it, in exchange for an empty one. `false` at the end.
+    async fn next(&self, group: &mut Group) -> bool {
+        self.until(|group| group.ended || !group.records.is_empty()).await;
+        let is_due = |group: &Group| group.ended || group.records.len() >= GROUP || !group.written.is_empty();
+        timeout(INTERVAL, self.until(is_due)).await.ok();
+        let mut waiting = self.lock();
+        group.ended = waiting.ended;
+        std::mem::swap(&mut *waiting, group);
+        drop(waiting);
+        self.room.add_permits(group.records.len());
+        !group.records.is_empty()
+    }
+
+    async fn until(&self, is_so: impl Fn(&Group) -> bool) {
+        while !is_so(&self.lock()) {
+            self.news.notified().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Group> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -177,84 +224,72 @@ impl Recording {
 struct Writer {
     vault: Vault,
     run: String,
-    waiting: Receiver<Queued>,
+    queue: Arc<Queue>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.room.close();
+    }
 }
 
 impl Writer {
-    async fn run(mut self) -> Result<(), Error> {
-        while let Some(first) = self.waiting.recv().await {
-            let group = self.group(first).await;
-            self.write(group).await;
+    async fn run(self) -> Result<(), Error> {
+        let mut group = Group::default();
+        while self.queue.next(&mut group).await {
+            self.write(&mut group).await;
         }
         let what = What { run: Some(self.run.clone()), ..What::default() };
-        self.vault.note(Event::of_vault("recording.ended", what)).await
+        self.vault.note(Event::of_vault("recording.ended", &what)).await
     }
 
-    /// The first one, and all that come until it must be written. Somebody who waits for it makes that now.
-    async fn group(&mut self, first: Queued) -> Vec<Queued> {
-        let due = Instant::now() + INTERVAL;
-        let mut hurry = first.written.is_some();
-        let mut group = vec![first];
-        while group.len() < GROUP {
-            let next = if hurry { self.waiting.try_recv().ok() } else { self.next_until(due).await };
-            let Some(next) = next else { break };
-            hurry |= next.written.is_some();
-            group.push(next);
+    /// Writes a group, however long that takes: nothing is dropped. Leaves it empty.
+    async fn write(&self, group: &mut Group) {
+        let entries = unchained(self.events(&group.records));
+        group.records.clear();
+        let after = Head { seq: 0, mac: Vec::new(), changed: 0 };
+        let (mut batch, mut doubt) = (Batch { after, entries, changes: Vec::new() }, None);
+        while let Err(_error) = self.commit(&mut batch, &mut doubt).await {
+            sleep(PAUSE).await;
         }
-        group
-    }
-
-    async fn next_until(&mut self, due: Instant) -> Option<Queued> {
-        timeout_at(due, self.waiting.recv()).await.ok().flatten()
-    }
-
-    /// Writes a group, however long that takes: nothing is dropped.
-    async fn write(&self, group: Vec<Queued>) {
-        let mut tenants: BTreeMap<Tenant, Vec<Use>> = BTreeMap::new();
-        let mut written = Vec::new();
-        for queued in group {
-            let tenant = queued.record.tenant.clone();
-            tenants.entry(tenant).or_default().push(queued.record.into_use(queued.intended));
-            written.extend(queued.written);
-        }
-        let mut events = Vec::with_capacity(tenants.len());
-        for (tenant, uses) in tenants {
-            for uses in uses.chunks(ENTRY) {
-                let what = What { run: Some(self.run.clone()), uses: uses.to_vec(), ..What::default() };
-                let tenant = Some(tenant.to_string());
-                events.push(Event { tenant, connection: None, kind: "uses", what });
-            }
-        }
-        let mut doubtful = None;
-        while let Err(_error) = self.commit(&events, &mut doubtful).await {
-            sleep_until(Instant::now() + PAUSE).await;
-        }
-        for written in written {
+        for written in group.written.drain(..) {
             // Whoever waited may have given up; it is in the log all the same.
             let _ = written.send(());
         }
     }
 
-    /// Commits them. `doubtful` is what was tried, and is in the log or not: nobody knows.
-    async fn commit(
-        &self,
-        events: &[Event],
-        doubtful: &mut Option<(Batch, StoreError)>,
-    ) -> Result<(), Error> {
+    fn events(&self, records: &[Record]) -> Vec<Event> {
+        let mut tenants: BTreeMap<&Tenant, Vec<&Record>> = BTreeMap::new();
+        for record in records {
+            tenants.entry(&record.tenant).or_default().push(record);
+        }
+        let entries =
+            tenants.iter().flat_map(|(tenant, uses)| uses.chunks(ENTRY).map(move |uses| (tenant, uses)));
+        let events = entries.map(|(tenant, uses)| Event {
+            tenant: Some(tenant.to_string()),
+            connection: None,
+            kind: "uses",
+            body: body(&self.run, uses.iter().copied()),
+        });
+        events.collect()
+    }
+
+    /// Commits them. `doubt` is why nobody knows whether they are in the log already.
+    async fn commit(&self, batch: &mut Batch, doubt: &mut Option<StoreError>) -> Result<(), Error> {
         let mut write = self.vault.write().await?;
-        if let Some((batch, error)) = doubtful {
+        if let Some(error) = doubt {
             if write.settle(batch, error.clone()).await? {
                 return Ok(());
             }
-            *doubtful = None;
+            *doubt = None;
         }
         loop {
-            let batch = write.batch(Vec::new(), events.to_vec());
-            match write.put(&batch).await {
+            write.place(batch);
+            match write.put(batch).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 Err(Error::Store(error)) if error.kind() == StoreErrorKind::Uncertain => {
-                    *doubtful = Some((batch, error.clone()));
+                    *doubt = Some(error.clone());
                     return Err(error.into());
                 }
                 Err(error) => return Err(error),

@@ -147,7 +147,7 @@ impl Vault {
             };
             let mut changes: Vec<Change> = keys.into_iter().map(Change::PutKey).collect();
             changes.push(Change::PutRoot(root));
-            if write.commit(changes, vec![Event::of_vault("rotation.started", what)]).await? {
+            if write.commit(changes, vec![Event::of_vault("rotation.started", &what)]).await? {
                 return Ok(());
             }
         }
@@ -190,7 +190,7 @@ impl Vault {
         };
         let mut write = self.write().await?;
         loop {
-            let event = Event::of_vault("key.retired", what.clone());
+            let event = Event::of_vault("key.retired", &what);
             if write.commit(vec![Change::RetireKey(retired.clone())], vec![event]).await? {
                 return Ok(());
             }

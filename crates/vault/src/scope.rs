@@ -242,7 +242,7 @@ impl Scope {
                 rows: vec![RowMark::gone(RowKind::Connection, id.as_str())],
                 ..What::default()
             };
-            let event = Event::of(self.tenant.as_str(), id.as_str(), "connection.removed", what);
+            let event = Event::of(self.tenant.as_str(), id.as_str(), "connection.removed", &what);
             let change =
                 Change::Delete { tenant: self.tenant.to_string(), id: id.to_string(), from: row.version };
             if write.commit(vec![change], vec![event]).await? {
@@ -386,7 +386,7 @@ impl Scope {
             rows: vec![RowMark::connection(row)],
             ..What::default()
         };
-        Event::of(&row.tenant, &row.id, kind, what)
+        Event::of(&row.tenant, &row.id, kind, &what)
     }
 }
 

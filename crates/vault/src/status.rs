@@ -127,7 +127,22 @@ impl Vault {
 
     /// Waits until anything but uses was written after the audit entry `after`, by whatever process; returns the number of
     /// the last such entry. What changed is in the [`audit`](Self::audit) log. May be dropped at any time.
+    ///
+    /// # Errors
+    /// When the database does not say, within some seconds: what was read before may not hold any more.
     pub async fn changed(&self, after: i64) -> Result<i64, Error> {
-        Ok(self.0.store.changed(after).await?)
+        let changed = self.0.store.changed(after).await?;
+        self.0.epoch.learn(changed);
+        Ok(changed)
+    }
+
+    /// A number that is another one once a row changed: a connection, a grant, a key. Uses do not move it.
+    ///
+    /// Whoever keeps something that was read notes this number before reading, and reads again once it moved. It moves with a
+    /// change of this process before the call returns that made it, also where it is not known whether it was made; with
+    /// those of others when [`changed`](Self::changed) returns with them, so somebody has to wait there. It moves sometimes
+    /// where nothing changed. It is of this vault and its clones, and begins anew with each process.
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch.now()
     }
 }

@@ -120,7 +120,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Waits until something other than uses was committed, by whatever process, since [`Head::changed`] stood at `after`;
     /// returns where it stands now. Returns at once when it stands elsewhere already, also before: the database was put
-    /// back. May be dropped at any time. A change of another process is noticed within a second.
+    /// back. May be dropped at any time. A change of another process is noticed within a second, and a database that does not
+    /// answer is an error within three.
     async fn changed(&self, after: i64) -> Result<i64, StoreError>;
 
     /// Makes deleted bytes unreadable where the engine can do that at once. A failure loses nothing.

@@ -10,8 +10,9 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     Actor, Anchor, AnchorSink, Error, KeyId, KeySource, Scope, Tenant,
-    audit::{Event, RowMark, What, chain, now},
+    audit::{Event, RowMark, What, chain, now, unchained},
     encoding::hex,
+    epoch::Epoch,
     error::tampered,
     name::fill,
     roots::{Roots, same},
@@ -40,6 +41,7 @@ pub(crate) struct Inner {
     known: RwLock<Known>,
     /// The head as this process last saw it. Writers of this process take turns; those of others are noticed by it.
     head: Mutex<Head>,
+    pub(crate) epoch: Epoch,
     anchors: Option<Arc<dyn AnchorSink>>,
 }
 
@@ -93,7 +95,8 @@ impl Vault {
             ..What::default()
         };
         let nothing = Head { seq: 0, mac: Vec::new(), changed: 0 };
-        let entries = chain(&roots, &nothing, vec![Event::of_vault("vault.created", what)], row.created_at);
+        let mut entries = unchained(vec![Event::of_vault("vault.created", &what)]);
+        chain(&roots, &nothing, &mut entries, row.created_at);
         let head = Head { seq: 1, mac: entries[0].mac.clone(), changed: 1 };
         fill_store.put(Rows::Vault(row.clone(), head.clone())).await?;
         fill_store.put(Rows::Keys(vec![key.clone()])).await?;
@@ -128,7 +131,8 @@ impl Vault {
             root: row.root.clone(),
             ring: Arc::new(ring),
         });
-        Self(Arc::new(Inner { store, source, row, roots, known, head: Mutex::new(head), anchors: None }))
+        let (head, epoch) = (Mutex::new(head), Epoch::default());
+        Self(Arc::new(Inner { store, source, row, roots, known, head, epoch, anchors: None }))
     }
 
     /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.
@@ -267,25 +271,30 @@ impl Write<'_> {
     /// When the store fails, or somebody else was first too often. Nothing was changed then, but where the store says that
     /// it does not know.
     pub(crate) async fn commit(&mut self, changes: Vec<Change>, events: Vec<Event>) -> Result<bool, Error> {
-        let batch = self.batch(changes, events);
+        let mut batch = Batch { after: self.head.clone(), entries: unchained(events), changes };
+        self.place(&mut batch);
         self.put(&batch).await
     }
 
-    /// A batch for [`put`](Self::put).
-    pub(crate) fn batch(&self, changes: Vec<Change>, events: Vec<Event>) -> Batch {
-        let entries = chain(&self.vault.0.roots, &self.head, events, now());
-        Batch { after: self.head.clone(), entries, changes }
+    /// Gives a batch its place behind the head, for [`put`](Self::put).
+    pub(crate) fn place(&self, batch: &mut Batch) {
+        batch.after.clone_from(&self.head);
+        chain(&self.vault.0.roots, &batch.after, &mut batch.entries, now());
     }
 
     /// Commits a batch, as [`commit`](Self::commit) does.
     pub(crate) async fn put(&mut self, batch: &Batch) -> Result<bool, Error> {
-        let committed = match self.turn.take() {
-            Some(turn) => turn.commit(batch).await,
-            None => self.vault.0.store.commit(batch).await,
-        };
-        match committed {
+        match self.send(batch).await {
             Err(error) if error.kind() == StoreErrorKind::Uncertain => self.settle(batch, error).await,
             committed => self.end(batch, committed?).await,
+        }
+    }
+
+    async fn send(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
+        let _moving = self.vault.0.epoch.moving(batch);
+        match self.turn.take() {
+            Some(turn) => turn.commit(batch).await,
+            None => self.vault.0.store.commit(batch).await,
         }
     }
 
@@ -295,12 +304,11 @@ impl Write<'_> {
     /// # Errors
     /// That of the first time, where the store does not say.
     pub(crate) async fn settle(&mut self, batch: &Batch, error: StoreError) -> Result<bool, Error> {
-        let store = &self.vault.0.store;
         let began = Instant::now();
         while began.elapsed() < DOUBT {
-            match store.commit(batch).await {
+            match self.send(batch).await {
                 Ok(Committed::HeadMoved) => {
-                    let entries = store.entries(batch.after.seq, 1).await;
+                    let entries = self.vault.0.store.entries(batch.after.seq, 1).await;
                     if let Ok(entries) = entries {
                         let is_ours = |entry: &EntryRow| same(&entry.mac, &batch.entries[0].mac);
                         let there = entries.first().is_some_and(is_ours);
@@ -319,6 +327,7 @@ impl Write<'_> {
     async fn end(&mut self, batch: &Batch, committed: Committed) -> Result<bool, Error> {
         if committed == Committed::Done {
             let head = batch.head().expect("a batch has entries");
+            self.vault.0.epoch.done(batch);
             if let Some(anchors) = &self.vault.0.anchors {
                 anchors.anchor(&Anchor::of(&head));
             }

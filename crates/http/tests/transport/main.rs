@@ -6,6 +6,7 @@ mod common;
 
 mod arrives;
 mod bounds;
+mod h2;
 mod harden;
 mod refuses;
 mod silence;

@@ -1,12 +1,13 @@
 //! The store over SQL: what both engines do alike.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 use super::{
     Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, MAX_ALIKE,
-    Marks, Rewrap, Snapshot, Store, StoreError, Turn, VaultRow,
+    Marks, Rewrap, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
     commit::{self, Locked},
     fill::Filling,
     link::Pool,
@@ -196,8 +197,13 @@ impl Store for SqlStore {
     }
 
     async fn changed(&self, after: i64) -> Result<i64, StoreError> {
+        /// Whoever relies on being told must learn soon that nobody tells: a server may be gone without a word.
+        const LOOK: Duration = Duration::from_secs(2);
         loop {
-            match self.head_changed().await? {
+            let look = timeout(LOOK, self.head_changed()).await.unwrap_or_else(|_| {
+                Err(StoreError::new(StoreErrorKind::Unavailable).because("it did not answer in time"))
+            });
+            match look? {
                 Some(changed) if changed != after => return Ok(changed),
                 _ => match &self.hints {
                     Hints::Clock => sqlite::pause().await,

@@ -88,6 +88,25 @@ fn n49_a_connection_lost_at_commit_is_uncertain_and_a_look_tells() {
 }
 
 #[test]
+fn n58_who_waits_for_changes_learns_soon_that_the_server_is_gone_without_a_word() {
+    on_postgres(|place, server| async move {
+        let direct = place.vault().await;
+        let proxy = Proxy::start(server.socket()).await;
+        let database: Database = proxy.address(&place.address).parse().unwrap();
+        let store = database.open().await.unwrap();
+        timeout(Duration::from_millis(300), store.changed(1)).await.unwrap_err();
+        proxy.cut(Cut::Silence);
+        for _ in 0..2 {
+            let told = timeout(Duration::from_secs(5), store.changed(1)).await.expect("within three seconds");
+            assert_eq!(told.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        }
+        proxy.cut(Cut::Never);
+        assert_eq!(commit(&*direct, one("c1")).await, Committed::Done);
+        assert_eq!(timeout(Duration::from_secs(9), store.changed(1)).await.unwrap().unwrap(), 2);
+    });
+}
+
+#[test]
 fn n49_a_database_set_to_serializable_has_no_serialization_failures() {
     on_postgres(|place, server| async move {
         place.vault().await.close().await;

@@ -18,6 +18,8 @@ pub(crate) enum Cut {
     Before,
     /// `COMMIT` arrives, and its answer does not.
     After,
+    /// Nothing arrives, on what is connected never again, and nothing ends: the server is gone without a word.
+    Silence,
 }
 
 pub(crate) struct Proxy {
@@ -46,7 +48,7 @@ impl Proxy {
         format!("postgres://keyway@127.0.0.1:{}/{name}", self.port)
     }
 
-    /// What becomes of the next `COMMIT`.
+    /// What becomes of the next `COMMIT`, or of everything.
     pub(crate) fn cut(&self, cut: Cut) {
         self.cut.store(cut as u8, Ordering::SeqCst);
     }
@@ -59,6 +61,7 @@ async fn connection(mut client: TcpStream, mut server: UnixStream, cut: Arc<Atom
         tokio::select! {
             read = client.read(&mut asked) => {
                 let Ok(length @ 1..) = read else { return };
+                silence(&cut).await;
                 let commits = asked[..length].windows(7).any(|window| window == b"COMMIT\0");
                 let cut = if commits { cut.swap(Cut::Never as u8, Ordering::SeqCst) } else { Cut::Never as u8 };
                 if cut == Cut::Before as u8 || server.write_all(&asked[..length]).await.is_err() {
@@ -72,10 +75,18 @@ async fn connection(mut client: TcpStream, mut server: UnixStream, cut: Arc<Atom
             }
             read = server.read(&mut answered) => {
                 let Ok(length @ 1..) = read else { return };
+                silence(&cut).await;
                 if client.write_all(&answered[..length]).await.is_err() {
                     return;
                 }
             }
         }
+    }
+}
+
+/// Stays in a connection to a server that is gone.
+async fn silence(cut: &AtomicU8) {
+    if cut.load(Ordering::SeqCst) == Cut::Silence as u8 {
+        std::future::pending().await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use http::Method;
@@ -251,6 +251,88 @@ async fn where_nothing_can_be_written_callers_wait_fail_and_lose_nothing() {
     assert_eq!(all, taken, "what was taken is written, and what was refused is not");
     assert!(uses(&vault).await.iter().all(|(_, count)| *count <= 1000));
     assert_eq!(vault.verify(&[]).await.unwrap().problems, []);
+}
+
+#[tokio::test]
+async fn who_has_room_reserved_can_always_record() {
+    let (_setting, between, vault, _, id) = watched().await;
+    let (recorder, recording) = vault.recorder().await.unwrap();
+    let mut slots = Vec::new();
+    for _ in 0..16_384 {
+        slots.push(recorder.reserve().await.unwrap());
+    }
+    // What is reserved is not written, and takes the room of others.
+    let began = Instant::now();
+    let refused = tokio::join!(recorder.reserve(), recorder.record(record("acme", &id)));
+    assert!(matches!(refused, (Err(Error::Audit), Err(Error::Audit))), "{refused:?}");
+    assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
+    drop(slots.pop());
+    slots.push(recorder.reserve().await.expect("it was given back"));
+    let waiting = tokio::spawn({
+        let recorder = recorder.clone();
+        async move { recorder.reserve().await }
+    });
+    tokio::task::yield_now().await;
+    drop(slots.pop());
+    slots.push(timeout(Duration::from_secs(4), waiting).await.expect("it is told").unwrap().unwrap());
+
+    between.refuse(true);
+    let all = slots.len();
+    for slot in slots.drain(1..) {
+        slot.record(record("acme", &id));
+    }
+    until(async || (between.refused.load(Ordering::SeqCst) > 1).then_some(())).await;
+    between.refuse(false);
+    let last = slots.pop().unwrap();
+    drop(recorder);
+    let end = tokio::spawn(recording.end());
+    until(async || {
+        let written: usize = uses(&vault).await.iter().map(|(_, count)| count).sum();
+        (written == all - 1).then_some(())
+    })
+    .await;
+    assert!(!end.is_finished(), "a slot is still held");
+    last.record(record("acme", &id));
+    end.await.unwrap().unwrap();
+    assert_eq!(uses(&vault).await.iter().map(|(_, count)| count).sum::<usize>(), all);
+    assert_eq!(vault.verify(&[]).await.unwrap().open_runs, []);
+}
+
+#[tokio::test]
+async fn a_full_group_waits_for_no_others() {
+    let (_setting, between, vault, _, id) = watched().await;
+    let (recorder, recording) = vault.recorder().await.unwrap();
+    between.batches.lock().unwrap().clear();
+    for _ in 0..4096 {
+        recorder.record(record("acme", &id)).await.unwrap();
+    }
+    let told = SystemTime::now();
+    until(async || (!between.batches.lock().unwrap().is_empty()).then_some(())).await;
+    let first = between.batches.lock().unwrap()[0].clone();
+    let sizes: Vec<_> = uses(&vault).await.into_iter().map(|(_, count)| count).collect();
+    assert_eq!(sizes, [1000, 1000, 1000, 1000, 96]);
+    let late =
+        first.entries[0].at - i64::try_from(told.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    assert!(late < 200, "written {late} ms after the last one");
+    drop(recorder);
+    recording.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_use_has_the_time_that_is_said_of_it_or_that_of_its_telling() {
+    let (_setting, _, vault, _, id) = watched().await;
+    let (recorder, recording) = vault.recorder().await.unwrap();
+    let said = UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
+    let made = record("acme", &id);
+    recorder.record(made.clone().at(said)).await.unwrap();
+    let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    recorder.record(made).await.unwrap();
+    drop(recorder);
+    recording.end().await.unwrap();
+    let entries = vault.audit(0, 1000).await.unwrap();
+    let times: Vec<_> = entries.iter().flat_map(|entry| &entry.what.uses).map(|used| used.at_ms).collect();
+    assert_eq!(times[0], 1_800_000_000_123);
+    assert!(u128::try_from(times[1]).unwrap() >= before, "{times:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{io::Cursor, sync::Arc};
 use keyway_core::{Credential, Registry, Verdict};
 use keyway_vault::{
     Accounts, Actor, Anchor, AnchorSink, Connection, ConnectionId, GrantId, KeySource, New, Record, Recorder,
-    Recording, Scope, Store, Terms, Vault,
+    Recording, Scope, Slot, Store, Terms, TokenHash, Vault,
 };
 
 fn movable(_: &(impl Send + ?Sized)) {}
@@ -19,6 +19,7 @@ fn of_the_vault(
     sink: Arc<dyn AnchorSink>,
     actor: &Actor,
     anchor: &Anchor,
+    hash: &TokenHash,
 ) {
     movable(&Vault::init(Arc::clone(&store), Arc::clone(&source), actor));
     movable(&Vault::open(Arc::clone(&store), Arc::clone(&source)));
@@ -35,6 +36,7 @@ fn of_the_vault(
     movable(&vault.changed(0));
     movable(&vault.recorder());
     movable(&vault.grant(""));
+    movable(&vault.grant_by_hash(hash));
     movable(&vault.clone().close());
 }
 
@@ -65,6 +67,7 @@ fn of_a_scope(
     movable(&scope.grant(id, Terms::default()));
     movable(&scope.grants(Some(id), Some(grant), 1));
     movable(&scope.revoke(grant));
+    movable(&recorder.reserve());
     movable(&recorder.record(record.clone()));
     movable(&recorder.intend(record.clone()));
     movable(&recording.end());
@@ -76,6 +79,7 @@ fn what_is_shared_between_threads_may_be() {
     shared::<Vault>();
     shared::<Scope>();
     shared::<Recorder>();
+    shared::<Slot>();
     shared::<Arc<dyn Store>>();
     shared::<Arc<dyn KeySource>>();
     shared::<Arc<dyn AnchorSink>>();

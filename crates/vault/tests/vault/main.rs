@@ -7,6 +7,7 @@ mod between;
 #[cfg(unix)]
 mod crash;
 mod database;
+mod epoch;
 mod export;
 mod fated;
 mod flaky;
