@@ -84,6 +84,8 @@ impl Shared {
             return Err(Code::MethodRefused.into());
         }
         let found = self.places.take(intake.grant.as_ref(), &mut parts.headers, target)?;
+        // A grant may stand in one of them: the gateway is whom they are for.
+        intake.drop_named(&mut parts.headers);
         let target = found.target.as_ref().unwrap_or(target);
         let route = self.route(&found.hash).await?;
 
@@ -91,7 +93,8 @@ impl Shared {
         if named.connection.is_some_and(|id| id != route.connection.id.as_str()) {
             return Err(Code::ConnectionUnknown.into());
         }
-        let is_named = |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
+        let is_named =
+            |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
         let by_host = route.targets.iter().position(is_named);
         let start = if by_host.is_some() { named.behind_host } else { named.start };
         let at = by_host.unwrap_or(0);
