@@ -5,7 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
-use std::{fmt, hint::black_box, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::Method;
 use keyway_vault::{
@@ -15,9 +20,9 @@ use keyway_vault::{
 use rustix::time::{ClockId, clock_gettime};
 
 /// How many uses 30,000 requests a second make in the 250 ms that they wait for each other.
-const GROUP: usize = 7500;
+const GROUP: u32 = 7500;
 /// How many groups are one round, which is long enough for SQLite to clear its log a few times.
-const GROUPS: usize = 20;
+const GROUPS: u32 = 20;
 const ROUNDS: usize = 9;
 const PATHS: [&str; 4] = [
     "/v1/incidents?page[size]=50",
@@ -46,11 +51,11 @@ async fn main() {
         for _ in 0..ROUNDS {
             let [templates, told, all] = &mut times;
             templates.push(per_use(cpu(ClockId::ThreadCPUTime, || {
-                for number in 0..GROUP * GROUPS {
-                    black_box(template_of(black_box(PATHS[number % PATHS.len()])));
+                for path in PATHS.iter().cycle().take((GROUP * GROUPS) as usize) {
+                    black_box(template_of(black_box(path)));
                 }
             })));
-            let (mut telling, before) = (0.0, clock(ClockId::ProcessCPUTime));
+            let (mut telling, before) = (Duration::ZERO, clock(ClockId::ProcessCPUTime));
             for _ in 0..GROUPS {
                 let before = clock(ClockId::ThreadCPUTime);
                 tell(&recorder, &routes).await;
@@ -71,8 +76,8 @@ async fn main() {
 
 /// A group of uses, none of which waits for anything.
 async fn tell(recorder: &Recorder, routes: &[Record]) {
-    for number in 0..GROUP {
-        let record = routes[number % routes.len()].clone().status(200).at(SystemTime::now());
+    for route in routes.iter().cycle().take(GROUP as usize) {
+        let record = route.clone().status(200).at(SystemTime::now());
         recorder.reserve().await.unwrap().record(record);
     }
 }
@@ -89,21 +94,19 @@ fn routes(tenants: usize, connections: usize) -> Vec<Record> {
     routes.collect()
 }
 
-fn cpu(id: ClockId, work: impl FnOnce()) -> f64 {
+fn cpu(id: ClockId, work: impl FnOnce()) -> Duration {
     let before = clock(id);
     work();
     clock(id) - before
 }
 
-/// Seconds.
-fn clock(id: ClockId) -> f64 {
-    let time = clock_gettime(id);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+fn clock(id: ClockId) -> Duration {
+    clock_gettime(id).try_into().unwrap()
 }
 
-/// Microseconds of a use, of the seconds of a round.
-fn per_use(seconds: f64) -> f64 {
-    seconds * 1e6 / (GROUP * GROUPS) as f64
+/// Of the time of a round that of one use, in microseconds.
+fn per_use(round: Duration) -> f64 {
+    round.as_secs_f64() * 1e6 / f64::from(GROUP * GROUPS)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {
