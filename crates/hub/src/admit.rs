@@ -33,7 +33,7 @@ pub(crate) struct Caller {
 pub(crate) struct Admitted {
     pub(crate) route: Arc<Route>,
     /// Which of the credential's origins it goes to.
-    at: usize,
+    pub(crate) at: usize,
     pub(crate) base: Base,
     pub(crate) began: Instant,
     /// The place in the audit log that is kept for its outcome.
@@ -91,7 +91,8 @@ impl Shared {
         if named.connection.is_some_and(|id| id != route.connection.id.as_str()) {
             return Err(Code::ConnectionUnknown.into());
         }
-        let is_named = |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
+        let is_named =
+            |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
         let by_host = route.targets.iter().position(is_named);
         let start = if by_host.is_some() { named.behind_host } else { named.start };
         let at = by_host.unwrap_or(0);
