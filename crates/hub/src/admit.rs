@@ -33,7 +33,7 @@ pub(crate) struct Caller {
 pub(crate) struct Admitted {
     pub(crate) route: Arc<Route>,
     /// Which of the credential's origins it goes to.
-    at: usize,
+    pub(crate) at: usize,
     pub(crate) base: Base,
     pub(crate) began: Instant,
     /// The place in the audit log that is kept for its outcome.

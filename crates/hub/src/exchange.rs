@@ -273,8 +273,8 @@ impl Sending<'_> {
             head.headers.remove(header::CONTENT_ENCODING);
         }
         let keeps_cookies = route.credential.keeps_cookies();
-        let facts =
-            answer::filter(&mut head.headers, keeps_cookies, &route.mask, &head.raw, rewrite.as_deref());
+        let rewriting = rewrite.as_deref().map(|rewrite| (rewrite, admitted.at));
+        let facts = answer::filter(&mut head.headers, keeps_cookies, &route.mask, &head.raw, rewriting);
         if facts.masked {
             route.counters.masked.inc();
         }
