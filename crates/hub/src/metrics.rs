@@ -11,6 +11,9 @@ use prometheus_client::{
 
 use crate::problem::Code;
 
+/// The target of the log's line for each request, at `info`. Whoever serves much leaves it off.
+pub const REQUESTS: &str = "keyway_hub::request";
+
 type Labels<const N: usize> = [(&'static str, String); N];
 
 /// Upper bounds of the time that requests take, in seconds.
@@ -120,6 +123,7 @@ impl Metrics {
 
     /// Counts a request that the gateway answered itself.
     pub(crate) fn problem(&self, code: Code) {
+        tracing::info!(target: REQUESTS, problem = code.as_str(), "a request was refused");
         if let Some(counter) =
             Code::ALL.iter().position(|known| *known == code).and_then(|at| self.problems.get(at))
         {
