@@ -61,7 +61,7 @@ pub use hop::{Hop, MAX_HOPS};
 pub use id::Id;
 pub use kind::{Choice, Kind};
 pub use markup::{Block, Inline, Markup};
-pub use mask::Mask;
+pub use mask::{Mask, MaskStream};
 pub use method::Method;
 pub use mistake::Mistake;
 pub use origin::{Origin, OriginError};

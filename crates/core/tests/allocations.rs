@@ -3,9 +3,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header, request::Parts};
-use keyway_core::{BodyAccess, Credential};
+use keyway_core::{BodyAccess, Credential, MaskStream};
 
 use common::{REGISTRY, submission};
 
@@ -155,4 +158,24 @@ fn looking_for_a_limit_that_was_hit_allocates_nothing() {
             assert_eq!((found.count_total, wait.is_some()), (0, expected), "{}", case.provider);
         }
     }
+}
+
+#[test]
+fn n60_a_body_in_which_nothing_is_found_is_neither_copied_nor_does_it_allocate() {
+    let mask = Arc::new(ROOTLY.credential().mask());
+    let text = "{\"links\":{\"next\":\"https:\\/\\/api.rootly.com\\/v1?page%5Bn%5D=2&q=a%20b\"},\"t\":\"\\\"\\u00e4\"},";
+    let body = Bytes::from(text.repeat(20));
+    // The first clone allocates.
+    drop(body.clone());
+    let mut out = Vec::with_capacity(4);
+    let found = measure(|| {
+        let mut stream = MaskStream::new(Arc::clone(&mask));
+        for _ in 0..4 {
+            stream.push(body.clone(), &mut out);
+        }
+        stream.finish(&mut out);
+    });
+    assert_eq!(found.count_total, 0);
+    assert!(out.len() == 4 && out.iter().all(|piece| piece.as_ptr() == body.as_ptr()));
+    assert_eq!(measure(|| assert!(!mask.holds(&body))).count_total, 0);
 }

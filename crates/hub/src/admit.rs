@@ -6,7 +6,6 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use bytes::Bytes;
 use http::{HeaderValue, header, request::Parts, uri::PathAndQuery};
 use keyway_core::{BodyAccess, Error as CoreError};
 use keyway_vault::{Denied, Record, Slot};
@@ -139,10 +138,9 @@ impl Shared {
         if let Some(public) = &self.public {
             return Base { secure: public.secure, authority: public.authority.clone(), explicit };
         }
-        let host = |value: &HeaderValue| Bytes::copy_from_slice(value.as_bytes());
         let mut base = Base {
             secure: caller.secure,
-            authority: intake.host.as_ref().map(host).unwrap_or_default(),
+            authority: intake.host.clone().unwrap_or(HeaderValue::from_static("")),
             explicit,
         };
         if (intake.forwarded_proto.is_some() || intake.forwarded_host.is_some()) && self.trusts(caller.peer) {
@@ -150,7 +148,7 @@ impl Shared {
                 base.secure = proto.as_bytes().eq_ignore_ascii_case(b"https");
             }
             if let Some(forwarded) = &intake.forwarded_host {
-                base.authority = host(forwarded);
+                base.authority.clone_from(forwarded);
             }
         }
         base

@@ -4,12 +4,13 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
+use http::HeaderValue;
 use ipnet::IpNet;
 use keyway_core::Registry;
 use keyway_http::{Client, Dialer};
@@ -36,7 +37,9 @@ pub(crate) struct Shared {
     pub(crate) vault: Vault,
     pub(crate) registry: Arc<Registry>,
     pub(crate) dialer: Dialer,
-    pub(crate) client: Client,
+    /// Made when it is needed first: it reads the system's certificates.
+    client: OnceLock<Option<Client>>,
+    given: Option<Client>,
     pub(crate) limits: Limits,
     pub(crate) public: Option<PublicUrl>,
     trusted: Vec<IpNet>,
@@ -71,7 +74,7 @@ pub struct GatewayBuilder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     pub(crate) secure: bool,
-    pub(crate) authority: bytes::Bytes,
+    pub(crate) authority: HeaderValue,
 }
 
 /// How many grants are read from the vault at once: whoever makes tokens up takes no more of it.
@@ -160,7 +163,6 @@ impl GatewayBuilder {
     /// others change in the vault.
     pub async fn open(self) -> Result<Gateway, Error> {
         let dialer = self.dialer.map_or_else(|| Dialer::builder().build(), Ok)?;
-        let client = self.client.map_or_else(Client::new, Ok)?;
         let actor = Actor::parse("gateway").map_err(|_| Error::Setting("the gateway has no name"))?;
         let (recorder, recording) = self.vault.recorder().await?;
         let gateway = Gateway(Arc::new(Shared {
@@ -169,7 +171,8 @@ impl GatewayBuilder {
             vault: self.vault,
             registry: self.registry,
             dialer,
-            client,
+            client: OnceLock::new(),
+            given: self.client,
             limits: self.limits,
             public: self.public,
             trusted: self.trusted,
@@ -219,6 +222,15 @@ async fn follow(gateway: std::sync::Weak<Shared>) {
 }
 
 impl Shared {
+    /// What credentials are checked with.
+    pub(crate) fn client(&self) -> Option<&Client> {
+        let client = self.client.get_or_init(|| self.given.clone().or_else(|| Client::new().ok()));
+        if client.is_none() {
+            tracing::error!("the HTTP client for checks could not be set up");
+        }
+        client.as_ref()
+    }
+
     /// Whether what a peer says of the client behind it is believed.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&peer.to_canonical()))
@@ -302,7 +314,8 @@ impl PublicUrl {
         let Some(host) = url.host_str().filter(|_| plain) else { return Err(problem) };
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let authority = format!("{host}{port}{}", url.path().trim_end_matches('/'));
-        Ok(Self { secure: url.scheme() == "https", authority: authority.into() })
+        let authority = HeaderValue::try_from(authority).map_err(|_| problem)?;
+        Ok(Self { secure: url.scheme() == "https", authority })
     }
 }
 

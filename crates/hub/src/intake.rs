@@ -6,9 +6,6 @@ use memchr::memmem;
 
 use crate::problem::Code;
 
-/// The header in which a grant stands where it stands in no provider's place.
-pub(crate) const GRANT: HeaderName = HeaderName::from_static("keyway-grant");
-
 /// The most headers of a request.
 pub(crate) const MAX_HEADERS: usize = 100;
 

@@ -1,11 +1,38 @@
-#![doc = "Keyway gateway"]
-mod h1 {
-    pub(crate) mod head;
-}
-mod intake;
+#![doc = include_str!("../README.md")]
+
+mod error;
 mod limits;
-mod places;
 mod problem;
-mod target;
+
 mod wire;
+
+mod intake;
+mod places;
+mod target;
+
+mod metrics;
+mod pace;
+mod route;
+
+mod admit;
+mod gateway;
+
+mod answer;
+mod check;
+mod exchange;
+mod reply;
+mod upload;
+mod upstream;
+
+mod h1;
+mod h2;
+mod listener;
+mod worker;
+
+mod control;
+
+pub use error::Error;
+pub use gateway::{Gateway, GatewayBuilder, PublicUrl};
 pub use limits::Limits;
+pub use listener::{Listener, Stop, Tls, TlsError};
+pub use worker::Worker;

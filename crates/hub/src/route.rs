@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use http::{
-    Uri,
+    HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
 use keyway_core::{Credential, Mask, Origin};
@@ -60,7 +60,7 @@ pub(crate) struct PoolKey(Arc<(Tenant, String)>);
 pub(crate) struct Base {
     pub(crate) secure: bool,
     /// Host, port and what stands before every path; empty where nobody knows, and nothing can be rewritten.
-    pub(crate) authority: bytes::Bytes,
+    pub(crate) authority: HeaderValue,
     /// Whether the client names the connection in the path.
     pub(crate) explicit: bool,
 }
@@ -99,7 +99,7 @@ impl Route {
 
     /// How the provider's URLs are rewritten for a client that knows the gateway by this name; `None` where they are not.
     pub(crate) fn rewrite(&self, base: &Base) -> Option<Arc<Rewrite>> {
-        if !self.grant.terms.rewrites() || base.authority.is_empty() {
+        if base.authority.is_empty() {
             return None;
         }
         let mut known = self.rewrites.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +107,7 @@ impl Route {
             return Some(Arc::clone(rewrite));
         }
         let scheme = if base.secure { "https" } else { "http" };
-        let mut prefix = format!("{scheme}://{}", String::from_utf8_lossy(&base.authority));
+        let mut prefix = format!("{scheme}://{}", String::from_utf8_lossy(base.authority.as_bytes()));
         if base.explicit {
             prefix = format!("{prefix}/c/{}", self.connection.id);
         }

@@ -1,7 +1,7 @@
 //! A request's head, read so strictly that nobody behind can read it in another way.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderName, HeaderValue, Method, Version, header, request::Parts, uri::PathAndQuery};
+use http::{HeaderName, HeaderValue, Method, Version, request::Parts, uri::PathAndQuery};
 use memchr::memmem;
 
 use crate::{
@@ -108,11 +108,3 @@ pub(crate) fn read(buffer: &mut BytesMut, length: usize, parts: &mut Parts) -> R
 fn within(bytes: &Bytes, part: &[u8]) -> Bytes {
     bytes.slice_ref(part)
 }
-
-/// Tells whether a caller's header says how long its body is, though there is none: `Content-Length: 0`.
-pub(crate) fn says_empty(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
-}
-
-/// The names that the gateway writes itself.
-pub(crate) const CLOSE: (HeaderName, HeaderValue) = (header::CONNECTION, HeaderValue::from_static("close"));
