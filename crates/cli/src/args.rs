@@ -13,6 +13,7 @@ mod kept;
 
 pub(crate) use kept::{
     Allow, Audit, Connection, ConnectionCommand, Grant, GrantCommand, Store, Vault, VaultCommand, Whose,
+    source,
 };
 
 /// Takes a key for another service, says whether it is good and whose it is, and makes requests with it.
@@ -136,6 +137,9 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
+    /// Runs the gateway: clients call the providers through it, with a grant in the key's place
+    #[command(after_help = OF_SERVE)]
+    Serve(Serve),
     /// Makes, looks at, and moves the vault, in which connections are kept
     #[command(after_help = kept::OF_VAULT)]
     Vault(Vault),
@@ -171,6 +175,47 @@ Examples:
         /// The shell
         shell: Shell,
     },
+}
+
+const OF_SERVE: &str = "\
+Examples:
+  keyway serve --sandbox                        try it: no account and no network are needed
+  keyway serve --config keyway.toml --check     says what will be, or all that is wrong
+  keyway serve --config keyway.toml
+
+Each key of the configuration has a default, and a variable that wins over the file: KEYWAY_LISTEN,
+KEYWAY_TLS_CERT, KEYWAY_LIMITS_HEAD_TIME, …; keyway.example.toml shows all of them. A client's base
+URL is then the gateway's, and its key a grant, which `keyway grant create` makes. Or it asks for
+/c/CONNECTION/PATH, with the grant in the header Keyway-Grant.
+
+Ctrl-C ends it when what is in flight is done; a second one ends it at once. TLS files are read again
+when they change, and on SIGHUP. The log goes to stderr; RUST_LOG raises it.
+
+With --sandbox everything is in a folder of its own: a vault, made-up keys, stand-ins that know them,
+and grants for the tenant `demo`. A second start finds all of it again.";
+
+#[derive(Debug, Group)]
+pub(crate) struct Serve {
+    /// The configuration: a TOML file
+    #[arg(long, value_name = "FILE", conflicts_with = "sandbox")]
+    pub(crate) config: Option<PathBuf>,
+    /// Says whether all of it can be used, and exits; no port is opened
+    #[arg(long, conflicts_with = "sandbox")]
+    pub(crate) check: bool,
+    /// Runs a demonstration, with stand-ins of the providers behind it
+    #[arg(long)]
+    pub(crate) sandbox: bool,
+    /// With --sandbox: https, with a throw-away certificate
+    #[arg(long, requires = "sandbox")]
+    pub(crate) tls: bool,
+    /// With --sandbox: the port to listen on
+    #[arg(long, value_name = "N", default_value_t = 8080, value_parser = port, requires = "sandbox")]
+    pub(crate) port: u16,
+    /// With --sandbox: the folder for all that it keeps
+    #[arg(long, value_name = "DIR", requires = "sandbox")]
+    pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) store: Store,
 }
 
 /// A file that a provider consists of.

@@ -96,6 +96,15 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<keyway_hub::Error> for Failure {
+    fn from(error: keyway_hub::Error) -> Self {
+        match error {
+            keyway_hub::Error::Vault(error) => error.into(),
+            other => Self::Because(other.to_string()),
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Error::from(error).into()

@@ -34,6 +34,7 @@ mod request;
 mod sandbox;
 mod save;
 mod schema;
+mod serve;
 mod vault;
 mod watch;
 
@@ -79,6 +80,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         }
         Command::Grant(grant) => runtime()?.block_on(grant::grant(&registry(args.folder)?, &grant)),
         Command::Audit(audit) => runtime()?.block_on(audit::audit(&audit)),
+        Command::Serve(serve) => runtime()?.block_on(serve::serve(args.folder, &serve)),
         Command::Sandbox(sandbox) => runtime()?.block_on(sandbox::sandbox(&registry(args.folder)?, &sandbox)),
     }
 }

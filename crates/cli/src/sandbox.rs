@@ -92,7 +92,7 @@ fn curl((entry, fixtures): (&Entry, &MethodFixtures), origin: &Origin) -> Option
 }
 
 /// A shell's word.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

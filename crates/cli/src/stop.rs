@@ -7,6 +7,34 @@ use std::{
 
 use crate::exit::Failure;
 
+/// The signal that asks for files to be read again, where there is one.
+pub(crate) struct Hangup {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangup {
+    /// Listens before anything is begun: unheard, the signal ends the process.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        #[cfg(unix)]
+        {
+            let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+            let signal = signal.map_err(|_| Failure::because("SIGHUP cannot be listened for"))?;
+            Ok(Self { signal })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for it.
+    pub(crate) async fn wait(&mut self) {
+        #[cfg(unix)]
+        self.signal.recv().await;
+        #[cfg(not(unix))]
+        std::future::pending::<()>().await;
+    }
+}
+
 /// The signals: Ctrl-C, and where there are others, those too.
 pub(crate) struct Stop {
     #[cfg(unix)]

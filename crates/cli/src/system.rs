@@ -26,6 +26,19 @@ pub(crate) fn of_listing(error: &Error) -> &'static str {
     }
 }
 
+/// Why a folder cannot be made, or nothing be made in it.
+pub(crate) fn of_making(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "there is a file in its place",
+        ErrorKind::InvalidFilename | ErrorKind::InvalidInput => "no folder can have this name",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "it cannot be written to: permission denied"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "it cannot be written to: the disk is full",
+        _ => "it cannot be made",
+    }
+}
+
 /// Why stdout takes nothing.
 pub(crate) fn of_writing(error: &Error) -> &'static str {
     match error.kind() {
@@ -72,7 +85,8 @@ mod tests {
         ] {
             let error = Error::from(kind);
             let port = of_sandbox(&SandboxError::Port { port: 80, kind });
-            for said in [of_reading(&error), of_listing(&error), of_writing(&error), &port] {
+            for said in [of_reading(&error), of_listing(&error), of_making(&error), of_writing(&error), &port]
+            {
                 for jargon in ["entity", "uncategorized", "error", "directory", "storage", "address"] {
                     assert!(!said.contains(jargon), "{kind:?}: {said}");
                 }

@@ -13,7 +13,7 @@ mod transit;
 mod verify;
 
 pub(crate) use actor::actor;
-pub(crate) use location::{Location, Part, tenant};
+pub(crate) use location::{Folder, Location, Part, tenant, usual};
 
 use keyway::vault::Exported;
 

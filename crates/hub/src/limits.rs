@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The gateway's limits. Past one, the answer is a problem document that names it, or the connection is closed; either way
 /// the gateway goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// Clients that are connected at once, for each worker. More wait to be accepted. 20,000.

@@ -276,7 +276,7 @@ pub(crate) struct Audit {
 
 /// Refuses a key in place of where it is, in every command that knows the flag: what is not needed would be passed over
 /// without a word otherwise, and nobody would hear that others saw the key.
-fn source(text: &str) -> Result<String, &'static str> {
+pub(crate) fn source(text: &str) -> Result<String, &'static str> {
     let is_source = ["file:", "env:", "transit:"].iter().any(|kind| text.starts_with(kind));
     // An empty variable is as good as none.
     (is_source || text.is_empty()).then(|| text.to_owned()).ok_or(

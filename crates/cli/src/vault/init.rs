@@ -22,21 +22,16 @@ struct View<'v> {
     key_was_there: bool,
 }
 
-/// Makes a vault where there is none.
+/// A vault that was just made.
+pub(super) struct Made {
+    pub(super) vault: Vault,
+    /// Another vault may use it too.
+    key_was_there: bool,
+}
+
+/// Makes a vault where there is none, and says so.
 pub(super) async fn init(location: &Location, json: bool) -> Result<Exit, Failure> {
-    location.vacant().await?;
-    if let Some(anchors) = &location.anchors
-        && anchors.last()?.is_some()
-    {
-        return Err(Failure::because(
-            "the file of --anchors knows another vault; name a new one. Nothing was changed",
-        ));
-    }
-    // Not before it is known that there is no vault: its key may just not be where it was.
-    let key_was_there = location.key.make()?;
-    let store = location.create().await?;
-    let vault = Vault::init(store, Arc::clone(&location.key.source), &actor()).await?;
-    location.keep_anchor(&vault).await?;
+    let Made { vault, key_was_there } = make(location).await?;
     let view = View {
         vault: vault.id(),
         database: location.database.to_string(),
@@ -51,6 +46,24 @@ pub(super) async fn init(location: &Location, json: bool) -> Result<Exit, Failur
     }
     vault.close().await;
     Ok(Exit::Done)
+}
+
+/// Makes a vault where there is none.
+pub(super) async fn make(location: &Location) -> Result<Made, Failure> {
+    location.vacant().await?;
+    if let Some(anchors) = &location.anchors
+        && anchors.last()?.is_some()
+    {
+        return Err(Failure::because(
+            "the file of --anchors knows another vault; name a new one. Nothing was changed",
+        ));
+    }
+    // Not before it is known that there is no vault: its key may just not be where it was.
+    let key_was_there = location.key.make()?;
+    let store = location.create().await?;
+    let vault = Vault::init(store, Arc::clone(&location.key.source), &actor()).await?;
+    location.keep_anchor(&vault).await?;
+    Ok(Made { vault, key_was_there })
 }
 
 fn text(location: &Location, view: &View<'_>) -> String {

@@ -1,13 +1,17 @@
 //! Where a vault is: its database, its key, and the file that is told where its audit log stands.
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use etcetera::base_strategy::{BaseStrategy as _, choose_native_strategy};
 use keyway::vault::{
     Actor, Anchor, AnchorSink as _, Database, Error, Report, Scope, Store, StoreErrorKind, Tenant, Vault,
 };
 
-use super::{actor, anchors::AnchorFile, key::Key};
+use super::{actor, anchors::AnchorFile, init, key::Key};
 use crate::{args, exit::Failure, system::is_set};
 
 /// Where a vault is.
@@ -43,6 +47,28 @@ impl Location {
         };
         let anchors = store.anchors.as_deref().filter(|path| !path.is_empty()).map(AnchorFile::at);
         Ok(Self { database, key, anchors, is_usual: given.is_none() })
+    }
+
+    /// A folder of its own: database and key.
+    pub(crate) fn within(folder: &Path) -> Result<Self, Failure> {
+        let key = Key::file(&folder.join("master.key"))?;
+        let database = Database::sqlite(folder.join("keyway.db"));
+        Ok(Self { database, key, anchors: None, is_usual: true })
+    }
+
+    /// Makes a vault where there is none.
+    pub(crate) async fn ensure(&self) -> Result<(), Failure> {
+        // Whatever else is wrong with it is found when it is opened.
+        if self.vacant().await.is_ok() {
+            init::make(self).await?.vault.close().await;
+        }
+        Ok(())
+    }
+
+    /// Where the database is, without its password, and where the key comes from.
+    pub(crate) fn told(&self) -> [String; 2] {
+        let key = self.key.file_name().map(|file| format!("the file {}", file.display()));
+        [self.database.to_string(), key.unwrap_or_else(|| self.key.source.describe())]
     }
 
     /// Opens the vault, does something with it, and closes it.
@@ -171,12 +197,12 @@ pub(crate) fn tenant(whose: &args::Whose) -> Result<Option<Tenant>, Failure> {
 
 /// A folder that this system has for every user.
 #[derive(Clone, Copy)]
-enum Folder {
+pub(crate) enum Folder {
     Data,
     Settings,
 }
 
-fn usual(folder: Folder) -> Result<PathBuf, Failure> {
+pub(crate) fn usual(folder: Folder) -> Result<PathBuf, Failure> {
     let folders = choose_native_strategy().map_err(|_| {
         Failure::because(
             "this user has no home folder in which a vault could be; say where it is with --database and --key",

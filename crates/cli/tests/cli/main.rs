@@ -18,6 +18,8 @@ mod request;
 mod sandbox;
 mod save;
 mod schema;
+mod serve;
+mod serve_sandbox;
 mod usage;
 mod values;
 mod vault;

@@ -107,8 +107,13 @@ impl Home {
     #[track_caller]
     pub(crate) fn save(&self, server: &super::Server) -> String {
         server.now_giving(good());
-        let origin = server.origin();
-        let args = ["connect", "rally", "--save", "--json", "--values", "-", "--origin", &origin];
+        self.save_at(&server.origin())
+    }
+
+    /// The same, to a server that gives [`good`] of itself.
+    #[track_caller]
+    pub(crate) fn save_at(&self, origin: &str) -> String {
+        let args = ["connect", "rally", "--save", "--json", "--values", "-", "--origin", origin];
         let run = self.run_with(&args, &kept_values());
         assert_eq!(run.code, 0, "{run:?}");
         run.json()["saved"]["connection"]["id"].as_str().unwrap().to_owned()

@@ -6,11 +6,13 @@ mod keyway;
 #[cfg(target_os = "linux")]
 pub(crate) mod script;
 mod server;
+mod serving;
 
 pub(crate) use folder::Folder;
 pub(crate) use home::{Home, KEPT_KEY, good, kept_values, of_somebody_else, refused};
 pub(crate) use keyway::{Run, command, keyway, keyway_with};
 pub(crate) use server::{Server, answer};
+pub(crate) use serving::{Serving, ask, get, status};
 
 /// The ids of the providers that are linked: a new one changes no test.
 pub(crate) fn linked() -> Vec<String> {

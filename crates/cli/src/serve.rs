@@ -1,0 +1,82 @@
+//! `keyway serve`: the gateway.
+
+mod check;
+mod config;
+mod file;
+mod log;
+mod plan;
+mod run;
+mod sandbox;
+mod socket;
+mod tls;
+
+use std::{env, path::PathBuf};
+
+use self::{
+    config::{Loaded, Sources},
+    log::Logging,
+    plan::Plan,
+    socket::Sockets,
+};
+use crate::{
+    args::{Serve, Store},
+    exit::{Exit, Failure},
+    messages::count,
+    output,
+    vault::Location,
+};
+
+/// Runs the command.
+pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Exit, Failure> {
+    if args.sandbox {
+        return sandbox::serve(providers, args).await;
+    }
+    let (loaded, problems) = load(providers, args)?;
+    if args.check {
+        return check::check(&loaded, problems).await;
+    }
+    let mut plan = Plan::of(&loaded, problems).map_err(|problems| unusable(&problems))?;
+    let location =
+        Location::of(&loaded.store()).map_err(|failure| Failure::Because(loaded.renamed(&failure)))?;
+    let _log = log_of(&plan)?;
+    // A port is opened once the vault is: with a wrong key, nobody else ever sees this process.
+    location
+        .with(async |vault| {
+            let gateway = plan.open(vault).await?;
+            let sockets = Sockets::bind(&plan.config)
+                .map_err(|(key, why)| Failure::Because(format!("{}: {why}", loaded.place(key))))?;
+            output::result(&sockets.told(plan.scheme()))?;
+            run::run(&mut plan, gateway, sockets).await
+        })
+        .await
+}
+
+/// Reads the configuration, and all that is said beside it.
+fn load(providers: Option<PathBuf>, args: &Serve) -> Result<(Loaded, Vec<String>), Failure> {
+    let text = match &args.config {
+        Some(path) => Some(file::text(path).map_err(|why| Failure::Because(format!("--config: {why}")))?),
+        None => None,
+    };
+    let Store { database, key, anchors } = &args.store;
+    let flags = [
+        ("database", database.clone()),
+        ("key", key.clone().map(Into::into)),
+        ("anchors", anchors.clone()),
+        ("providers", providers.map(Into::into)),
+    ];
+    let sources = Sources {
+        file: text.as_deref(),
+        variable: &|name| env::var_os(name),
+        flags: flags.into_iter().filter_map(|(key, said)| Some((key, said?))).collect(),
+    };
+    Ok(Loaded::read(&sources))
+}
+
+fn log_of(plan: &Plan) -> Result<Logging, Failure> {
+    log::start(&plan.config.log, env::var("RUST_LOG").ok().as_deref())
+}
+
+fn unusable(problems: &[String]) -> Failure {
+    let number = count(problems.len() as u64, "problem", "problems");
+    Failure::Because(format!("this cannot be served: {number}\n  {}", problems.join("\n  ")))
+}

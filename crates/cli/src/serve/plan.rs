@@ -1,0 +1,107 @@
+//! What will be served: all that can be known before a port is opened.
+
+use std::{num::NonZero, sync::Arc, thread};
+
+use keyway::{
+    Registry,
+    http::{Client, Dialer, HttpTransport},
+    vault::Vault,
+};
+use keyway_hub::{Gateway, PublicUrl};
+
+use super::{
+    config::{Audit, Config, Loaded},
+    file,
+    tls::Certificate,
+};
+use crate::exit::Failure;
+
+/// What will be served.
+pub(super) struct Plan {
+    pub(super) config: Config,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) registry: Arc<Registry>,
+    dialer: Dialer,
+    pub(super) checker: Client,
+}
+
+impl Plan {
+    /// Reads files and providers. `problems` are those that there are already.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub(super) fn of(loaded: &Loaded, mut problems: Vec<String>) -> Result<Self, Vec<String>> {
+        let config = &loaded.config;
+        let certificate = certificate(loaded).map_err(|problem| problems.push(problem));
+        let registry = crate::registry(config.providers.clone());
+        let registry = registry.map_err(|failure| problems.push(loaded.renamed(&failure)));
+        let way_out = way_out(loaded).map_err(|problem| problems.push(problem));
+        let (Ok(certificate), Ok(registry), Ok((dialer, checker))) = (certificate, registry, way_out) else {
+            return Err(problems);
+        };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { config: config.clone(), certificate, registry: Arc::new(registry), dialer, checker })
+    }
+
+    /// Opens the gateway over a vault.
+    pub(super) async fn open(&self, vault: &Vault) -> Result<Gateway, Failure> {
+        let config = &self.config;
+        let mut gateway = Gateway::builder(vault.clone(), Arc::clone(&self.registry))
+            .dialer(self.dialer.clone())
+            .client(self.checker.clone())
+            .trusted_proxies(config.trusted_proxies.clone())
+            .limits(config.limits.clone());
+        if let Some(url) = &config.public_url {
+            gateway = gateway.public_url(PublicUrl::parse(url)?);
+        }
+        if config.audit == Audit::Strict {
+            gateway = gateway.strict_audit();
+        }
+        Ok(gateway.open().await?)
+    }
+
+    /// How many threads serve.
+    pub(super) fn threads(&self) -> usize {
+        match self.config.threads {
+            0 => thread::available_parallelism().map_or(1, NonZero::get),
+            threads => threads,
+        }
+    }
+
+    /// The scheme that clients speak.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.certificate.is_some() { "https" } else { "http" }
+    }
+}
+
+fn certificate(loaded: &Loaded) -> Result<Option<Certificate>, String> {
+    let tls = &loaded.config.tls;
+    let Some((cert, key)) = tls.cert.clone().zip(tls.key.clone()) else { return Ok(None) };
+    let read = Certificate::read(cert, key);
+    read.map(Some).map_err(|(key, why)| format!("{}: {why}", loaded.place(key)))
+}
+
+/// Who connects to providers, and who asks them whether a key is good: over the same way.
+fn way_out(loaded: &Loaded) -> Result<(Dialer, Client), String> {
+    let upstream = &loaded.config.upstream;
+    let mut dialer = Dialer::builder().connect_timeout(upstream.connect_timeout);
+    let mut transport = HttpTransport::builder().connect_timeout(upstream.connect_timeout);
+    if upstream.allow_loopback {
+        (dialer, transport) = (dialer.allow_loopback(), transport.allow_loopback());
+    }
+    if let Some(path) = &upstream.ca {
+        let pem = file::bytes(path).map_err(|why| format!("{}: {why}", loaded.place("upstream.ca")))?;
+        (dialer, transport) = (dialer.add_root_certificate(pem.clone()), transport.add_root_certificate(pem));
+    }
+    if let Some(url) = &upstream.proxy {
+        (dialer, transport) = (dialer.proxy(url), transport.proxy(url));
+    }
+    let unusable = |error: keyway::http::Error| {
+        let said = [("upstream.ca", upstream.ca.is_some()), ("upstream.proxy", upstream.proxy.is_some())];
+        let keys = said.iter().filter(|(_, is_said)| *is_said).map(|(key, _)| loaded.place(key));
+        format!("{}: {error}", keys.collect::<Vec<_>>().join(", "))
+    };
+    Ok((dialer.build().map_err(unusable)?, transport.build().map_err(unusable)?.into()))
+}

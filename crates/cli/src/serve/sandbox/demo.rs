@@ -1,0 +1,136 @@
+//! The demonstration: a tenant that is connected to every provider's stand-in, and a grant for each connection.
+
+use std::{sync::Arc, time::SystemTime};
+
+use keyway::{
+    Account, Credential, Entry, Method, Origin, Registry, Verdict,
+    http::Client,
+    vault::{Accounts, ConnectionId, Error, New, Scope, Tenant, Terms, Vault, shape_prefix},
+};
+use keyway_testkit::MethodFixtures;
+
+use super::folder::{Kept, Memory};
+use crate::{exit::Failure, keys, vault::actor};
+
+/// Whose connections they are.
+pub(super) const TENANT: &str = "demo";
+
+/// A provider that is connected.
+pub(super) struct Demo<'r> {
+    pub(super) entry: &'r Entry,
+    pub(super) method: &'r Arc<Method>,
+    pub(super) fixtures: MethodFixtures,
+    pub(super) kept: Kept,
+}
+
+/// Connects every provider's stand-in, each with its good made-up key. What is remembered is found again, and stays.
+pub(super) async fn connect<'r>(
+    vault: &Vault,
+    registry: &'r Registry,
+    client: &Client,
+    origin: &Origin,
+    memory: &mut Memory,
+) -> Result<Vec<Demo<'r>>, Failure> {
+    let tenant = Tenant::parse(TENANT).map_err(|error| Failure::Because(error.to_string()))?;
+    let scope = vault.tenant(&tenant, &actor());
+    let mut demos = Vec::new();
+    for entry in registry.entries() {
+        for fixtures in keys::fixtures(entry)? {
+            let Some(good) = fixtures.good() else { continue };
+            let method = keys::method(entry, &fixtures)?;
+            let accepted = entry.accept(method, &good.submission()).map_err(|_| unsuited(entry))?;
+            let credential = accepted.credential.at_origin(origin.clone());
+            let Verdict::Valid(account) = client.check(&credential).await else {
+                return Err(unsuited(entry));
+            };
+            let place =
+                Place { vault, scope: &scope, entry, method, credential: &credential, account: &account };
+            let at = memory.grants.iter().position(|kept| place.is_of(kept));
+            let kept = place.kept(at.map(|at| memory.grants.swap_remove(at))).await?;
+            memory.grants.push(kept.clone());
+            demos.push(Demo { entry, method, fixtures, kept });
+        }
+    }
+    Ok(demos)
+}
+
+fn unsuited(entry: &Entry) -> Failure {
+    let id = entry.descriptor().id();
+    Failure::Because(format!("the stand-in of {id} does not take the good key of its own fixtures"))
+}
+
+/// One connection, as it is to be.
+struct Place<'p> {
+    vault: &'p Vault,
+    scope: &'p Scope,
+    entry: &'p Entry,
+    method: &'p Arc<Method>,
+    credential: &'p Credential,
+    account: &'p Account,
+}
+
+impl Place<'_> {
+    fn is_of(&self, kept: &Kept) -> bool {
+        *self.entry.descriptor().id() == *kept.provider && *self.method.id() == *kept.method
+    }
+
+    /// The connection and its grant: those that there were, where they can still be used.
+    async fn kept(&self, before: Option<Kept>) -> Result<Kept, Failure> {
+        let known = match &before {
+            Some(kept) => self.known(kept).await?,
+            None => None,
+        };
+        let connection = match known {
+            Some(id) => id,
+            None => self.scope.save(self.as_kept()).await?.connection.id,
+        };
+        if let Some(kept) = before.filter(|kept| kept.connection == connection.as_str())
+            && self.is_good(&kept, &connection).await?
+        {
+            return Ok(kept);
+        }
+        let mut terms = Terms::builder();
+        if let Some(prefix) = shape_prefix(self.method) {
+            terms = terms.prefix(prefix);
+        }
+        let terms = terms.build(SystemTime::now()).map_err(|error| Failure::Because(error.to_string()))?;
+        let made = self.scope.grant(&connection, terms).await?;
+        Ok(Kept {
+            provider: self.entry.descriptor().id().to_string(),
+            method: self.method.id().to_string(),
+            connection: connection.to_string(),
+            // Shown again at every start, and good for nothing but the stand-in.
+            token: made.token.expose().to_owned(),
+        })
+    }
+
+    /// The connection that is remembered, brought to where the stand-ins are now; nothing when it was removed.
+    async fn known(&self, kept: &Kept) -> Result<Option<ConnectionId>, Failure> {
+        let Ok(id) = ConnectionId::parse(&kept.connection) else { return Ok(None) };
+        let connection = match self.scope.get(&id).await {
+            Err(Error::NotFound) => return Ok(None),
+            other => other?,
+        };
+        let here: Vec<String> = self.credential.origins().iter().map(ToString::to_string).collect();
+        if connection.origins != here || connection.status != keyway::vault::Status::Active {
+            self.scope.replace(&id, self.as_kept(), Accounts::Same).await?;
+        }
+        Ok(Some(id))
+    }
+
+    /// Whether a grant can still be used.
+    async fn is_good(&self, kept: &Kept, connection: &ConnectionId) -> Result<bool, Failure> {
+        match self.vault.grant(&kept.token).await {
+            Ok(grant) => {
+                let ends = grant.terms.expires_at();
+                Ok(grant.connection == *connection && grant.revoked_at.is_none() && ends.is_none())
+            }
+            Err(Error::NotFound) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn as_kept(&self) -> New<'_> {
+        New::connection(self.credential).account(self.account).name("Sandbox")
+    }
+}
