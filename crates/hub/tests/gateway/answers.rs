@@ -205,7 +205,7 @@ async fn n41_answers_that_are_no_http_are_the_providers_fault() {
         (&headers, 502, "provider-malformed"),
         (&long, 502, "provider-malformed"),
     ] {
-        let (answer, _upstream) = through(&stage, vec![said.as_bytes().to_vec()]).await;
+        let (answer, _upstream) = through(&stage, vec![said.as_bytes().to_vec(), Vec::new()]).await;
         assert_eq!((answer.status(), answer.header("keyway-problem")), (status, Some(problem)), "{:.80}", said);
     }
     // A few interim answers are as the standard has them.
