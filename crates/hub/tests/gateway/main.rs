@@ -4,5 +4,7 @@ mod answers;
 mod credentials;
 mod forward;
 mod framing;
+mod limits;
+mod secure;
 mod stage;
 mod trust;
