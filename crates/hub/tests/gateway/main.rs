@@ -1,4 +1,6 @@
 //! The gateway as its clients and its providers see it.
 
+mod credentials;
 mod forward;
+mod framing;
 mod stage;
