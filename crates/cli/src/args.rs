@@ -42,6 +42,7 @@ Examples:
   keyway connect rootly              asks for your key, and checks it
   keyway providers                   what it can connect to
   keyway vault init                  makes a vault, in which connections are kept
+  keyway serve --sandbox             tries the gateway, with made-up keys behind it
 
 Exit status:
   0  the key is valid, or the request was answered
@@ -137,7 +138,7 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
-    /// Runs the gateway: clients call the providers through it, with a grant in the key's place
+    /// Runs the gateway: clients call the providers through it, with grants for keys
     #[command(after_help = OF_SERVE)]
     Serve(Serve),
     /// Makes, looks at, and moves the vault, in which connections are kept
