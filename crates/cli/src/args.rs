@@ -42,6 +42,7 @@ Examples:
   keyway connect rootly              asks for your key, and checks it
   keyway providers                   what it can connect to
   keyway vault init                  makes a vault, in which connections are kept
+  keyway serve --sandbox             tries the gateway, with made-up keys behind it
 
 Exit status:
   0  the key is valid, or the request was answered
@@ -137,7 +138,7 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
-    /// Runs the gateway: clients call the providers through it, with a grant in the key's place
+    /// Runs the gateway: clients call the providers through it, with grants for keys
     #[command(after_help = OF_SERVE)]
     Serve(Serve),
     /// Makes, looks at, and moves the vault, in which connections are kept
@@ -188,11 +189,11 @@ KEYWAY_TLS_CERT, KEYWAY_LIMITS_HEAD_TIME, …; keyway.example.toml shows all of 
 URL is then the gateway's, and its key a grant, which `keyway grant create` makes. Or it asks for
 /c/CONNECTION/PATH, with the grant in the header Keyway-Grant.
 
-Ctrl-C ends it when what is in flight is done; a second one ends it at once. TLS files are read again
-when they change, and on SIGHUP. The log goes to stderr; RUST_LOG raises it.
+Ctrl-C ends it when what is in flight is done; a second one ends it at once. TLS files are read
+again when they change, and on SIGHUP. The log goes to stderr; RUST_LOG raises it.
 
-With --sandbox everything is in a folder of its own: a vault, made-up keys, stand-ins that know them,
-and grants for the tenant `demo`. A second start finds all of it again.";
+With --sandbox everything is in a folder of its own: a vault, made-up keys, stand-ins that know
+them, and grants for the tenant `demo`. A second start finds all of it again.";
 
 #[derive(Debug, Group)]
 pub(crate) struct Serve {

@@ -16,6 +16,7 @@ use self::{
     config::{Loaded, Sources},
     log::Logging,
     plan::Plan,
+    run::Signals,
     socket::Sockets,
 };
 use crate::{
@@ -42,11 +43,12 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     // A port is opened once the vault is: with a wrong key, nobody else ever sees this process.
     location
         .with(async |vault| {
-            let gateway = plan.open(vault).await?;
             let sockets = Sockets::bind(&plan.config)
                 .map_err(|(key, why)| Failure::Because(format!("{}: {why}", loaded.place(key))))?;
+            let gateway = plan.open(vault).await?;
+            let signals = Signals::listen()?;
             output::result(&sockets.told(plan.scheme()))?;
-            run::run(&mut plan, gateway, sockets).await
+            run::run(&mut plan, gateway, sockets, signals).await
         })
         .await
 }

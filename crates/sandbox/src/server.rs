@@ -59,21 +59,24 @@ impl Sandbox {
     /// # Errors
     /// When the port cannot be had, or fixtures cannot be read.
     pub async fn start(entries: &[&Entry], port: u16) -> Result<Self, SandboxError> {
-        let stand_ins = Arc::new(StandIns::new(entries)?);
+        let stand_ins = StandIns::new(entries)?;
         let unavailable = |error: io::Error| SandboxError::Port { port, kind: error.kind() };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(unavailable)?;
         let address = listener.local_addr().map_err(unavailable)?;
+        let stand_ins = Arc::new(stand_ins.at(&origin_of(address)));
         let task = tokio::spawn(serve(listener, stand_ins)).abort_handle();
         Ok(Self { address, task })
     }
 
     /// Where the stand-ins are: `http://127.0.0.1:PORT`.
-    ///
-    /// # Panics
-    /// Never: an IPv4 loopback address with a port is an origin.
     pub fn origin(&self) -> Origin {
-        Origin::parse_loopback(&format!("http://{}", self.address)).expect("a loopback address is an origin")
+        origin_of(self.address)
     }
+}
+
+fn origin_of(address: SocketAddr) -> Origin {
+    Origin::parse_loopback(&format!("http://{address}"))
+        .expect("an IPv4 loopback address with a port is an origin")
 }
 
 impl Drop for Sandbox {

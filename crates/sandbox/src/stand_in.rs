@@ -1,27 +1,40 @@
 //! What a stand-in answers.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
-use keyway_core::{Answer, Entry, VerdictKind};
+use keyway_core::{Answer, Entry, Origin, VerdictKind};
 use keyway_testkit::{Fixtures, FixturesError, MethodFixtures};
 
 /// The stand-ins of some providers.
 #[derive(Debug)]
 pub(crate) struct StandIns {
     fixtures: Vec<MethodFixtures>,
+    /// Where the providers are, as their answers name it.
+    there: BTreeSet<String>,
+    /// Where the stand-ins are.
+    here: String,
 }
 
 impl StandIns {
     /// Reads the fixtures of those entries that have any.
     pub(crate) fn new(entries: &[&Entry]) -> Result<Self, FixturesError> {
-        let mut fixtures = Vec::new();
+        let (mut fixtures, mut there) = (Vec::new(), BTreeSet::new());
         for (entry, text) in entries.iter().filter_map(|entry| Some((entry, entry.fixtures()?))) {
             let file = format!("{}/fixtures.yaml", entry.descriptor().id());
-            fixtures.extend_from_slice(Fixtures::parse(&file, text)?.methods());
+            let parsed = Fixtures::parse(&file, text)?;
+            for of_method in parsed.methods() {
+                there.extend(origins(entry, of_method));
+            }
+            fixtures.extend_from_slice(parsed.methods());
         }
-        Ok(Self { fixtures })
+        Ok(Self { fixtures, there, here: String::new() })
+    }
+
+    /// The same, which name themselves where a provider's answer names the provider: whoever follows a link stays here.
+    pub(crate) fn at(self, here: &Origin) -> Self {
+        Self { here: here.to_string(), ..self }
     }
 
     /// The answer to a request; `None` where the provider stays silent.
@@ -32,9 +45,9 @@ impl StandIns {
         match (known.next(), known.next()) {
             (Some((fixtures, check)), None) => {
                 if check.verdict() != VerdictKind::Valid || check.is_asked_by(head) {
-                    return check.answer(now).map(|answer| response(&answer));
+                    return check.answer(now).map(|answer| self.response(&answer));
                 }
-                Some(fixtures.call_of(head).map_or_else(not_found, |call| response(&call.answer(now))))
+                Some(fixtures.call_of(head).map_or_else(not_found, |call| self.response(&call.answer(now))))
             }
             // No listed key, or keys of two providers at once.
             _ => Some(self.unauthorized(head, now)),
@@ -56,9 +69,39 @@ impl StandIns {
                     r#"{"error":"this stand-in knows no such key; keyway sandbox --list shows them"}"#,
                 )
             },
-            |answer| response(&answer),
+            |answer| self.response(&answer),
         )
     }
+
+    fn response(&self, answer: &Answer) -> Response<Bytes> {
+        let here = |text: &str| {
+            self.there.iter().fold(text.to_owned(), |text, there| text.replace(there, &self.here))
+        };
+        let body = std::str::from_utf8(answer.body())
+            .map_or_else(|_| answer.body().clone(), |text| here(text).into());
+        let mut response = Response::new(body);
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = answer.headers().clone();
+        for name in [header::LOCATION, header::LINK] {
+            if let Some(value) = response.headers_mut().get_mut(name)
+                && let Some(Ok(moved)) = value.to_str().ok().map(|text| here(text).try_into())
+            {
+                *value = moved;
+            }
+        }
+        response
+    }
+}
+
+/// Every origin that a key of the fixtures may be sent to.
+fn origins(entry: &Entry, fixtures: &MethodFixtures) -> BTreeSet<String> {
+    let Some(method) = entry.descriptor().method(fixtures.method()) else { return BTreeSet::new() };
+    let accepted =
+        fixtures.checks().iter().filter_map(|check| entry.accept(method, &check.submission()).ok());
+    accepted
+        .flat_map(|accepted| accepted.credential.origins().to_vec())
+        .map(|origin| origin.to_string())
+        .collect()
 }
 
 fn not_found() -> Response<Bytes> {
@@ -69,12 +112,5 @@ fn json(status: StatusCode, body: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(body.as_bytes()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-fn response(answer: &Answer) -> Response<Bytes> {
-    let mut response = Response::new(answer.body().clone());
-    *response.status_mut() = answer.status();
-    *response.headers_mut() = answer.headers().clone();
     response
 }

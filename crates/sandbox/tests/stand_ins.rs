@@ -71,6 +71,25 @@ async fn each_provider_is_known_by_its_key_and_its_path() {
     assert!(html.contains("Full authentication is required"), "{html}");
 }
 
+/// Whoever follows a link stays here, and the key with it.
+#[tokio::test]
+async fn an_answer_names_the_stand_in_where_it_would_name_the_provider() {
+    let sandbox = start().await;
+    let rootly = good(keyway_rootly::REGISTRATION.fixtures);
+    let rally = good(keyway_rally::REGISTRATION.fixtures);
+    for (head, link) in [
+        (
+            format!("GET /v1/incidents?page[size]=1 HTTP/1.1\r\nauthorization: Bearer {rootly}"),
+            "/v1/incidents?page[number]=2",
+        ),
+        (format!("GET {RALLY} HTTP/1.1\r\nzsessionid: {rally}"), "/slm/webservice/v2.0/user/1001"),
+    ] {
+        let answer = send(&sandbox.origin(), &head).await;
+        assert!(answer.contains(&format!("\"{}{link}", sandbox.origin())), "{answer}");
+        assert!(!answer.contains("https://"), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn silence_is_a_closed_connection() {
     let sandbox = start().await;

@@ -17,12 +17,41 @@ use crate::{
 /// How often the certificate's files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// What the system tells the process.
+pub(super) struct Signals {
+    stop: stop::Stop,
+    hangup: Hangup,
+}
+
+impl Signals {
+    /// Listens before anybody is told that this serves: what comes earlier ends the process.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        Ok(Self { stop: stop::Stop::listen()?, hangup: Hangup::listen()? })
+    }
+}
+
 /// Serves until a signal comes, and finishes what is in flight then. A second signal ends the process at once.
 ///
 /// # Errors
 /// When it cannot begin, or a thread ends by itself.
-pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> Result<Exit, Failure> {
-    let (mut signals, mut hangup) = (stop::Stop::listen()?, Hangup::listen()?);
+pub(super) async fn run(
+    plan: &mut Plan,
+    gateway: Gateway,
+    sockets: Sockets,
+    signals: Signals,
+) -> Result<Exit, Failure> {
+    let done = serve(plan, &gateway, sockets, signals).await;
+    // All that was served is in the audit log before this ends.
+    gateway.close().await?;
+    done
+}
+
+async fn serve(
+    plan: &mut Plan,
+    gateway: &Gateway,
+    sockets: Sockets,
+    mut signals: Signals,
+) -> Result<Exit, Failure> {
     // Each client takes a file, and so does each connection to a provider. What there is has to do.
     #[cfg(unix)]
     let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -46,7 +75,7 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
     let (mut is_stopping, mut failed) = (false, false);
     while threads > 0 {
         tokio::select! {
-            () = signals.wait() => {
+            () = signals.stop.wait() => {
                 if is_stopping {
                     process::exit(Exit::Failed as i32);
                 }
@@ -54,7 +83,7 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
                 is_stopping = true;
                 stop.ask();
             }
-            () = hangup.wait() => plan.certificate.iter_mut().for_each(Certificate::reload),
+            () = signals.hangup.wait() => plan.certificate.iter_mut().for_each(Certificate::reload),
             _ = look.tick() => plan.certificate.iter_mut().for_each(Certificate::look),
             _ = endings.recv() => {
                 threads -= 1;
@@ -65,8 +94,6 @@ pub(super) async fn run(plan: &mut Plan, gateway: Gateway, sockets: Sockets) -> 
             }
         }
     }
-    // All that was served is in the audit log before this ends.
-    gateway.close().await?;
     if failed { Err(Failure::because("a thread ended by itself; the log says why")) } else { Ok(Exit::Done) }
 }
 
@@ -97,8 +124,13 @@ fn spawn(
         let _ended = ended;
         runtime.block_on(async move {
             let worker = gateway.worker();
-            let serving = listeners.into_iter().map(|listener| worker.serve(listener, stop.clone()));
-            all(serving.map(Box::pin).collect()).await;
+            let serve = async |listener, stop| {
+                if let Err(error) = worker.serve(listener, stop).await {
+                    tracing::error!(%error, "a port cannot be served");
+                }
+            };
+            all(listeners.into_iter().map(|listener| Box::pin(serve(listener, stop.clone()))).collect())
+                .await;
         });
     };
     let thread = thread::Builder::new().name(format!("keyway-{number}")).spawn(serve);
@@ -106,7 +138,7 @@ fn spawn(
 }
 
 /// Waits until all are done.
-async fn all<F: Future>(mut futures: Vec<Pin<Box<F>>>) {
+async fn all<F: Future<Output = ()>>(mut futures: Vec<Pin<Box<F>>>) {
     poll_fn(|context| {
         futures.retain_mut(|future| future.as_mut().poll(context).is_pending());
         if futures.is_empty() { Poll::Ready(()) } else { Poll::Pending }

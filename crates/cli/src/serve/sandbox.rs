@@ -25,7 +25,7 @@ use super::{
     config::{Config, Loaded, Tls},
     log_of,
     plan::Plan,
-    run,
+    run::{self, Signals},
     socket::Sockets,
     unusable,
 };
@@ -54,10 +54,11 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
             memory.port = origin.port();
             let demos = demo::connect(vault, &registry, &plan.checker, &origin, &mut memory).await?;
             folder.remember(&memory)?;
-            let gateway = plan.open(vault).await?;
             let sockets = sockets(&plan.config, args.port)?;
+            let gateway = plan.open(vault).await?;
+            let signals = Signals::listen()?;
             output::result(&shown(&folder, &demos, &sockets, files.as_ref()))?;
-            run::run(&mut plan, gateway, sockets).await
+            run::run(&mut plan, gateway, sockets, signals).await
         })
         .await
 }

@@ -103,10 +103,10 @@ fn i7_with_a_wrong_key_no_port_is_opened() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let home = Home::with_vault().with("KEYWAY_LISTEN", &address.to_string());
+    let before = fs::read(home.database()).unwrap();
     let said = home.run(&["serve"]);
     let in_use = format!("error: KEYWAY_LISTEN: port {} is in use\n", address.port());
     assert_eq!((said.code, said.stdout.as_str(), said.stderr.as_str()), (1, "", in_use.as_str()));
-    let before = fs::read(home.database()).unwrap();
     let home = home.with("KEYWAY_KEY_SOURCE", "env:KEYWAY_KEY");
     for key in [String::new(), "07".repeat(32), "07".repeat(31)] {
         let home = home.command(&["serve"]).env("KEYWAY_KEY", key).output().unwrap();

@@ -53,6 +53,9 @@ fn every_call_that_it_shows_is_answered() {
         let answer = get(address, path, headers);
         assert_eq!(status(&answer), 200, "{path}: {answer}");
         assert!(!answer.contains("keyway-problem"), "{answer}");
+        // Its links lead back here, so that a client which follows them needs nothing else.
+        let links = answer.matches("http://").count() + answer.matches("https://").count();
+        assert!(links > 0 && links == answer.matches(&format!("http://{address}/")).count(), "{answer}");
         let without = get(address, path, &[]);
         assert_eq!(status(&without), 401, "{path}: {without}");
     }

@@ -98,6 +98,7 @@ fn help_is_what_it_was() {
         "grant list",
         "grant revoke",
         "audit",
+        "serve",
     ] {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_suffix(name.replace(' ', "_"));
