@@ -69,6 +69,10 @@ bench:
 bench-vault:
     cargo bench -p keyway-bench --bench vault
 
+# What a recorded use costs in CPU time.
+bench-record:
+    cargo bench -p keyway-bench --bench record
+
 # Kills processes that work on a vault, a thousand times on each engine, and has a store fail one call in five for ten
 # minutes. About a quarter of an hour.
 soak rounds="1000":

@@ -57,6 +57,9 @@ async fn create(registry: &Registry, scope: &Scope, allow: &Allow, json: bool) -
             )
         })?);
     }
+    if allow.no_rewrite {
+        terms = terms.keep_urls();
+    }
     let terms = terms.build(now).map_err(|error| Failure::Because(format!("no grant was made: {error}")))?;
     let made = scope.grant(&allow.connection, terms).await?;
     let view = GrantView::of(&made.grant, now);
@@ -155,6 +158,8 @@ struct GrantView<'g> {
     expires_at: Option<String>,
     rate: Option<RateView>,
     prefix: Option<&'g str>,
+    /// Whether the provider's URLs in answers are rewritten to lead through the gateway.
+    rewrite: bool,
     created_at: String,
     revoked_at: Option<String>,
 }
@@ -191,6 +196,7 @@ impl<'g> GrantView<'g> {
             expires_at: terms.expires_at().map(time),
             rate: terms.rate().map(|rate| RateView { requests: rate.requests, seconds: rate.per.as_secs() }),
             prefix: terms.prefix(),
+            rewrite: terms.rewrites(),
             created_at: time(grant.created_at),
             revoked_at: grant.revoked_at.map(time),
         }
@@ -221,16 +227,21 @@ impl<'g> GrantView<'g> {
         self.expires_at.as_deref().unwrap_or("never")
     }
 
+    fn urls(&self) -> &'static str {
+        if self.rewrite { "rewritten" } else { "as they are" }
+    }
+
     /// For a person.
     fn text(&self) -> String {
         format!(
-            "  Id          {}\n  Connection  {}\n  Methods     {}\n  Paths       {}\n  Rate        {}\n  Ends        {}\n",
+            "  Id          {}\n  Connection  {}\n  Methods     {}\n  Paths       {}\n  Rate        {}\n  Ends        {}\n  URLs        {}\n",
             self.id,
             self.connection,
             self.methods(),
             self.paths(),
             self.rate(),
-            self.expires()
+            self.expires(),
+            self.urls()
         )
     }
 }
@@ -247,10 +258,11 @@ fn table(views: &[GrantView<'_>]) -> String {
                 view.paths(),
                 view.rate(),
                 view.expires().to_owned(),
+                view.urls().to_owned(),
             ]
         })
         .collect();
-    output::table(&["ID", "CONNECTION", "STATE", "METHODS", "PATHS", "RATE", "ENDS"], &rows, "")
+    output::table(&["ID", "CONNECTION", "STATE", "METHODS", "PATHS", "RATE", "ENDS", "URLS"], &rows, "")
 }
 
 #[cfg(test)]

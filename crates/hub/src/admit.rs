@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::{
     gateway::Shared,
     intake::{Intake, is_passed_on},
-    metrics::Counted,
+    metrics::{Counted, REQUESTS},
     problem::{Code, Problem},
     route::{Base, Route, Upstream},
     target::{self, Target},
@@ -33,11 +33,12 @@ pub(crate) struct Caller {
 pub(crate) struct Admitted {
     pub(crate) route: Arc<Route>,
     /// Which of the credential's origins it goes to.
-    at: usize,
+    pub(crate) at: usize,
     pub(crate) base: Base,
     pub(crate) began: Instant,
     /// The place in the audit log that is kept for its outcome.
     slot: Option<Slot>,
+    status: Option<http::StatusCode>,
     record: Record,
     _turn: Option<OwnedSemaphorePermit>,
     _flight: Counted,
@@ -52,6 +53,7 @@ impl Admitted {
     /// Writes down what came of it; once.
     pub(crate) fn outcome(&mut self, status: Option<http::StatusCode>) {
         let Some(slot) = self.slot.take() else { return };
+        self.status = status;
         self.route.counters.answered(status);
         let record = self.record.clone();
         slot.record(match status {
@@ -65,7 +67,16 @@ impl Drop for Admitted {
     /// A request that was cut off on its way is written down, too: nobody knows what became of it.
     fn drop(&mut self) {
         self.outcome(None);
-        self.route.counters.seconds.observe(self.began.elapsed().as_secs_f64());
+        let took = self.began.elapsed();
+        self.route.counters.seconds.observe(took.as_secs_f64());
+        tracing::info!(
+            target: REQUESTS,
+            connection = %self.route.connection.id,
+            grant = %self.route.grant.id,
+            status = self.status.map(|status| status.as_u16()),
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "a request ended"
+        );
     }
 }
 
@@ -84,6 +95,8 @@ impl Shared {
             return Err(Code::MethodRefused.into());
         }
         let found = self.places.take(intake.grant.as_ref(), &mut parts.headers, target)?;
+        // A grant may stand in one of them: the gateway is whom they are for.
+        intake.drop_named(&mut parts.headers);
         let target = found.target.as_ref().unwrap_or(target);
         let route = self.route(&found.hash).await?;
 
@@ -91,7 +104,8 @@ impl Shared {
         if named.connection.is_some_and(|id| id != route.connection.id.as_str()) {
             return Err(Code::ConnectionUnknown.into());
         }
-        let is_named = |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
+        let is_named =
+            |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
         let by_host = route.targets.iter().position(is_named);
         let start = if by_host.is_some() { named.behind_host } else { named.start };
         let at = by_host.unwrap_or(0);
@@ -119,7 +133,7 @@ impl Shared {
         parts.uri = upstream.uri(path).ok_or(Code::PathAmbiguous)?;
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let slot = self.reserve(&record).await?;
-        Ok(Admitted { route, at, base, began, slot: Some(slot), record, _turn: turn, _flight: flight })
+        Ok(Admitted { route, at, base, began, slot: Some(slot), status: None, record, _turn: turn, _flight: flight })
     }
 
     /// Keeps a place in the audit log; in strict mode, writes there that the request is about to be sent.

@@ -1,9 +1,12 @@
 //! A provider's answer on its way to the client.
 
+mod decode;
 mod filter;
 mod head;
-mod temp;
+mod rewrite;
+mod url;
 
+pub(crate) use decode::Encoding;
 pub(crate) use filter::{Filter, Unreadable};
 pub(crate) use head::filter;
-pub(crate) use temp::{Decode, Encoding, Rewrite, RewriteStream, is_json};
+pub(crate) use rewrite::{Rewrite, is_json};

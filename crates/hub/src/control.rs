@@ -23,8 +23,7 @@ impl Gateway {
     /// # Errors
     /// [`Error::Listener`] when the listener cannot be used on this runtime.
     pub async fn control(&self, listener: Listener, mut stop: Stop) -> Result<(), Error> {
-        let socket =
-            TcpListener::from_std(listener.socket).map_err(|error| Error::Listener(error.kind()))?;
+        let socket = TcpListener::from_std(listener.socket).map_err(|error| Error::Listener(error.kind()))?;
         let mut connections = JoinSet::new();
         loop {
             let stream = tokio::select! {

@@ -232,7 +232,9 @@ impl Sending<'_> {
         })
         .await;
         match (received, sent) {
-            (Some(Tried::Done { keeps }), sent) => Tried::Done { keeps: keeps && matches!(sent, Some(Ok(()))) },
+            (Some(Tried::Done { keeps }), sent) => {
+                Tried::Done { keeps: keeps && matches!(sent, Some(Ok(()))) }
+            }
             (Some(tried), _) => tried,
             (None, Some(Err(Some(trouble)))) => trouble.into(),
             (None, _) => Trouble::ClientGone.into(),
@@ -264,21 +266,24 @@ impl Sending<'_> {
         crate::check::consider(&self.worker.gateway, &route, head.status);
 
         let rewrite = route.rewrite(&admitted.base);
-        let is_json = head.headers.get(header::CONTENT_TYPE).is_some_and(|value| answer::is_json(value.as_bytes()));
+        let is_json =
+            head.headers.get(header::CONTENT_TYPE).is_some_and(|value| answer::is_json(value.as_bytes()));
         let encoding = Encoding::of(&head.headers);
         if encoding != Encoding::Identity {
             head.headers.remove(header::CONTENT_ENCODING);
         }
         let keeps_cookies = route.credential.keeps_cookies();
-        let facts =
-            answer::filter(&mut head.headers, keeps_cookies, &route.mask, &head.raw, rewrite.as_deref());
+        let rewriting = rewrite.as_deref().map(|rewrite| (rewrite, admitted.at));
+        let facts = answer::filter(&mut head.headers, keeps_cookies, &route.mask, &head.raw, rewriting);
         if facts.masked {
             route.counters.masked.inc();
         }
         if head.framing.is_done() {
             // RFC 9110, 8.6: what HEAD says of a body is what GET would bring; that may be rewritten.
             let length = head.length.filter(|_| {
-                self.parts.method == Method::HEAD && !(is_json && rewrite.is_some()) && encoding == Encoding::Identity
+                self.parts.method == Method::HEAD
+                    && !(is_json && rewrite.is_some())
+                    && encoding == Encoding::Identity
             });
             return match reply.empty(head.status, &head.headers, length).await {
                 Ok(()) => Tried::Done { keeps: head.keeps },
@@ -286,7 +291,8 @@ impl Sending<'_> {
             };
         }
         let rewrite = rewrite.filter(|_| is_json);
-        let filter = Filter::new(encoding, rewrite, std::sync::Arc::clone(&route.mask), shared.limits.answer_body);
+        let filter =
+            Filter::new(encoding, rewrite, std::sync::Arc::clone(&route.mask), shared.limits.answer_body);
         let Ok(mut filter) = filter else { return Trouble::from(Code::ProviderEncoding).into() };
         let streamed = self.stream(source, &mut head, &mut filter, reply).await;
         if filter.has_masked() && !facts.masked {
@@ -379,4 +385,3 @@ async fn collect(
         }
     }
 }
-

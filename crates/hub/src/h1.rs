@@ -44,7 +44,13 @@ enum Next {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(worker: &Worker, mut source: Source, mut sink: Sink, caller: Caller, mut stop: Stop) -> Ended {
+pub(crate) async fn serve(
+    worker: &Worker,
+    mut source: Source,
+    mut sink: Sink,
+    caller: Caller,
+    mut stop: Stop,
+) -> Ended {
     let limits = &worker.gateway.0.limits;
     let mut is_first = true;
     loop {

@@ -115,7 +115,11 @@ async fn one(
     if intake.host.is_none()
         && let Some(authority) = parts.uri.authority()
     {
-        intake.take(&mut headers, http::header::HOST, authority.as_str().parse().map_err(|_| Code::RequestMalformed)?)?;
+        intake.take(
+            &mut headers,
+            http::header::HOST,
+            authority.as_str().parse().map_err(|_| Code::RequestMalformed)?,
+        )?;
     }
     intake.check_host(true)?;
     parts.headers = headers;

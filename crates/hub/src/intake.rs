@@ -80,16 +80,27 @@ impl Intake {
             "connection" => self.connection(&value),
             "expect" => self.expects |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
             // RFC 9110, 7.6.1, and what is between a client and its proxy.
-            "keep-alive" | "te" | "trailer" | "upgrade" | "http2-settings" | "proxy-connection"
-            | "proxy-authorization" | "proxy-authenticate" | "max-forwards" => {}
+            "keep-alive"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "http2-settings"
+            | "proxy-connection"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "max-forwards" => {}
             // The gateway asks for its own encoding.
             "accept-encoding" => {}
             "x-forwarded-proto" => self.forwarded_proto = Some(value),
             "x-forwarded-host" => self.forwarded_host = Some(value),
             // Who the caller is, and by what way it came, is none of the provider's business.
             "forwarded" | "via" | "x-real-ip" | "x-client-ip" | "true-client-ip" | "cf-connecting-ip" => {}
-            "x-http-method-override" | "x-http-method" | "x-method-override" | "x-original-url"
-            | "x-rewrite-url" | "x-original-host" => return Err(Code::MethodOverridden),
+            "x-http-method-override"
+            | "x-http-method"
+            | "x-method-override"
+            | "x-original-url"
+            | "x-rewrite-url"
+            | "x-original-host" => return Err(Code::MethodOverridden),
             "keyway-grant" => {
                 if self.grant.replace(value).is_some() {
                     return Err(Code::GrantTwice);

@@ -35,4 +35,5 @@ pub use error::Error;
 pub use gateway::{Gateway, GatewayBuilder, PublicUrl};
 pub use limits::Limits;
 pub use listener::{Listener, Stop, Tls, TlsError};
+pub use metrics::REQUESTS;
 pub use worker::Worker;

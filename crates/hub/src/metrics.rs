@@ -5,17 +5,14 @@ use std::sync::{Arc, atomic::AtomicU64};
 use http::StatusCode;
 use prometheus_client::{
     encoding::text::encode,
-    metrics::{
-        counter::Counter,
-        family::Family,
-        gauge::Gauge,
-        histogram::Histogram,
-        info::Info,
-    },
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 
 use crate::problem::Code;
+
+/// The target of the log's line for each request, at `info`. Whoever serves much leaves it off.
+pub const REQUESTS: &str = "keyway_hub::request";
 
 type Labels<const N: usize> = [(&'static str, String); N];
 
@@ -62,7 +59,11 @@ impl Metrics {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", version);
         let requests = Family::default();
-        registry.register("requests", "Requests that were sent to a provider, by the class of its answer", requests.clone());
+        registry.register(
+            "requests",
+            "Requests that were sent to a provider, by the class of its answer",
+            requests.clone(),
+        );
         let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(seconds as fn() -> _);
         let help = "Time from a request's head to the end of the provider's answer";
         registry.register_with_unit("request_duration", help, Unit::Seconds, seconds.clone());
@@ -73,20 +74,37 @@ impl Metrics {
         let checks = Family::default();
         registry.register("checks", "Checks of credentials after an answer, by verdict", checks.clone());
         let of_problems: Family<Labels<1>, Counter> = Family::default();
-        let problems = Code::ALL.iter().map(|code| {
-            of_problems.get_or_create_owned(&[("code", code.as_str().to_owned())])
-        });
+        let problems = Code::ALL
+            .iter()
+            .map(|code| of_problems.get_or_create_owned(&[("code", code.as_str().to_owned())]));
         let problems = problems.collect();
         registry.register("problems", "Requests that the gateway answered itself", of_problems);
         let (in_flight, clients) = (Gauge::default(), Gauge::default());
         registry.register("requests_in_flight", "Requests that are being served", in_flight.clone());
         registry.register("clients", "Clients that are connected", clients.clone());
         let loads = Counter::default();
-        registry.register("route_loads", "Times that a grant and its credential were read from the vault", loads.clone());
+        registry.register(
+            "route_loads",
+            "Times that a grant and its credential were read from the vault",
+            loads.clone(),
+        );
         let (received, sent) = (Bytes::default(), Bytes::default());
         registry.register_with_unit("received", "Bodies of requests", Unit::Bytes, received.clone());
         registry.register_with_unit("sent", "Bodies of answers", Unit::Bytes, sent.clone());
-        Self { registry, requests, seconds, masked, dials, checks, problems, in_flight, clients, loads, received, sent }
+        Self {
+            registry,
+            requests,
+            seconds,
+            masked,
+            dials,
+            checks,
+            problems,
+            in_flight,
+            clients,
+            loads,
+            received,
+            sent,
+        }
     }
 
     /// Those of a provider.
@@ -105,7 +123,10 @@ impl Metrics {
 
     /// Counts a request that the gateway answered itself.
     pub(crate) fn problem(&self, code: Code) {
-        if let Some(counter) = Code::ALL.iter().position(|known| *known == code).and_then(|at| self.problems.get(at)) {
+        tracing::info!(target: REQUESTS, problem = code.as_str(), "a request was refused");
+        if let Some(counter) =
+            Code::ALL.iter().position(|known| *known == code).and_then(|at| self.problems.get(at))
+        {
             counter.inc();
         }
     }

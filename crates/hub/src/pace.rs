@@ -169,7 +169,9 @@ impl Meter {
         });
         match counted {
             Ok(_) => Ok(()),
-            Err(full_at) => Err(Duration::from_nanos((full_at + self.share).saturating_sub(now + self.whole))),
+            Err(full_at) => {
+                Err(Duration::from_nanos((full_at + self.share).saturating_sub(now + self.whole)))
+            }
         }
     }
 }

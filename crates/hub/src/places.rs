@@ -126,11 +126,7 @@ impl Places {
         Ok(())
     }
 
-    fn in_query(
-        &self,
-        target: &PathAndQuery,
-        found: &mut Finding,
-    ) -> Result<Option<PathAndQuery>, Problem> {
+    fn in_query(&self, target: &PathAndQuery, found: &mut Finding) -> Result<Option<PathAndQuery>, Problem> {
         let Some(query) = target.query().filter(|query| query.contains("kwg_")) else { return Ok(None) };
         let mut others = Vec::new();
         for pair in query.split('&') {
@@ -206,8 +202,7 @@ mod tests {
             }
         }
         let target = PathAndQuery::try_from(target.replace("TOKEN", TOKEN)).unwrap();
-        let found =
-            places().take(own.as_ref(), &mut headers, &target).map_err(|problem| problem.code)?;
+        let found = places().take(own.as_ref(), &mut headers, &target).map_err(|problem| problem.code)?;
         assert!(found.hash.is(TokenHash::parse(TOKEN).unwrap().as_bytes()));
         let left = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
         Ok((left.collect(), found.target.map(|target| target.to_string())))

@@ -268,7 +268,10 @@ mod tests {
             let document: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(document["type"], format!("urn:keyway:problem:{}", code.as_str()));
             assert_eq!(document["status"], code.status().as_u16());
-            assert!(["caller", "connection", "provider", "gateway"].contains(&document["fault"].as_str().unwrap()));
+            assert!(
+                ["caller", "connection", "provider", "gateway"]
+                    .contains(&document["fault"].as_str().unwrap())
+            );
             assert!(document["help"].as_str().unwrap().ends_with('.'), "{code:?}");
             assert_eq!(headers["content-type"], "application/problem+json");
             assert_eq!(headers["keyway-problem"], code.as_str());

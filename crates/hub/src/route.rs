@@ -99,7 +99,7 @@ impl Route {
 
     /// How the provider's URLs are rewritten for a client that knows the gateway by this name; `None` where they are not.
     pub(crate) fn rewrite(&self, base: &Base) -> Option<Arc<Rewrite>> {
-        if base.authority.is_empty() {
+        if !self.grant.terms.rewrites() || base.authority.is_empty() {
             return None;
         }
         let mut known = self.rewrites.lock().unwrap_or_else(PoisonError::into_inner);

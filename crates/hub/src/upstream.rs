@@ -78,7 +78,14 @@ fn head(out: &mut Vec<u8>, parts: &Parts, framing: Framing) {
     let mut put = |pieces: &[&[u8]]| pieces.iter().for_each(|piece| out.extend_from_slice(piece));
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let host = parts.uri.authority().map_or("", |authority| authority.as_str());
-    put(&[parts.method.as_str().as_bytes(), b" ", path.as_bytes(), b" HTTP/1.1\r\nhost: ", host.as_bytes(), b"\r\n"]);
+    put(&[
+        parts.method.as_str().as_bytes(),
+        b" ",
+        path.as_bytes(),
+        b" HTTP/1.1\r\nhost: ",
+        host.as_bytes(),
+        b"\r\n",
+    ]);
     for (name, value) in &parts.headers {
         put(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
     }

@@ -49,8 +49,7 @@ impl Worker {
     /// [`Error::Listener`] when the listener cannot be used on this runtime.
     pub async fn serve(&self, listener: Listener, mut stop: Stop) -> Result<(), Error> {
         let tls = listener.tls;
-        let socket =
-            TcpListener::from_std(listener.socket).map_err(|error| Error::Listener(error.kind()))?;
+        let socket = TcpListener::from_std(listener.socket).map_err(|error| Error::Listener(error.kind()))?;
         let room = Arc::new(Semaphore::new(self.gateway.0.limits.connections.min(Semaphore::MAX_PERMITS)));
         let mut clients = JoinSet::new();
         let mut tidy = tokio::time::interval(TIDY);

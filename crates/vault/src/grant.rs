@@ -7,7 +7,7 @@ use keyway_core::Secret;
 
 use crate::{
     ConnectionId, Denied, Error, GrantId, Scope, Tenant, Terms, Token, TokenHash, Vault,
-    audit::{Event, RowMark, What, now, time},
+    audit::{Event, RowKind, RowMark, What, now, time},
     error::tampered,
     roots::same,
     store::{Change, GrantRow},
@@ -154,25 +154,45 @@ impl Scope {
         grants.collect()
     }
 
-    /// Revokes a grant, for good. One that was revoked before stays as it is.
+    /// Revokes a grant, for good. One that was revoked before stays as it is. One that is not as it was written is removed:
+    /// nothing else can be said of it, and of what is returned its id alone is sure.
     pub async fn revoke(&self, id: &GrantId) -> Result<Grant, Error> {
         let mut write = self.vault.write().await?;
         loop {
             let row = self.vault.0.store.grant(self.tenant.as_str(), id.as_str()).await?;
             let mut row = row.ok_or(Error::NotFound)?;
-            self.vault.check_grant(&row)?;
-            if row.revoked_at.is_some() {
+            let from = row.version;
+            let is_authentic = self.vault.check_grant(&row).is_ok();
+            if is_authentic && row.revoked_at.is_some() {
                 return Grant::of(&row);
             }
-            let from = row.version;
-            row.version += 1;
             row.revoked_at = Some(now());
-            row.mac = self.vault.0.roots.grant(&row);
-            let event = self.grant_event(&row, "grant.revoked");
-            if write.commit(vec![Change::UpdateGrant { row: row.clone(), from }], vec![event]).await? {
-                return Grant::of(&row);
+            let (change, event) = if is_authentic {
+                row.version += 1;
+                row.mac = self.vault.0.roots.grant(&row);
+                let event = self.grant_event(&row, "grant.revoked");
+                (Change::UpdateGrant { row: row.clone(), from }, event)
+            } else {
+                row.terms = Terms::default().to_json();
+                let (tenant, id) = (self.tenant.to_string(), id.to_string());
+                (Change::DeleteGrant { tenant, id, from }, self.grant_gone(&row.id))
+            };
+            let grant = Grant::of(&row)?;
+            if write.commit(vec![change], vec![event]).await? {
+                return Ok(grant);
             }
         }
+    }
+
+    /// Names no connection: the row's may be another than it was.
+    fn grant_gone(&self, id: &str) -> Event {
+        let what = What {
+            actor: Some(self.actor.to_string()),
+            grant: Some(id.to_owned()),
+            rows: vec![RowMark::gone(RowKind::Grant, id)],
+            ..What::default()
+        };
+        Event { tenant: Some(self.tenant.to_string()), ..Event::of_vault("grant.revoked", &what) }
     }
 
     fn grant_event(&self, row: &GrantRow, kind: &'static str) -> Event {

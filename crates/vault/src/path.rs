@@ -1,6 +1,6 @@
 //! Paths: which ones a grant allows, and what the audit log shows of one.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Paths that a grant allows: `/v1/incidents`, `/v1/incidents/*` (any one segment), `/v1/**` (any rest, which may be
 /// empty behind the slash: `/v1/`, but not `/v1`).
@@ -140,15 +140,33 @@ fn decode(path: &str) -> Option<Vec<u8>> {
 
 /// What may be shown of a path: the words of an API, such as `/v1/incidents/{}`. There is no query in it, and `{}` stands
 /// for each segment that is not clearly a word: ids, names, and keys in the wrong place do not reach a log. At most 512
-/// characters; a longer one ends in `/…`.
-pub fn template_of(path: &str) -> String {
-    let mut segments = without_query(path).split('/');
-    // Before the first slash there is nothing, or it is no path.
-    let first = segments.next().unwrap_or_default();
-    let mut shown = if first.is_empty() { String::new() } else { HIDDEN.to_owned() };
+/// characters; a longer one ends in `/…`. A path of words alone is its own template.
+pub fn template_of(path: &str) -> Cow<'_, str> {
+    let path = without_query(path);
+    // Up to here it is its own template, but for the slash before the segment that is not.
+    let mut kept = 0;
+    for (index, segment) in path.split('/').enumerate() {
+        let end = kept + usize::from(index > 0) + segment.len();
+        // Before the first slash there is nothing, or it is no path.
+        let is_shown = if index == 0 { segment.is_empty() } else { is_shown(segment) };
+        if !is_shown || end > MAX_SHOWN - 2 {
+            return Cow::Owned(hidden(&path[..kept], &path[kept..]));
+        }
+        kept = end;
+    }
+    Cow::Borrowed(path)
+}
+
+/// A template whose beginning stays as it is.
+fn hidden(kept: &str, rest: &str) -> String {
+    let mut shown = String::with_capacity(kept.len() + rest.len().min(MAX_SHOWN) + HIDDEN.len());
+    shown.push_str(kept);
+    let mut segments = rest.split('/');
+    if !segments.next().unwrap_or_default().is_empty() {
+        shown.push_str(HIDDEN);
+    }
     for segment in segments {
-        let word =
-            if segment.is_empty() || is_version(segment) || is_word(segment) { segment } else { HIDDEN };
+        let word = if is_shown(segment) { segment } else { HIDDEN };
         if shown.len() + 1 + word.len() > MAX_SHOWN - 2 {
             shown.push_str("/…");
             break;
@@ -157,6 +175,10 @@ pub fn template_of(path: &str) -> String {
         shown.push_str(word);
     }
     shown
+}
+
+fn is_shown(segment: &str) -> bool {
+    segment.is_empty() || is_version(segment) || is_word(segment)
 }
 
 /// `v1`, `v2.0`.
@@ -175,27 +197,71 @@ fn is_word(segment: &str) -> bool {
     const SHORT: usize = 8;
     /// From so many on, the mixture tells more.
     const LONG: usize = 16;
-    let letters: Vec<u8> = segment.bytes().filter(u8::is_ascii_alphabetic).collect();
-    let count = letters.len();
-    let plain = segment.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'));
+    if segment.len() > MAX_WORD {
+        return false;
+    }
+    let (mut count, mut upper, mut vowels, mut rare, mut words) = (0, 0, 0, 0, 1);
+    // Consonants one after the other, whatever stands between them.
+    let (mut run, mut longest) = (0, 0);
+    for byte in segment.bytes() {
+        let kind = KINDS[usize::from(byte)];
+        if kind & LETTER == 0 {
+            if kind & SIGN == 0 {
+                return false;
+            }
+            words += 1;
+            continue;
+        }
+        count += 1;
+        upper += usize::from(byte.is_ascii_uppercase());
+        rare += usize::from(kind & RARE != 0);
+        if kind & VOWEL == 0 {
+            run += 1;
+            longest = longest.max(run);
+        } else {
+            vowels += 1;
+            run = 0;
+        }
+    }
     // A slug is an id that somebody made of a title.
-    let slug = segment.split(['-', '_']).count() > MAX_WORDS;
-    if !plain || slug || segment.len() > MAX_WORD || count == 0 {
+    if words > MAX_WORDS || count == 0 {
         return false;
     }
     if count < SHORT {
         return true;
     }
-    let upper = letters.iter().filter(|letter| letter.is_ascii_uppercase()).count();
-    let is_vowel = |letter: &u8| b"aeiouy".contains(&letter.to_ascii_lowercase());
-    let vowels = letters.iter().filter(|letter| is_vowel(letter)).count();
-    let run = letters.split(is_vowel).map(<[u8]>::len).max().unwrap_or_default();
-    let rare = letters.iter().filter(|letter| b"jqxz".contains(&letter.to_ascii_lowercase())).count();
     let fewest = if count < LONG { count / 5 } else { count * 28 / 100 };
     (upper == count || upper * 3 <= count)
         && (fewest..=count * 3 / 5).contains(&vowels)
-        && run <= 4
+        && longest <= 4
         && rare <= 1
+}
+
+/// What a byte is in a word; several at once.
+const LETTER: u8 = 1;
+const VOWEL: u8 = 2;
+const RARE: u8 = 4;
+const SIGN: u8 = 8;
+
+/// Each byte's kinds: a template is made for each path of a gateway's traffic.
+const KINDS: [u8; 256] = kinds();
+
+const fn kinds() -> [u8; 256] {
+    let mut kinds = [0; 256];
+    kinds[b'-' as usize] = SIGN;
+    kinds[b'_' as usize] = SIGN;
+    let mut letter = b'a';
+    while letter <= b'z' {
+        let kind = match letter {
+            b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => LETTER | VOWEL,
+            b'j' | b'q' | b'x' | b'z' => LETTER | RARE,
+            _ => LETTER,
+        };
+        kinds[letter as usize] = kind;
+        kinds[letter.to_ascii_uppercase() as usize] = kind;
+        letter += 1;
+    }
+    kinds
 }
 
 #[cfg(test)]
@@ -383,9 +449,12 @@ mod tests {
         ] {
             assert_eq!(template_of(path), expected, "{path}");
         }
-        let long = template_of(&"/incidents".repeat(200));
+        let long = "/incidents".repeat(200);
+        let long = template_of(&long);
         assert!(long.chars().count() <= 512 && long.ends_with("/incidents/…"), "{long}");
         assert_eq!(template_of(&"/{}".repeat(170)).chars().count(), 510);
+        // What need not be copied is not.
+        assert!(matches!(template_of("/v1/incidents/?page=2"), Cow::Borrowed("/v1/incidents/")));
     }
 
     #[test]

@@ -59,51 +59,60 @@ impl Record {
         self
     }
 
-    fn written(&self) -> WrittenUse<'_> {
-        let (grant, actor) = match &self.by {
-            By::Grant(grant) => (Some(grant.as_str()), None),
-            By::Actor(actor) => (None, Some(actor.as_str())),
-        };
-        WrittenUse {
-            at_ms: self.at.map_or(0, millis),
-            connection: self.connection.as_str(),
-            grant,
-            actor,
-            method: first(self.method.as_str(), MAX_METHOD),
-            path: first(&self.path, MAX_PATH),
-            status: self.status,
-            intended: self.intended,
+    /// Writes it as a [`Use`](crate::Use) is written, without a copy of anything.
+    fn write(&self, json: &mut Vec<u8>) {
+        json.extend_from_slice(b"{\"at_ms\":");
+        value(json, &self.at.map_or(0, millis));
+        plain(json, b",\"connection\":\"", self.connection.as_str());
+        match &self.by {
+            By::Grant(grant) => plain(json, b",\"grant\":\"", grant.as_str()),
+            By::Actor(actor) => plain(json, b",\"actor\":\"", actor.as_str()),
         }
+        json.extend_from_slice(b",\"method\":");
+        value(json, first(self.method.as_str(), MAX_METHOD));
+        json.extend_from_slice(b",\"path\":");
+        value(json, first(&self.path, MAX_PATH));
+        if let Some(status) = self.status {
+            json.extend_from_slice(b",\"status\":");
+            value(json, &status);
+        }
+        if self.intended {
+            json.extend_from_slice(b",\"intended\":true");
+        }
+        json.push(b'}');
+    }
+
+    /// About how many bytes it is when it is written.
+    fn room(&self) -> usize {
+        192 + self.path.len()
     }
 }
 
-/// The body of an entry with uses: that of a [`What`](crate::What) with `run` and `uses`.
-pub(crate) fn body<'r>(run: &str, uses: impl Iterator<Item = &'r Record>) -> String {
-    let written = Written { run, uses: uses.map(Record::written).collect() };
-    serde_json::to_string(&written).expect("texts and numbers are JSON")
+/// The body of an entry with uses: that of a [`What`](crate::What) with `run`, which is hex, and `uses`.
+pub(crate) fn body(run: &str, uses: &[&Record]) -> String {
+    // Grown step by step it would be copied as often.
+    let mut json = Vec::with_capacity(64 + uses.iter().map(|record| record.room()).sum::<usize>());
+    plain(&mut json, b"{\"run\":\"", run);
+    json.extend_from_slice(b",\"uses\":");
+    let mut separator = b'[';
+    for record in uses {
+        json.push(separator);
+        record.write(&mut json);
+        separator = b',';
+    }
+    json.extend_from_slice(b"]}");
+    String::from_utf8(json).expect("JSON is UTF-8")
 }
 
-#[derive(Serialize)]
-struct Written<'r> {
-    run: &'r str,
-    uses: Vec<WrittenUse<'r>>,
+/// A text in which nothing needs an escape: no name or id may hold that.
+fn plain(json: &mut Vec<u8>, before: &[u8], text: &str) {
+    json.extend_from_slice(before);
+    json.extend_from_slice(text.as_bytes());
+    json.push(b'"');
 }
 
-/// A [`Use`](crate::Use) that copies nothing.
-#[derive(Serialize)]
-struct WrittenUse<'r> {
-    at_ms: i64,
-    connection: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grant: Option<&'r str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<&'r str>,
-    method: &'r str,
-    path: &'r str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    intended: bool,
+fn value(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(json, value).expect("texts and numbers are JSON");
 }
 
 /// The first characters of a text.
@@ -136,7 +145,7 @@ mod tests {
         let mut intended = record(actor, b"PURGE", "/\"\u{1}ü\\");
         intended.intended = true;
         let uses = [record(grant(), b"GET", "/v1/incidents/{}").status(200), intended];
-        let text = body("0123456789abcdef", uses.iter());
+        let text = body("0123456789abcdef", &uses.each_ref());
         assert_eq!(
             text,
             concat!(
@@ -151,7 +160,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&what).unwrap(), text, "it reads back as what it is");
 
         let long = [record(grant(), "X".repeat(40).as_bytes(), &"ü".repeat(600))];
-        let what: What = serde_json::from_str(&body("", long.iter())).unwrap();
+        let what: What = serde_json::from_str(&body("", &long.each_ref())).unwrap();
         assert_eq!((what.uses[0].method.len(), what.uses[0].path.chars().count()), (32, 512));
     }
 }

@@ -269,7 +269,7 @@ impl Writer {
             tenant: Some(tenant.to_string()),
             connection: None,
             kind: "uses",
-            body: body(&self.run, uses.iter().copied()),
+            body: body(&self.run, uses),
         });
         events.collect()
     }

@@ -113,17 +113,17 @@ impl Roots {
 
     /// Over an entry of the audit log, and the MAC of the one before.
     pub(crate) fn entry(&self, before: &[u8], row: &EntryRow) -> Vec<u8> {
-        sign(
-            &self.audit,
-            &Packed::new("entry")
-                .bytes(before)
-                .number(row.seq)
-                .number(row.at)
-                .maybe(row.tenant.as_deref().map(str::as_bytes))
-                .maybe(row.connection.as_deref().map(str::as_bytes))
-                .text(&row.kind)
-                .text(&row.body),
-        )
+        let packed = Packed::new("entry")
+            .bytes(before)
+            .number(row.seq)
+            .number(row.at)
+            .maybe(row.tenant.as_deref().map(str::as_bytes))
+            .maybe(row.connection.as_deref().map(str::as_bytes))
+            .text(&row.kind);
+        let mut context = hmac::Context::with_key(&self.audit);
+        context.update(packed.as_slice());
+        update(&mut context, &row.body);
+        context.sign().as_ref().to_vec()
     }
 
     /// A keyed fingerprint of values: the same for the same values of one tenant and provider, and of no use to anybody
@@ -132,9 +132,7 @@ impl Roots {
         let mut context = hmac::Context::with_key(&self.marks);
         context.update(Packed::new(what).text(tenant).text(provider).as_slice());
         for value in values {
-            // As `Packed` does it, without a copy of the value.
-            context.update(&(value.len() as u64).to_be_bytes());
-            context.update(value.as_bytes());
+            update(&mut context, value);
         }
         context.sign().as_ref()[..MARK].to_vec()
     }
@@ -143,6 +141,12 @@ impl Roots {
     pub(crate) fn export(&self) -> hmac::Context {
         hmac::Context::with_key(&self.file)
     }
+}
+
+/// Goes on with a text as `Packed` does it, without a copy: it may be secret, or long.
+fn update(context: &mut hmac::Context, text: &str) {
+    context.update(&(text.len() as u64).to_be_bytes());
+    context.update(text.as_bytes());
 }
 
 fn sign(key: &hmac::Key, packed: &Packed) -> Vec<u8> {

@@ -410,6 +410,15 @@ pub enum Change {
         /// The version that is replaced.
         from: i64,
     },
+    /// Removes a grant that has the version `from`.
+    DeleteGrant {
+        /// Whose it is.
+        tenant: String,
+        /// The grant.
+        id: String,
+        /// The version that is removed.
+        from: i64,
+    },
     /// Adds or replaces a key row.
     PutKey(KeyRow),
     /// Retires a key: replaces its row if no connection has anything under it any more.

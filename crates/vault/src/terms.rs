@@ -22,6 +22,7 @@ pub struct Terms {
     expires_at: Option<SystemTime>,
     rate: Option<Rate>,
     prefix: Option<String>,
+    keeps_urls: bool,
 }
 
 /// How many requests a grant allows in how long.
@@ -104,6 +105,12 @@ impl TermsBuilder {
         self
     }
 
+    /// Leaves URLs of the provider in its answers as they are, where they would be rewritten to lead through the gateway.
+    pub fn keep_urls(mut self) -> Self {
+        self.0.keeps_urls = true;
+        self
+    }
+
     /// The terms, for a grant that is made now.
     ///
     /// # Errors
@@ -133,7 +140,7 @@ impl Terms {
         // serde's own words may repeat what stands there.
         let Object(written) = serde_json::from_str::<Object<Written>>(text).map_err(|error| {
             refused(format!(
-                "this is not the JSON of a grant's terms (line {}, column {}): an object of `methods`, `paths`, `expires_at`, `rate` and `prefix`",
+                "this is not the JSON of a grant's terms (line {}, column {}): an object of `methods`, `paths`, `expires_at`, `rate`, `prefix` and `rewrite`",
                 error.line(),
                 error.column(),
             ))
@@ -153,13 +160,14 @@ impl Terms {
                 .rate
                 .map(|Object(rate)| Rate { requests: rate.requests, per: Duration::from_secs(rate.seconds) }),
             prefix: written.prefix,
+            keeps_urls: written.rewrite == Some(false),
         };
         terms.check()?;
         Ok(terms)
     }
 
-    /// The JSON form: `methods`, `paths`, `expires_at` (milliseconds since 1970), `rate` (`requests`, `seconds`) and
-    /// `prefix`, in this order, each if there is something to say. Equal terms have equal texts.
+    /// The JSON form: `methods`, `paths`, `expires_at` (milliseconds since 1970), `rate` (`requests`, `seconds`),
+    /// `prefix` and `rewrite` (`false`), in this order, each if there is something to say. Equal terms have equal texts.
     ///
     /// # Panics
     /// Never: texts and numbers are JSON.
@@ -172,6 +180,7 @@ impl Terms {
                 .rate
                 .map(|rate| Object(WrittenRate { requests: rate.requests, seconds: rate.per.as_secs() })),
             prefix: self.prefix.clone(),
+            rewrite: self.keeps_urls.then_some(false),
         };
         serde_json::to_string(&written).expect("texts and numbers are JSON")
     }
@@ -218,6 +227,11 @@ impl Terms {
     /// What stands before its token.
     pub fn prefix(&self) -> Option<&str> {
         self.prefix.as_deref()
+    }
+
+    /// Tells whether URLs of the provider in its answers are rewritten, so that they lead through the gateway.
+    pub fn rewrites(&self) -> bool {
+        !self.keeps_urls
     }
 
     /// Checks what is to hold when a grant is made.
@@ -273,6 +287,8 @@ struct Written {
     rate: Option<Object<WrittenRate>>,
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     prefix: Option<String>,
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    rewrite: Option<bool>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -361,13 +377,14 @@ mod tests {
             .expires_at(now() + SECOND)
             .rate(Rate { requests: 100, per: 60 * SECOND })
             .prefix("rootly_")
+            .keep_urls()
     }
 
     #[test]
     fn terms_read_back_from_the_text_that_they_make() {
         let text = concat!(
             r#"{"methods":["GET","PURGE"],"paths":["/v1/incidents","/v1/users/*"],"expires_at":1800000001000,"#,
-            r#""rate":{"requests":100,"seconds":60},"prefix":"rootly_"}"#
+            r#""rate":{"requests":100,"seconds":60},"prefix":"rootly_","rewrite":false}"#
         );
         let terms = full().build(now()).unwrap();
         assert_eq!(terms.to_json(), text);
@@ -377,6 +394,8 @@ mod tests {
         assert_eq!(Terms::default().to_json(), "{}");
         assert_eq!(Terms::from_json("{}"), Ok(Terms::builder().build(now()).unwrap()));
         let other_order = r#" { "prefix": "_", "methods": ["GET"] } "#;
+        assert!(!terms.rewrites() && Terms::default().rewrites());
+        assert_eq!(Terms::from_json(r#"{"rewrite":true}"#), Ok(Terms::default()), "one text for equal terms");
         assert_eq!(Terms::from_json(other_order).unwrap().to_json(), r#"{"methods":["GET"],"prefix":"_"}"#);
     }
 
@@ -390,7 +409,9 @@ mod tests {
             (r#"{"rate":[1,1]}"#, "line 1"),
             ("{", "line 1"),
             ("{}x", "line 1, column 3"),
-            (r#"{"canary":1}"#, "`rate` and `prefix`"),
+            (r#"{"canary":1}"#, "`prefix` and `rewrite`"),
+            (r#"{"rewrite":null}"#, "line 1"),
+            (r#"{"rewrite":"canary"}"#, "line 1"),
             ("{\n\"rate\":{\"requests\":1,\"seconds\":1,\"canary\":1}}", "line 2"),
             (r#"{"rate":{"requests":1}}"#, "line 1"),
             (r#"{"rate":{"requests":-1,"seconds":1}}"#, "line 1"),

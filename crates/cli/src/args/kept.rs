@@ -255,6 +255,9 @@ pub(crate) struct Allow {
     /// Begins the token as the provider's own keys begin, for clients that look at that
     #[arg(long)]
     pub(crate) provider_prefix: bool,
+    /// Leaves the provider's URLs in answers as they are, where they would be made to lead through Keyway
+    #[arg(long)]
+    pub(crate) no_rewrite: bool,
 }
 
 #[derive(Debug, Group)]

@@ -11,6 +11,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use keyway_hub::REQUESTS;
 use tracing::Subscriber;
 use tracing_subscriber::{
     Layer as _, Registry,
@@ -21,8 +22,6 @@ use tracing_subscriber::{
 use super::config::{Format, Log};
 use crate::exit::Failure;
 
-/// Under which the gateway tells of each request.
-const REQUESTS: &str = "keyway_hub::request";
 /// How many lines may wait to be written. Whoever serves does not wait for whoever reads.
 const QUEUE: usize = 8192;
 

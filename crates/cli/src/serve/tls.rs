@@ -66,7 +66,6 @@ impl Certificate {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn wrong(error: TlsError) -> Wrong {
     let key = if matches!(error, TlsError::Certificate) { "tls.cert" } else { "tls.key" };
     (key, error.to_string())

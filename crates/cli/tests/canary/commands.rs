@@ -58,9 +58,13 @@ pub(crate) fn misplaced(subject: &Subject) -> Vec<Situation> {
         vec!["form", id, "--values", secret],
         vec!["schema", secret],
         vec!["providers", "--watch", "--providers", secret],
+        vec!["serve", "--config", secret],
+        vec!["serve", "--check", "--config", &file],
+        vec!["serve", "--sandbox", "--port", secret],
+        vec!["serve", "--sandbox", "--dir", "/dev/null", "--tls", secret],
     ];
     let commands = COMMANDS.into_iter().map(|(command, _)| command);
-    for command in commands.chain(["vault", "connection", "grant", "audit"]) {
+    for command in commands.chain(["vault", "connection", "grant", "audit", "serve"]) {
         lines.push(vec![command, secret]);
         lines.push(vec![command, id, secret, secret, secret]);
         lines.push(vec![command, id, &key]);

@@ -7,6 +7,7 @@ mod astray;
 mod commands;
 mod drive;
 mod files;
+mod gateway;
 mod planted;
 mod postgres;
 mod process;
@@ -66,6 +67,7 @@ fn a_key_is_seen_at_its_target_and_nowhere_else() {
     for subject in &subjects {
         // They take the longest.
         work.push((subject, story::usual(subject)));
+        work.push((subject, gateway::through(subject)));
         let mut all = situations::of(subject, &subjects);
         // Where a key is mistaken for something else, nobody knows what method it is for.
         let is_first = subjects.iter().find(|other| other.provider == subject.provider);

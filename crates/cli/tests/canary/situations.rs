@@ -11,7 +11,7 @@ use crate::{scanner::hex, server::answer, subject::Subject};
 
 /// One run of the binary, and what is expected of it. `{target}`, `{elsewhere}`, `{values}` and `{providers}` stand for
 /// the servers and files of the run, `{other}` for the address of `{elsewhere}`, `{watched}` for the folder that it may
-/// write to, and `{connection}` and `{grant}` for what was made last.
+/// write to, and `{connection}`, `{grant}` and `{token}` for what was made last.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Situation {
     pub(crate) name: String,
@@ -51,6 +51,8 @@ pub(crate) enum Circumstance {
     NoTemporary,
     /// As a server, which is asked each of these, and ended.
     Served(Vec<Vec<u8>>),
+    /// As the gateway, which is asked each of these, and what an operator asks, and ended.
+    Gateway(Vec<Vec<u8>>),
     /// Until all others have run; then it is ended.
     Behind,
     /// With a `kill -9` as soon as it writes to the database.

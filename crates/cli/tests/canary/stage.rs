@@ -49,7 +49,7 @@ pub(crate) struct Stage {
     elsewhere: Server,
     target: Server,
     now: Arc<Mutex<Now>>,
-    /// What earlier runs said: the ids that stand for `{connection}` and `{grant}`.
+    /// What earlier runs said: what stands for `{connection}`, `{grant}` and `{token}`.
     ids: BTreeMap<&'static str, String>,
     /// A process that goes on while others run, and what it says.
     behind: Option<Behind>,
@@ -177,7 +177,10 @@ impl Stage {
             Some("grant") => ("{grant}", "gra_"),
             _ => return,
         };
-        for (_, bytes) in caught.iter().filter(|(sink, _)| matches!(sink, Sink::Stdout | Sink::Stderr)) {
+        for (sink, bytes) in caught.iter().filter(|(sink, _)| matches!(sink, Sink::Stdout | Sink::Stderr)) {
+            if name == "{grant}" && *sink == Sink::Stdout && bytes.starts_with(b"kwg_") {
+                self.ids.insert("{token}", String::from_utf8_lossy(bytes).trim().to_owned());
+            }
             let Some(at) = memchr::memmem::find(bytes, prefix.as_bytes()) else { continue };
             let is_of_id = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
             let random = bytes[at + prefix.len()..].iter().copied().take_while(|byte| is_of_id(&byte));
@@ -291,8 +294,16 @@ impl Stage {
             self.behind = Some(Behind { situation, child, stdout, stderr });
             return Some(ExitStatus::default());
         }
-        if let (Circumstance::Served(requests), Some(stdout)) = (circumstance, &mut stdout) {
-            self.serve(requests, &child, stdout);
+        match (circumstance, &mut stdout) {
+            (Circumstance::Served(requests), Some(stdout)) => self.serve(&[requests], &child, stdout),
+            (Circumstance::Gateway(requests), Some(stdout)) => {
+                let of_operator = ["/metrics", "/healthz", "/readyz", "/else"];
+                let of_operator = of_operator.map(|path| {
+                    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
+                });
+                self.serve(&[requests, &of_operator], &child, stdout);
+            }
+            _ => {}
         }
         let stdout = collect(stdout);
         let mut stdin = child.stdin.take().unwrap();
@@ -331,27 +342,29 @@ impl Stage {
         }
     }
 
-    /// Asks the server that the binary is, and ends it.
-    fn serve(&self, requests: &[Vec<u8>], child: &Child, stdout: &mut impl Read) {
+    /// Asks the server that the binary is, at each of the addresses that it tells, and ends it.
+    fn serve(&self, requests: &[&[Vec<u8>]], child: &Child, stdout: &mut impl Read) {
         let mut said = Vec::new();
         let mut byte = [0];
-        let address: SocketAddr = loop {
-            assert_ne!(
-                stdout.read(&mut byte).unwrap(),
-                0,
-                "no address in {}",
-                String::from_utf8_lossy(&said)
-            );
+        let addresses: Vec<SocketAddr> = loop {
+            let count = stdout.read(&mut byte).unwrap();
+            assert_ne!(count, 0, "no address in {}", String::from_utf8_lossy(&said));
             said.push(byte[0]);
             let text = String::from_utf8_lossy(&said);
-            if let Some((address, _)) =
-                text.split_once("http://").and_then(|(_, after)| after.split_once('\n'))
-            {
-                break address.trim().parse().unwrap();
+            let told = text.split("http://").skip(1).filter_map(|rest| rest.split_once('\n'));
+            let told: Vec<_> = told.map(|(address, _)| address.trim().parse().unwrap()).collect();
+            if told.len() == requests.len() {
+                break told;
             }
         };
         self.catch([(Sink::Stdout, said)]);
-        self.catch(requests.iter().map(|request| (Sink::Answers, ask(address, request))));
+        for (address, requests) in addresses.into_iter().zip(requests) {
+            for request in *requests {
+                let filled = String::from_utf8(request.clone()).map(|text| self.fill(&text).into_bytes());
+                let request = filled.unwrap_or_else(|_| request.clone());
+                self.catch([(Sink::Answers, ask(address, &request))]);
+            }
+        }
         self.catch(of_process(child.id()));
         kill("TERM", child.id());
     }

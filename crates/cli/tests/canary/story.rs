@@ -170,7 +170,7 @@ fn interrupted(subject: &Subject) -> Vec<Situation> {
 }
 
 /// What a vault's commands are, each with a run of it.
-pub(crate) const COMMANDS: [&[&str]; 17] = [
+pub(crate) const COMMANDS: [&[&str]; 18] = [
     &["vault", "init"],
     &["vault", "status"],
     &["vault", "verify"],
@@ -188,4 +188,5 @@ pub(crate) const COMMANDS: [&[&str]; 17] = [
     &["audit"],
     &["audit", "--anchor"],
     &["request", "--connection", "{connection}", "GET", "/"],
+    &["serve", "--check"],
 ];

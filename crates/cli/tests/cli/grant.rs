@@ -30,6 +30,7 @@ fn a_grant_s_token_is_shown_once() {
         "--expires",
         "30d",
         "--provider-prefix",
+        "--no-rewrite",
     ];
     let made = home.json(&[&create[..], &limited].concat());
     // As Rally's own keys begin.
@@ -49,6 +50,7 @@ fn a_grant_s_token_is_shown_once() {
     assert_eq!(home.run(&["grant", "revoke", &grant]).stdout, format!("✓ {grant} is revoked.\n"));
     let table = home.run(&["grant", "list"]).stdout;
     assert!(table.contains("active") && table.contains("revoked") && table.contains("GET, POST"), "{table}");
+    assert!(table.contains("rewritten") && table.contains("as they are"), "{table}");
     assert_eq!(home.json(&["vault", "status"])["grants"], 1);
 
     // They go with their connection.

@@ -81,18 +81,18 @@ fn check_says_all_that_is_wrong_at_once() {
         ("no proxy", "upstream.proxy = 'http://user:CANARY@'".to_owned()),
         ("no vault", format!("database = 'sqlite:{}'", at("nothing.db"))),
     ];
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for (name, text) in files {
         fs::write(home.path("keyway.toml"), text).unwrap();
         for command in [&["serve", "--check"] as &[&str], &["serve"]] {
             let run = home.run(&[command, &["--config", &at("keyway.toml")]].concat());
             assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{name}");
             if command.len() == 2 {
-                shown += &format!("{name}\n{}\n", run.stderr);
+                shown.push(format!("{name}\n{}", run.stderr));
             }
         }
     }
-    insta::assert_snapshot!(home.steady(&shown));
+    insta::assert_snapshot!(home.steady(&shown.join("\n")));
     let run = home.run(&["serve", "--config", "CANARY"]);
     assert_eq!(run.stderr, "error: --config: there is no such file\n");
 }
@@ -131,7 +131,9 @@ fn a_request_goes_through_and_is_counted() {
         assert_eq!(status(&get(&serving.control(), path, &[])), code, "{path}");
     }
     assert!(get(&serving.control(), "/metrics", &[]).contains("rally"), "it is counted");
-    let log = serving.log("\"level\"");
+    assert_eq!(status(&get(&serving.address(), "/", &["authorization: Bearer CANARY".to_owned()])), 401);
+    serving.log("a request ended");
+    let log = serving.log("a request was refused");
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
@@ -220,7 +222,7 @@ fn a_certificate_is_read_again() {
     // Half of a pair: the one before stays.
     fs::write(&cert, other.cert.pem()).unwrap();
     serving.signal("-HUP");
-    serving.log("the old one stays: tls.cert");
+    serving.log("the old one stays: tls.key: the key is not that of the certificate");
     assert!(is_shown(one.cert.pem()) && !is_shown(other.cert.pem()));
     // The other half, which nobody tells of.
     fs::write(&key, other.signing_key.serialize_pem()).unwrap();

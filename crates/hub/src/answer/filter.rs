@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use keyway_core::{Mask, MaskStream};
 
-use super::{Decode, Encoding, Rewrite, RewriteStream};
+use super::{Encoding, Rewrite, decode::Decode, rewrite::RewriteStream};
 
 /// What a body passes through.
 pub(crate) struct Filter {

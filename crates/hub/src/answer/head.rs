@@ -14,13 +14,13 @@ pub(crate) struct Facts {
 }
 
 /// Takes out of an answer's headers what is the connection's, or what would bind a client to an origin that it does not talk
-/// to; masks what holds a key, and rewrites what leads past the gateway.
+/// to; masks what holds a key, and rewrites what leads past the gateway. `rewrite` says which origin answered, too.
 pub(crate) fn filter(
     headers: &mut HeaderMap,
     keeps_cookies: bool,
     mask: &Mask,
     raw: &[u8],
-    rewrite: Option<&Rewrite>,
+    rewrite: Option<(&Rewrite, usize)>,
 ) -> Facts {
     let mut facts = Facts::default();
     drop_named(headers);
@@ -39,11 +39,11 @@ pub(crate) fn filter(
         headers.remove(name);
     }
     debug_assert!(!headers.contains_key(PROBLEM), "it begins with keyway-");
-    if let Some(rewrite) = rewrite {
+    if let Some((rewrite, answered)) = rewrite {
         for name in [header::LOCATION, header::CONTENT_LOCATION] {
-            change(headers, &name, |text| rewrite.location(text).into_owned());
+            change(headers, &name, |text| rewrite.location(answered, text).into_owned());
         }
-        change(headers, &header::LINK, |text| rewrite.link(text).into_owned());
+        change(headers, &header::LINK, |text| rewrite.link(answered, text).into_owned());
     }
     if mask.holds(raw) {
         facts.masked = true;

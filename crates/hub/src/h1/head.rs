@@ -87,7 +87,6 @@ pub(crate) fn read(buffer: &mut BytesMut, length: usize, parts: &mut Parts) -> R
         let value = HeaderValue::from_maybe_shared(within(&bytes, header.value));
         intake.take(&mut parts.headers, name, value.map_err(|_| Code::RequestMalformed)?)?;
     }
-    intake.drop_named(&mut parts.headers);
     let is_1_1 = parts.version == Version::HTTP_11;
     intake.check_host(is_1_1)?;
     let framing = match (intake.is_chunked()?, intake.lengths) {

@@ -115,7 +115,10 @@ fn read(raw: &Bytes, method: &Method) -> Option<AnswerHead> {
             }
             "connection" => {
                 let says = |word: &[u8]| {
-                    header.value.split(|byte| *byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(word))
+                    header
+                        .value
+                        .split(|byte| *byte == b',')
+                        .any(|token| token.trim_ascii().eq_ignore_ascii_case(word))
                 };
                 close |= says(b"close");
                 keep_alive |= says(b"keep-alive");

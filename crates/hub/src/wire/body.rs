@@ -165,7 +165,11 @@ impl Source {
             Chunk::Trailers(read) => {
                 let Some(line) = self.line(MAX_TRAILERS - read)? else { return Ok(None) };
                 self.buffer.advance(line + 2);
-                Ok(Some(if line == 0 { Chunk::Done } else { Chunk::Trailers((read + line + 2).min(MAX_TRAILERS)) }))
+                Ok(Some(if line == 0 {
+                    Chunk::Done
+                } else {
+                    Chunk::Trailers((read + line + 2).min(MAX_TRAILERS))
+                }))
             }
             Chunk::Data(_) | Chunk::Done => Ok(Some(chunk)),
         }

@@ -76,11 +76,7 @@ pub(crate) fn open(stream: TcpStream, now: Instant, deadline: Duration) -> (Sour
 }
 
 /// Opens the two sides of a connection with TLS.
-pub(crate) fn open_secure(
-    stream: impl Secure + 'static,
-    now: Instant,
-    deadline: Duration,
-) -> (Source, Sink) {
+pub(crate) fn open_secure(stream: impl Secure + 'static, now: Instant, deadline: Duration) -> (Source, Sink) {
     let stream: Shared = Arc::new(Mutex::new(stream));
     sides(Read::Tls(Arc::clone(&stream)), Write::Tls(stream), now, deadline)
 }
@@ -171,14 +167,16 @@ impl Sink {
     pub(crate) async fn flush(&mut self) -> Result<(), Closed> {
         match &mut self.side {
             Write::Plain(_) => Ok(()),
-            Write::Tls(stream) => poll_fn(|context| {
-                let flushed = Pin::new(&mut *locked(stream)).poll_flush(context);
-                match flushed {
-                    Poll::Ready(result) => Poll::Ready(result.map_err(|_| Closed::ByPeer)),
-                    Poll::Pending => self.timer.poll_passed(context).map(|()| Err(Closed::InTime)),
-                }
-            })
-            .await,
+            Write::Tls(stream) => {
+                poll_fn(|context| {
+                    let flushed = Pin::new(&mut *locked(stream)).poll_flush(context);
+                    match flushed {
+                        Poll::Ready(result) => Poll::Ready(result.map_err(|_| Closed::ByPeer)),
+                        Poll::Pending => self.timer.poll_passed(context).map(|()| Err(Closed::InTime)),
+                    }
+                })
+                .await
+            }
         }
     }
 

@@ -11,7 +11,8 @@ async fn a_client_calls_each_provider_with_a_grant_where_its_key_would_be() {
     ] {
         let upstream = Upstream::json(r#"{"made":"up"}"#).await;
         let (id, token) = stage.ready(provider, &upstream).await;
-        let answer = stage.get("/v1/things?page[size]=1", &format!("{}\r\n", place.replace("TOKEN", &token))).await;
+        let answer =
+            stage.get("/v1/things?page[size]=1", &format!("{}\r\n", place.replace("TOKEN", &token))).await;
         assert_eq!((answer.status(), answer.text().as_str()), (200, r#"{"made":"up"}"#), "{answer:?}");
         let request = upstream.request();
         assert!(request.starts_with("GET /v1/things?page[size]=1 HTTP/1.1\r\n"), "{request}");

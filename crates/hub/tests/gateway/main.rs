@@ -1,4 +1,8 @@
 //! The gateway as its clients and its providers see it.
 
+mod answers;
+mod credentials;
 mod forward;
+mod framing;
 mod stage;
+mod trust;

@@ -74,14 +74,19 @@ impl Stage {
             ("query", "", r#"{ query: { api_key: "{api_key}" } }"#),
             ("cookie", "", r#"{ cookies: { session: "{api_key}" } }"#),
             ("basic", "", r#"{ basic: { user: "{api_key}", password: "" } }"#),
-            ("also", r#", also: ["https://files.acme.example"]"#, r#"{ headers: { x-api-key: "{api_key}" } }"#),
+            (
+                "also",
+                r#", also: ["https://files.acme.example"]"#,
+                r#"{ headers: { x-api-key: "{api_key}" } }"#,
+            ),
             (
                 "limits",
                 ", concurrency: 2, rate_limit: { limit: x-limit, remaining: x-remaining, reset: { header: x-reset, as: seconds } }",
                 r#"{ headers: { x-api-key: "{api_key}" } }"#,
             ),
         ] {
-            let text = OWN.replace("ID", id).replace(" MORE ", &format!("{api} ")).replace("AUTHORIZE", authorize);
+            let text =
+                OWN.replace("ID", id).replace(" MORE ", &format!("{api} ")).replace("AUTHORIZE", authorize);
             std::fs::create_dir_all(descriptors.join(id)).unwrap();
             std::fs::write(descriptors.join(id).join("provider.yaml"), text).unwrap();
         }
@@ -131,7 +136,11 @@ impl Stage {
 
     /// The same, with the connection's id.
     pub(crate) async fn ready(&self, provider: &str, upstream: &Upstream) -> (ConnectionId, String) {
-        let id = self.connect("acme", &self.credential(provider, &upstream.origin())).await;
+        self.ready_at(provider, &upstream.origin()).await
+    }
+
+    pub(crate) async fn ready_at(&self, provider: &str, origin: &str) -> (ConnectionId, String) {
+        let id = self.connect("acme", &self.credential(provider, origin)).await;
         let grant = self.grant("acme", &id, Terms::default()).await;
         (id, secret(&grant))
     }
@@ -225,7 +234,11 @@ async fn read(stream: &mut TcpStream) -> Answer {
             break at + 4;
         }
         if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
-            return Answer { head: String::from_utf8_lossy(&bytes).into_owned(), body: Vec::new(), closed: true };
+            return Answer {
+                head: String::from_utf8_lossy(&bytes).into_owned(),
+                body: Vec::new(),
+                closed: true,
+            };
         }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
@@ -278,6 +291,17 @@ pub(crate) struct Upstream {
     task: JoinHandle<()>,
 }
 
+/// Writes where the provider stands, which nobody knows before, into what it says; and the size of a chunk.
+fn placed(bytes: &[u8], address: SocketAddr) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
+    let origin = format!("http://{address}");
+    let text = text.replace("ORIGIN", &origin).replace("ESCAPED", &origin.replace('/', "\\/"));
+    match text.split_once("CHUNK") {
+        Some((head, body)) => format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).into_bytes(),
+        None => text.into_bytes(),
+    }
+}
+
 /// What a provider answers: bytes; a pause before the next ones stands between two of them.
 pub(crate) type Script = Vec<Vec<u8>>;
 
@@ -295,7 +319,8 @@ impl Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (requests, connections) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<Mutex<usize>>::default());
-        let answers = Arc::new(answers);
+        let placed = |script: Script| script.iter().map(|piece| placed(piece, address)).collect();
+        let answers: Arc<Vec<Script>> = Arc::new(answers.into_iter().map(placed).collect());
         let (seen, opened) = (Arc::clone(&requests), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -304,6 +329,11 @@ impl Upstream {
             }
         });
         Self { address, requests, connections, task }
+    }
+
+    /// One that answers with a body in one chunk.
+    pub(crate) async fn chunked(head: &str, body: &str) -> Self {
+        Self::scripted(vec![vec![format!("{head}CHUNK{body}").into_bytes()]]).await
     }
 
     pub(crate) fn origin(&self) -> String {
@@ -331,7 +361,10 @@ impl Drop for Upstream {
 
 /// An answer with JSON in it.
 pub(crate) fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>, answers: Arc<Vec<Script>>) {
@@ -374,8 +407,11 @@ async fn serve(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>, answers
             }
         }
         let said = script.concat();
-        let framed = find(&said, b"ength:").is_some() || find(&said, b"chunked").is_some() || said.starts_with(b"HTTP/1.1 204");
-        if !framed || said.is_empty() {
+        let framed = find(&said, b"ength:").is_some()
+            || find(&said, b"chunked").is_some()
+            || said.starts_with(b"HTTP/1.1 204");
+        // An empty last piece closes the connection.
+        if !framed || script.last().is_none_or(Vec::is_empty) {
             return;
         }
     }

@@ -103,6 +103,14 @@ async fn apply(transaction: &mut Transaction, change: &Change) -> Result<bool, S
         }
         Change::InsertGrant(row) => add(transaction, row).await?,
         Change::UpdateGrant { row, from } => replace(transaction, row, &row.tenant, &row.id, *from).await?,
+        Change::DeleteGrant { tenant, id, from } => {
+            transaction
+                .execute(
+                    "DELETE FROM keyway_grants WHERE tenant = $1 AND id = $2 AND version = $3",
+                    values![tenant, id, *from],
+                )
+                .await?
+        }
         Change::PutKey(row) => {
             let sql = format!(
                 "{} ON CONFLICT (id) DO UPDATE SET state = excluded.state, created_at = excluded.created_at, \

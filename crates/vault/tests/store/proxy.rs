@@ -87,6 +87,6 @@ async fn connection(mut client: TcpStream, mut server: UnixStream, cut: Arc<Atom
 /// Stays in a connection to a server that is gone.
 async fn silence(cut: &AtomicU8) {
     if cut.load(Ordering::SeqCst) == Cut::Silence as u8 {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -166,6 +166,7 @@ async fn i8_another_tenants_rows_are_not_there(place: Place) {
         Change::Update { row: Box::new(moved), from: 1 },
         Change::Delete { tenant: "other".into(), id: "c1".into(), from: 1 },
         Change::UpdateGrant { row: grant, from: 1 },
+        Change::DeleteGrant { tenant: "other".into(), id: "g1".into(), from: 1 },
         Change::InsertGrant(rows::grant("other", "g2", "c1")),
         insert(rows::connection("other", "c1")),
     ] {

@@ -8,6 +8,7 @@ use crate::{
 };
 
 on_both_engines!(
+    a_grant_is_removed_in_its_version_alone,
     a_batch_whose_last_change_fails_leaves_nothing,
     the_head_is_compared,
     versions_are_compared,
@@ -180,4 +181,21 @@ async fn n43_what_a_trigger_keeps_out_is_not_acknowledged(place: Place) {
         assert_eq!(error.kind(), StoreErrorKind::Damaged, "{error}");
         assert_eq!(rows::everything(&*store).await, before);
     }
+}
+
+async fn a_grant_is_removed_in_its_version_alone(place: Place) {
+    let store = place.vault().await;
+    let grants = ["g1", "g2"].map(|id| Change::InsertGrant(rows::grant("acme", id, "c1")));
+    let mut changes = vec![insert(rows::connection("acme", "c1"))];
+    changes.extend(grants);
+    assert_eq!(commit(&*store, changes).await, Committed::Done);
+    for (id, from, said) in
+        [("g1", 2, Committed::RowMoved), ("g1", 1, Committed::Done), ("g1", 1, Committed::RowMoved)]
+    {
+        let change = Change::DeleteGrant { tenant: "acme".into(), id: id.into(), from };
+        assert_eq!(commit(&*store, vec![change]).await, said, "{id} {from}");
+    }
+    let left: Vec<_> =
+        store.grants("acme", None, None, 9).await.unwrap().into_iter().map(|row| row.id).collect();
+    assert_eq!(left, ["g2"]);
 }

@@ -39,7 +39,8 @@ fn the_example_shows_every_key_at_its_default() {
     assert_eq!(shown.problems, [""; 0]);
     let mut shown: Vec<&str> = shown.lines.keys().map(String::as_str).collect();
     let mut known: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
-    (shown.sort_unstable(), known.sort_unstable());
+    shown.sort_unstable();
+    known.sort_unstable();
     assert_eq!(shown, known);
     assert!(config(&text, &[]) == Config::default(), "what the example shows is the default");
     assert!(config(EXAMPLE, &[]) == Config::default(), "the example says nothing");
@@ -248,7 +249,8 @@ fn each_key_is_heard_and_is_wrong_in_each_way() {
     let rows = ROWS.iter().map(|row| row.0).chain(["tls.cert", "tls.key"]);
     let (mut rows, mut keys): (Vec<&str>, Vec<&str>) =
         (rows.collect(), SETTINGS.iter().map(|known| known.key).collect());
-    (rows.sort_unstable(), keys.sort_unstable());
+    rows.sort_unstable();
+    keys.sort_unstable();
     assert_eq!(rows, keys);
     for (key, said, variable, is_heard, wrong) in ROWS {
         assert!(!is_heard(&Config::default()), "{key}: the default tells nothing");

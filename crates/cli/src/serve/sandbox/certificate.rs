@@ -15,8 +15,8 @@ use tempfile::NamedTempFile;
 use crate::exit::Failure;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// For how long a certificate is good.
-const LIFE: Duration = Duration::from_secs(90 * DAY.as_secs());
+/// For how many days a certificate is good.
+const DAYS: u32 = 90;
 /// What it is for.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -48,7 +48,7 @@ pub(super) fn files(
     if let Some(until) = until.filter(|until| all_there && now + DAY < *until) {
         return Ok((files, until));
     }
-    let until = now + LIFE;
+    let until = now + DAYS * DAY;
     let texts =
         make(now, until).map_err(|_| Failure::because("no certificate can be made on this machine"))?;
     [(&files.authority, &texts.authority), (&files.cert, &texts.cert), (&files.key, &texts.key)]
@@ -103,10 +103,10 @@ mod tests {
         let (paths, until) = files(folder.path(), None, now).unwrap();
         let read = || fs::read_to_string(&paths.cert).unwrap();
         let first = read();
-        for (later, is_new) in [(LIFE - 2 * DAY, false), (LIFE - DAY, true), (LIFE + DAY, true)] {
-            let (_, again) = files(folder.path(), Some(until), now + later).unwrap();
-            assert_eq!(read() != first, is_new, "{later:?}");
-            assert_eq!(again != until, is_new, "{later:?}");
+        for (later, is_new) in [(DAYS - 2, false), (DAYS - 1, true), (DAYS + 1, true)] {
+            let (_, again) = files(folder.path(), Some(until), now + later * DAY).unwrap();
+            assert_eq!(read() != first, is_new, "after {later} days");
+            assert_eq!(again != until, is_new, "after {later} days");
             fs::write(&paths.cert, &first).unwrap();
         }
         fs::remove_file(&paths.key).unwrap();

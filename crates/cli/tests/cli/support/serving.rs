@@ -87,7 +87,7 @@ impl Serving {
     pub(crate) fn address(&self) -> String {
         let said = self.said();
         let (_, rest) = said.split_once("istening on http").unwrap();
-        rest.trim_start_matches("s").trim_start_matches("://").split([',', '\n']).next().unwrap().to_owned()
+        rest.trim_start_matches('s').trim_start_matches("://").split([',', '\n']).next().unwrap().to_owned()
     }
 
     /// Where it counts.
