@@ -9,7 +9,10 @@ use crate::{files, root};
 const EXPOSING: [(&str, &str); 12] = [
     ("crates/cli/src/ask.rs", "hands what a person typed to core"),
     ("crates/cli/src/grant.rs", "prints a grant's token, this once"),
-    ("crates/cli/src/serve/sandbox/demo.rs", "keeps the demonstration's grants, which are good for stand-ins alone"),
+    (
+        "crates/cli/src/serve/sandbox/demo.rs",
+        "keeps the demonstration's grants, which are good for stand-ins alone",
+    ),
     ("crates/core/src/accept.rs", "checks and renders what was submitted"),
     ("crates/core/src/credential.rs", "renders header values at acceptance"),
     ("crates/core/src/draft.rs", "places values in queries and cookies"),

@@ -133,7 +133,17 @@ impl Shared {
         parts.uri = upstream.uri(path).ok_or(Code::PathAmbiguous)?;
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let slot = self.reserve(&record).await?;
-        Ok(Admitted { route, at, base, began, slot: Some(slot), status: None, record, _turn: turn, _flight: flight })
+        Ok(Admitted {
+            route,
+            at,
+            base,
+            began,
+            slot: Some(slot),
+            status: None,
+            record,
+            _turn: turn,
+            _flight: flight,
+        })
     }
 
     /// Keeps a place in the audit log; in strict mode, writes there that the request is about to be sent.

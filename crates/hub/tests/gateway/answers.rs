@@ -52,7 +52,8 @@ async fn n60_a_key_that_the_provider_echoes_is_masked_however_it_is_written_and_
             assert!(text.contains("[redacted]") && text.ends_with("\"n\":1}"), "{form}: {text}");
             assert!(!text.contains(&form[form.len() / 3..form.len() * 2 / 3]), "{form}: {text}");
         }
-        let head = format!("HTTP/1.1 200 OK\r\nx-echo: a {form} b\r\nx-other: 1\r\ncontent-length: 0\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 200 OK\r\nx-echo: a {form} b\r\nx-other: 1\r\ncontent-length: 0\r\n\r\n");
         let (answer, _upstream) = through(&stage, vec![head.into_bytes()]).await;
         assert!(answer.header("x-echo").unwrap().contains("[redacted]"), "{answer:?}");
         assert_eq!(answer.header("x-other"), Some("1"));
@@ -84,13 +85,21 @@ async fn n60_an_encoded_body_is_looked_into_or_not_passed_on() {
         );
         vec![[head.as_bytes(), bytes].concat()]
     };
-    for (encoding, bytes) in [("gzip", &gzip), ("x-gzip", &gzip), ("deflate", &deflate), ("identity", &body.clone().into_bytes())] {
+    for (encoding, bytes) in
+        [("gzip", &gzip), ("x-gzip", &gzip), ("deflate", &deflate), ("identity", &body.clone().into_bytes())]
+    {
         let (answer, upstream) = through(&stage, answer_of(encoding, bytes)).await;
         assert_eq!(answer.text(), r#"{"you_sent":"[redacted]"}"#, "{encoding}");
         assert!(answer.header("content-encoding").is_none_or(|value| value == "identity"), "{answer:?}");
         assert!(upstream.request().contains("accept-encoding: identity\r\n"));
     }
-    for (encoding, bytes) in [("br", &gzip), ("zstd", &gzip), ("gzip, gzip", &gzip), ("gzip", &deflate), ("gzip", &gzip[..gzip.len() / 2].to_vec())] {
+    for (encoding, bytes) in [
+        ("br", &gzip),
+        ("zstd", &gzip),
+        ("gzip, gzip", &gzip),
+        ("gzip", &deflate),
+        ("gzip", &gzip[..gzip.len() / 2].to_vec()),
+    ] {
         let (answer, _upstream) = through(&stage, answer_of(encoding, bytes)).await;
         assert_eq!((answer.status(), answer.problem()), (502, "provider-encoding"), "{encoding}: {answer:?}");
     }
@@ -110,7 +119,11 @@ async fn n36_what_inflates_without_end_is_cut_off() {
     let bomb = encoder.finish().unwrap();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
     let (answer, _upstream) = through(&stage, vec![[head.as_bytes(), &bomb].concat()]).await;
-    assert!(answer.status() == 502 || answer.closed && answer.body.len() <= 2 << 20, "{} bytes", answer.body.len());
+    assert!(
+        answer.status() == 502 || answer.closed && answer.body.len() <= 2 << 20,
+        "{} bytes",
+        answer.body.len()
+    );
     stage.end().await;
 }
 
@@ -165,11 +178,14 @@ async fn the_providers_own_urls_lead_to_the_gateway() {
         let origin = upstream.origin();
         let body = body.replace("ORIGIN", &origin).replace("ESCAPED", &origin.replace('/', "\\/"));
         let (id, token) = stage.ready("rootly", &upstream).await;
-        for (path, prefix) in [("/v1/x".to_owned(), String::new()), (format!("/c/{id}/v1/x"), format!("/c/{id}"))] {
+        for (path, prefix) in
+            [("/v1/x".to_owned(), String::new()), (format!("/c/{id}/v1/x"), format!("/c/{id}"))]
+        {
             let answer = stage.get(&path, &format!("authorization: Bearer {token}\r\n")).await;
-            let expected = body
-                .replace(&format!("{origin}/v1"), &format!("{base}{prefix}/v1"))
-                .replace(&format!("{}\\/v1", origin.replace('/', "\\/")), &format!("{}\\/v1", format!("{base}{prefix}").replace('/', "\\/")));
+            let expected = body.replace(&format!("{origin}/v1"), &format!("{base}{prefix}/v1")).replace(
+                &format!("{}\\/v1", origin.replace('/', "\\/")),
+                &format!("{}\\/v1", format!("{base}{prefix}").replace('/', "\\/")),
+            );
             assert_eq!(answer.text(), expected, "{path}");
             assert_eq!(answer.header("content-location"), Some(&*format!("{base}{prefix}/v1/x")));
             let link = answer.header("link").unwrap();
@@ -198,7 +214,11 @@ async fn n41_answers_that_are_no_http_are_the_providers_fault() {
         ("<html>\r\n\r\n", 502, "provider-malformed"),
         ("HTTP/1.1 200 OK\n\n", 502, "provider-malformed"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}", 502, "provider-malformed"),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}", 502, "provider-malformed"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
+            502,
+            "provider-malformed",
+        ),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", 502, "provider-malformed"),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 502, "provider-malformed"),
         (&flood, 502, "provider-malformed"),
@@ -206,7 +226,12 @@ async fn n41_answers_that_are_no_http_are_the_providers_fault() {
         (&long, 502, "provider-malformed"),
     ] {
         let (answer, _upstream) = through(&stage, vec![said.as_bytes().to_vec(), Vec::new()]).await;
-        assert_eq!((answer.status(), answer.header("keyway-problem")), (status, Some(problem)), "{:.80}", said);
+        assert_eq!(
+            (answer.status(), answer.header("keyway-problem")),
+            (status, Some(problem)),
+            "{:.80}",
+            said
+        );
     }
     // A few interim answers are as the standard has them.
     let said = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(3) + &ok("{}");
@@ -241,17 +266,31 @@ async fn an_answer_that_breaks_off_is_not_taken_for_whole() {
 async fn answers_without_a_body_and_those_without_a_length() {
     let stage = Stage::new().await;
     for (method, said, status, length, body) in [
-        ("HEAD", "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\n", 200, Some("7"), ""),
+        (
+            "HEAD",
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\n",
+            200,
+            Some("7"),
+            "",
+        ),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n", 204, None, ""),
         ("GET", "HTTP/1.1 304 Not Modified\r\netag: \"1\"\r\ncontent-length: 5\r\n\r\n", 304, None, ""),
         ("GET", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", 200, Some("0"), ""),
         ("GET", "HTTP/1.1 200 OK\r\n\r\nto the end", 200, None, "to the end"),
         ("GET", "HTTP/1.0 200 OK\r\n\r\nto the end", 200, None, "to the end"),
-        ("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 200, Some("3"), "abc"),
+        (
+            "GET",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            200,
+            Some("3"),
+            "abc",
+        ),
     ] {
         let upstream = Upstream::saying(&[said]).await;
         let token = stage.token("rootly", &upstream).await;
-        let text = format!("{method} /v1/x HTTP/1.1\r\nhost: gw.example\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n");
+        let text = format!(
+            "{method} /v1/x HTTP/1.1\r\nhost: gw.example\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+        );
         let mut stream = stage.connection().await;
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         stream.write_all(text.as_bytes()).await.unwrap();
@@ -260,15 +299,26 @@ async fn answers_without_a_body_and_those_without_a_length() {
         let text = String::from_utf8(bytes).unwrap();
         let (head, rest) = text.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{said}: {text}");
-        assert_eq!(crate::stage::header(head, "content-length"), if rest.contains("to the end") { crate::stage::header(head, "content-length") } else { length }, "{said}");
+        assert_eq!(
+            crate::stage::header(head, "content-length"),
+            if rest.contains("to the end") { crate::stage::header(head, "content-length") } else { length },
+            "{said}"
+        );
         let chunked = crate::stage::header(head, "transfer-encoding").is_some();
         let rest = if chunked { crate::stage::unchunked(rest.as_bytes()) } else { rest.as_bytes().to_vec() };
         assert_eq!(String::from_utf8(rest).unwrap(), body, "{said}");
     }
     // HTTP/1.0 knows no chunks.
-    let upstream = Upstream::scripted(vec![vec![b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n".to_vec(), b"3\r\ndef\r\n0\r\n\r\n".to_vec()]]).await;
+    let upstream = Upstream::scripted(vec![vec![
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n".to_vec(),
+        b"3\r\ndef\r\n0\r\n\r\n".to_vec(),
+    ]])
+    .await;
     let token = stage.token("rootly", &upstream).await;
     let answer = stage.send(format!("GET /v1/x HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n")).await;
-    assert!(answer.closed && answer.text() == "abcdef" && answer.header("transfer-encoding").is_none(), "{answer:?}");
+    assert!(
+        answer.closed && answer.text() == "abcdef" && answer.header("transfer-encoding").is_none(),
+        "{answer:?}"
+    );
     stage.end().await;
 }

@@ -29,20 +29,40 @@ async fn i10_past_a_limit_the_answer_is_clear_and_the_gateway_goes_on() {
     let authorized = format!("host: gw\r\nauthorization: Bearer {token}\r\n");
     let many = "x: y\r\n".repeat(101);
     let long = format!("x: {}\r\n", "y".repeat(33 * 1024));
-    let (body, chunks) = ("a".repeat(1001), format!("{}0\r\n\r\n", "64\r\n".to_owned() + &"a".repeat(100) + "\r\n").repeat(11));
+    let (body, chunks) = (
+        "a".repeat(1001),
+        format!("{}0\r\n\r\n", "64\r\n".to_owned() + &"a".repeat(100) + "\r\n").repeat(11),
+    );
     let chunks = chunks.replace("0\r\n\r\n64", "64");
     for (text, status, problem) in [
         (format!("GET /{} HTTP/1.1\r\n{authorized}\r\n", "x".repeat(17 * 1024)), 414, "target-too-long"),
         (format!("GET /v1 HTTP/1.1\r\n{authorized}{long}\r\n"), 431, "head-too-large"),
         (format!("GET /v1 HTTP/1.1\r\n{authorized}{many}\r\n"), 431, "head-too-large"),
-        (format!("POST /v1 HTTP/1.1\r\n{authorized}content-length: 1001\r\n\r\n{body}"), 413, "body-too-large"),
-        (format!("POST /v1 HTTP/1.1\r\n{authorized}content-length: 99999999999\r\n\r\n"), 413, "body-too-large"),
-        (format!("POST /v1 HTTP/1.1\r\n{authorized}transfer-encoding: chunked\r\n\r\n{chunks}"), 413, "body-too-large"),
+        (
+            format!("POST /v1 HTTP/1.1\r\n{authorized}content-length: 1001\r\n\r\n{body}"),
+            413,
+            "body-too-large",
+        ),
+        (
+            format!("POST /v1 HTTP/1.1\r\n{authorized}content-length: 99999999999\r\n\r\n"),
+            413,
+            "body-too-large",
+        ),
+        (
+            format!("POST /v1 HTTP/1.1\r\n{authorized}transfer-encoding: chunked\r\n\r\n{chunks}"),
+            413,
+            "body-too-large",
+        ),
         (format!("GET /v1 HTTP/1.1\r\n{authorized}x: y"), 408, "head-timeout"),
         (format!("POST /v1 HTTP/1.1\r\n{authorized}content-length: 10\r\n\r\nabc"), 400, "body-incomplete"),
     ] {
         let answer = stage.send(&text).await;
-        assert_eq!((answer.status(), answer.header("keyway-problem")), (status, Some(problem)), "{:.60}", text);
+        assert_eq!(
+            (answer.status(), answer.header("keyway-problem")),
+            (status, Some(problem)),
+            "{:.60}",
+            text
+        );
         assert_eq!(stage.get("/v1", &format!("authorization: Bearer {token}\r\n")).await.status(), 200);
     }
     stage.end().await;
@@ -116,7 +136,9 @@ async fn large_bodies_stream_both_ways_at_once() {
     let (_, token) = stage.ready_at("rootly", &origin).await;
     let stream = stage.connection().await;
     let (mut read, mut write) = stream.into_split();
-    let text = format!("POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: {SIZE}\r\nconnection: close\r\n\r\n");
+    let text = format!(
+        "POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: {SIZE}\r\nconnection: close\r\n\r\n"
+    );
     tokio::spawn(async move {
         write.write_all(text.as_bytes()).await.unwrap();
         let piece: Vec<u8> = (0..=255).cycle().take(1 << 16).collect();
@@ -144,7 +166,12 @@ async fn an_event_stream_is_passed_on_as_it_comes() {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 4096]).await.unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n").await.unwrap();
+        stream
+            .write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+            )
+            .await
+            .unwrap();
         while let Some(event) = events.recv().await {
             stream.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await.unwrap();
         }
@@ -175,7 +202,9 @@ async fn n62_who_goes_away_frees_what_it_took() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (_, token) = stage.ready_at("rootly", &format!("http://{}", listener.local_addr().unwrap())).await;
     for text in [
-        format!("POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: 1000\r\n\r\nabc"),
+        format!(
+            "POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: 1000\r\n\r\nabc"
+        ),
         // Gone while the answer is awaited.
         format!("GET /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\n\r\n"),
     ] {
@@ -204,11 +233,15 @@ async fn n62_only_what_changes_nothing_is_sent_again_when_a_kept_connection_was_
     for (method, expected) in [("GET", 200), ("HEAD", 200), ("POST", 502), ("DELETE", 502), ("PATCH", 502)] {
         // The provider closes a kept connection at the very moment that the next request comes.
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (_, token) = stage.ready_at("rootly", &format!("http://{}", listener.local_addr().unwrap())).await;
+        let (_, token) =
+            stage.ready_at("rootly", &format!("http://{}", listener.local_addr().unwrap())).await;
         let served = tokio::spawn(async move {
             let mut requests = 0;
             for closes in [true, false] {
-                let Ok(Ok((mut stream, _))) = timeout(Duration::from_millis(500), listener.accept()).await else { break };
+                let Ok(Ok((mut stream, _))) = timeout(Duration::from_millis(500), listener.accept()).await
+                else {
+                    break;
+                };
                 let mut bytes = Vec::with_capacity(8192);
                 while stream.read_buf(&mut bytes).await.is_ok_and(|length| length > 0) {
                     requests += 1;
@@ -243,7 +276,9 @@ async fn a_client_that_asks_before_it_sends_a_body_is_told_to_or_why_not() {
     let upstream = Upstream::json("{}").await;
     let token = stage.token("rootly", &upstream).await;
     let head = |token: &str| {
-        format!("POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
+        format!(
+            "POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n"
+        )
     };
     let mut stream = stage.connection().await;
     stream.write_all(head(&token).as_bytes()).await.unwrap();
@@ -266,11 +301,16 @@ async fn a_provider_that_answers_before_it_has_read_all_is_heard() {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let _ = stream.read(&mut [0; 1024]).await.unwrap();
-        stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\nconnection: close\r\n\r\nsays").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\nconnection: close\r\n\r\nsays")
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
     });
     let mut stream = stage.connection().await;
-    let text = format!("POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: 100000000\r\n\r\n");
+    let text = format!(
+        "POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: 100000000\r\n\r\n"
+    );
     stream.write_all(text.as_bytes()).await.unwrap();
     let answered = answer(&mut stream).await;
     assert_eq!((answered.status(), answered.text().as_str()), (413, "says"));
@@ -293,7 +333,11 @@ async fn what_is_in_flight_ends_before_the_gateway_does() {
     }
     let address = stage.address;
     let ending = tokio::spawn(stage.end());
-    assert_eq!(timeout(PATIENCE, idle.read(&mut [0; 8])).await.unwrap().unwrap(), 0, "who does nothing is let go");
+    assert_eq!(
+        timeout(PATIENCE, idle.read(&mut [0; 8])).await.unwrap().unwrap(),
+        0,
+        "who does nothing is let go"
+    );
     let answered = answer(&mut busy).await;
     assert_eq!((answered.status(), answered.text().as_str()), (200, "{}"));
     let (vault, _folder) = ending.await.unwrap();

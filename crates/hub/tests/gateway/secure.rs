@@ -58,8 +58,18 @@ async fn http_2_over_tls_does_what_http_1_does() {
     for (path, headers, status, problem) in [
         ("/v1/x", vec![], 401, "grant-missing"),
         ("/v1/../x", vec![("authorization", format!("Bearer {token}"))], 400, "path-ambiguous"),
-        ("/v1/x", vec![("authorization", format!("Bearer {token}")), ("zsessionid", token.replace('a', "b"))], 401, "grant-unknown"),
-        ("/v1/x", vec![("authorization", format!("Bearer {token}")), ("x-http-method", "PUT".to_owned())], 400, "method-overridden"),
+        (
+            "/v1/x",
+            vec![("authorization", format!("Bearer {token}")), ("zsessionid", token.replace('a', "b"))],
+            401,
+            "grant-unknown",
+        ),
+        (
+            "/v1/x",
+            vec![("authorization", format!("Bearer {token}")), ("x-http-method", "PUT".to_owned())],
+            400,
+            "method-overridden",
+        ),
     ] {
         if path.contains("..") {
             // What a client mends by itself never comes here.

@@ -62,7 +62,8 @@ async fn what_a_grant_does_not_allow_is_not_sent() {
     let id = stage.connect("acme", &stage.credential("rootly", &upstream.origin())).await;
     let now = std::time::SystemTime::now();
     let path = |text: &str| keyway_vault::PathPattern::parse(text).unwrap();
-    let terms = Terms::builder().methods([http::Method::GET]).path(path("/v1/incidents/**")).build(now).unwrap();
+    let terms =
+        Terms::builder().methods([http::Method::GET]).path(path("/v1/incidents/**")).build(now).unwrap();
     let narrow = secret(&stage.grant("acme", &id, terms).await);
     for (method, path, expected) in [
         ("GET", "/v1/incidents/1?x=y", None),
@@ -95,7 +96,8 @@ async fn what_a_grant_does_not_allow_is_not_sent() {
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1700..=1800).contains(&wait), "{wait}");
     let soon = now + Duration::from_millis(300);
-    let short = secret(&stage.grant("acme", &id, Terms::builder().expires_at(soon).build(now).unwrap()).await);
+    let short =
+        secret(&stage.grant("acme", &id, Terms::builder().expires_at(soon).build(now).unwrap()).await);
     let header = format!("authorization: Bearer {short}\r\n");
     let expired = async {
         while stage.get("/v1/incidents", &header).await.status() == 200 {
@@ -142,7 +144,8 @@ async fn n59_a_credential_that_cannot_be_opened_is_never_sent_bare() {
         .open()
         .await
         .unwrap();
-    let listener = keyway_hub::Listener::new(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), None).unwrap();
+    let listener =
+        keyway_hub::Listener::new(std::net::TcpListener::bind("127.0.0.1:0").unwrap(), None).unwrap();
     let address = listener.address().unwrap();
     let (worker, stop) = (gateway.worker(), keyway_hub::Stop::new());
     let asked = stop.clone();
@@ -164,7 +167,9 @@ async fn i1_addresses_of_this_machine_are_refused_unless_it_is_said() {
     let stage = Stage::with(|builder| builder.dialer(Dialer::builder().build().unwrap()), None).await;
     let upstream = Upstream::json("{}").await;
     let localhost = format!("http://localhost:{}", upstream.address.port());
-    for origin in [upstream.origin(), localhost, "https://169.254.169.254".to_owned(), "https://[::1]:8443".to_owned()] {
+    for origin in
+        [upstream.origin(), localhost, "https://169.254.169.254".to_owned(), "https://[::1]:8443".to_owned()]
+    {
         let id = stage.connect("acme", &stage.credential("rootly", &origin)).await;
         let token = secret(&stage.grant("acme", &id, Terms::default()).await);
         let answer = stage.get("/latest/meta-data", &format!("authorization: Bearer {token}\r\n")).await;
@@ -195,7 +200,8 @@ async fn i1_another_host_in_the_path_is_one_of_the_credentials_or_a_part_of_the_
 async fn a_refusal_leads_to_one_check_and_its_verdict_counts() {
     let stage = Stage::new().await;
     // 401 to the client's requests and to the check: the key is bad.
-    let refusal = "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let refusal =
+        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
     let bad = Upstream::saying(&[refusal]).await;
     let (id, token) = stage.ready("rootly", &bad).await;
     let header = format!("authorization: Bearer {token}\r\n");
@@ -239,7 +245,8 @@ async fn a_refusal_leads_to_one_check_and_its_verdict_counts() {
 #[tokio::test]
 async fn the_providers_own_limit_is_obeyed_for_its_connection() {
     let stage = Stage::new().await;
-    let said = "HTTP/1.1 200 OK\r\nx-limit: 100\r\nx-remaining: 0\r\nx-reset: 60\r\ncontent-length: 2\r\n\r\n{}";
+    let said =
+        "HTTP/1.1 200 OK\r\nx-limit: 100\r\nx-remaining: 0\r\nx-reset: 60\r\ncontent-length: 2\r\n\r\n{}";
     let upstream = Upstream::saying(&[said]).await;
     let (id, token) = stage.ready("limits", &upstream).await;
     let other = secret(&stage.grant("acme", &id, Terms::default()).await);
@@ -256,12 +263,16 @@ async fn the_providers_own_limit_is_obeyed_for_its_connection() {
     let another = Upstream::json("{}").await;
     let token = stage.token("limits", &another).await;
     assert_eq!(stage.get("/v1/x", &format!("x-api-key: {token}\r\n")).await.status(), 200);
-    let busy = Upstream::saying(&["HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n{}"]).await;
+    let busy =
+        Upstream::saying(&["HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n{}"]).await;
     let header = format!("authorization: Bearer {}\r\n", stage.token("rootly", &busy).await);
     let first = stage.get("/v1/x", &header).await;
     assert_eq!((first.status(), first.header("keyway-problem")), (429, None), "the provider's own");
     let second = stage.get("/v1/x", &header).await;
-    assert_eq!((second.status(), second.problem(), second.header("retry-after")), (429, "provider-limit", Some("7")));
+    assert_eq!(
+        (second.status(), second.problem(), second.header("retry-after")),
+        (429, "provider-limit", Some("7"))
+    );
     stage.end().await;
 }
 
@@ -292,7 +303,8 @@ async fn every_request_is_in_the_audit_log_with_what_came_of_it() {
     for strict in [false, true] {
         let set = |builder: keyway_hub::GatewayBuilder| if strict { builder.strict_audit() } else { builder };
         let stage = Stage::with(set, None).await;
-        let upstream = Upstream::saying(&[&ok("{}"), "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", ""]).await;
+        let upstream =
+            Upstream::saying(&[&ok("{}"), "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", ""]).await;
         let (id, token) = stage.ready("rootly", &upstream).await;
         let header = format!("authorization: Bearer {token}\r\n");
         for path in ["/v1/incidents/4711?x=y", "/v1/teams", "/v1/services"] {
@@ -304,9 +316,18 @@ async fn every_request_is_in_the_audit_log_with_what_came_of_it() {
         let outcomes: Vec<_> = uses
             .iter()
             .filter(|used| !used.intended)
-            .map(|used| (used.path.as_str(), used.status, used.connection == id.as_str() && used.grant.is_some()))
+            .map(|used| {
+                (used.path.as_str(), used.status, used.connection == id.as_str() && used.grant.is_some())
+            })
             .collect();
-        assert_eq!(outcomes, [("/v1/incidents/{}", Some(200), true), ("/v1/teams", Some(404), true), ("/v1/services", None, true)]);
+        assert_eq!(
+            outcomes,
+            [
+                ("/v1/incidents/{}", Some(200), true),
+                ("/v1/teams", Some(404), true),
+                ("/v1/services", None, true)
+            ]
+        );
         assert_eq!(uses.iter().filter(|used| used.intended).count(), if strict { 3 } else { 0 });
         assert!(vault.verify(&[]).await.unwrap().problems.is_empty());
     }
