@@ -9,8 +9,8 @@ use bytes::Bytes;
 use common::{REGISTRY, submission};
 use http::{HeaderName, Method, Request, request::Parts};
 use keyway_core::{
-    BodyAccess, Credential, Descriptor, Draft, Error, Origin, Place, Provider, Registration, Registry,
-    Secret, Submission,
+    BodyAccess, Credential, Descriptor, Draft, Error, Origin, Provider, Registration, Registry, Secret,
+    Submission,
 };
 
 fn credential(target: &str, values: &[(&str, &str)]) -> Credential {
@@ -576,50 +576,4 @@ fn a_body_is_replaced_where_there_is_one_that_can_be_seen() {
         assert_eq!(credential.authorize(&mut request, access), Err(expected));
         assert_eq!(shown(&request), before);
     }
-}
-
-/// A secret value between texts, and a header with nothing secret in it.
-const ONE_HEADER_OF_TWO: &str = r#"
-version: 1
-id: acme
-name: Acme
-summary: It exists in tests only.
-links: { docs: https://acme.example/docs }
-seen_live: never
-api: { origin: https://api.acme.example, concurrency: 3 }
-methods:
-  key:
-    label: Key
-    guide: [Copy the key.]
-    fields: { site: { label: Site, secret: false }, key: { label: Key } }
-    authorize: { headers: { x-site: "{site}", authorization: "Key {site}/{key}; v=1" } }
-    check:
-      request: GET /me
-      valid: { status: 200, body: { /id: { exists: true } } }
-      account: { id: /id, label: ["{/id}"] }
-"#;
-
-#[test]
-fn the_places_of_secrets_are_told_and_those_of_other_values_are_not() {
-    let (authorization, app_key) = (http::header::AUTHORIZATION, HeaderName::from_static("x-acme-app-key"));
-    let zsessionid = HeaderName::from_static("zsessionid");
-    let header = |name, before| Place::Header { name, before, after: "" };
-    for (method, expected) in [
-        ("rootly/api_key", vec![header(&authorization, "Bearer ")]),
-        ("rally/api_key", vec![header(&zsessionid, "")]),
-        ("acme/token", vec![header(&authorization, "Token token="), header(&app_key, "")]),
-        ("acme/basic", vec![Place::Basic]),
-        ("acme/query", vec![Place::Query { name: "api_key" }, Place::Query { name: "sign" }]),
-        ("acme/cookie", vec![Place::Cookie { name: "sid" }]),
-    ] {
-        let (provider, id) = method.split_once('/').expect("provider/method");
-        let (_, method) = REGISTRY.method(provider, Some(id)).expect("it is known");
-        assert_eq!(method.places().collect::<Vec<_>>(), expected, "{provider}/{id}");
-    }
-    let descriptor = Descriptor::parse("acme.yaml", ONE_HEADER_OF_TWO).expect("a descriptor");
-    let places: Vec<_> = descriptor.methods()[0].places().collect();
-    assert_eq!(places, [Place::Header { name: &authorization, before: "Key ", after: "; v=1" }]);
-    assert_eq!(descriptor.methods()[0].concurrency(), Some(3));
-    assert_eq!(rally().method().concurrency(), Some(12));
-    assert_eq!(rootly().method().concurrency(), None);
 }

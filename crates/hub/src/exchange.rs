@@ -3,6 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
     task::Poll,
     time::Duration,
 };
@@ -22,7 +23,7 @@ use crate::{
     reply::Reply,
     upload::Upload,
     upstream::{self, AnswerHead, Connection, NoHead},
-    wire::Framing,
+    wire::{Framing, Timer},
 };
 
 /// Why a client does not get a provider's answer whole.
@@ -44,6 +45,8 @@ impl<P: Into<Problem>> From<P> for Trouble {
 
 /// An answer of at most so many bytes is collected, and told with its length.
 const SHORT: usize = 16 * 1024;
+/// Longer than any request's body takes: what counts meanwhile is the time between its pieces.
+const A_LONG_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a connection may have waited that takes a request which must not be made twice.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -210,10 +213,17 @@ impl Sending<'_> {
         }
         let Connection { source, sink, .. } = connection;
         let limits = &self.worker.gateway.0.limits;
+        // The provider's time begins once it has all.
+        source.timer.set(Instant::now(), A_LONG_TIME);
+        let mut patience = None;
+        let answered = AtomicBool::new(false);
         let mut sending = pin!(upload.send(sink, limits));
         let mut receiving = pin!(async {
             match source.answer(&self.parts.method).await {
-                Ok(head) => self.relay_from(source, head, admitted, reply).await,
+                Ok(head) => {
+                    answered.store(true, Ordering::Relaxed);
+                    self.relay_from(source, head, admitted, reply).await
+                }
                 Err(no) => Trouble::from(Code::from(no)).into(),
             }
         });
@@ -228,7 +238,15 @@ impl Sending<'_> {
                 return Poll::Ready(Some(tried));
             }
             // Whoever cannot send all of it gets no answer to a part.
-            if matches!(&sent, Some(Err(Some(_)))) { Poll::Ready(None) } else { Poll::Pending }
+            if matches!(&sent, Some(Err(Some(_)))) {
+                return Poll::Ready(None);
+            }
+            if sent.is_some() && !answered.load(Ordering::Relaxed) {
+                let patience = patience.get_or_insert_with(|| Timer::new(Instant::now(), limits.answer_time));
+                let late = || Some(Trouble::from(Code::ProviderTimeout).into());
+                return patience.poll_passed(context).map(|()| late());
+            }
+            Poll::Pending
         })
         .await;
         match (received, sent) {

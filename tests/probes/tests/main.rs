@@ -1,6 +1,7 @@
 //! The probes themselves: a gateway that gets everything right passes all, and one with a single flaw fails at its probe.
 
 mod flawed;
+mod keyway;
 
 use std::net::SocketAddr;
 

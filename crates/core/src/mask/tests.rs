@@ -16,9 +16,8 @@ use super::{
 
 #[test]
 fn a_secret_is_found_in_every_encoding_and_at_every_offset() {
-    let secret = Secret::new("sk_canary-7+/=<&\"x\\y.z~\"");
-    let mask = Mask::new([&secret]);
-    let text = secret.expose();
+    let text = "sk_canary-7+/=<&\"x\\y.z~\"";
+    let mask = mask_of(&[text]);
     let hex = text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let mut encoded = vec![
         text.to_owned(),

@@ -205,7 +205,7 @@ async fn n41_answers_that_are_no_http_are_the_providers_fault() {
         (&headers, 502, "provider-malformed"),
         (&long, 502, "provider-malformed"),
     ] {
-        let (answer, _upstream) = through(&stage, vec![said.as_bytes().to_vec()]).await;
+        let (answer, _upstream) = through(&stage, vec![said.as_bytes().to_vec(), Vec::new()]).await;
         assert_eq!((answer.status(), answer.header("keyway-problem")), (status, Some(problem)), "{:.80}", said);
     }
     // A few interim answers are as the standard has them.
@@ -230,7 +230,6 @@ async fn an_answer_that_breaks_off_is_not_taken_for_whole() {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let text = format!("GET /v1/x HTTP/1.1\r\nhost: gw.example\r\nauthorization: Bearer {token}\r\n\r\n");
         stream.write_all(text.as_bytes()).await.unwrap();
-        drop(upstream);
         let mut bytes = Vec::new();
         let _ = tokio::time::timeout(crate::stage::PATIENCE, stream.read_to_end(&mut bytes)).await.unwrap();
         assert!(!bytes.ends_with(b"0\r\n\r\n"), "it was ended as if it were whole");

@@ -134,7 +134,7 @@ fn n36_an_encoding_is_known_or_it_is_not() {
     let of = |values: &[&'static str]| {
         let values =
             values.iter().map(|value| (header::CONTENT_ENCODING, http::HeaderValue::from_static(value)));
-        Encoding::of(&HeaderMap::from_iter(values))
+        Encoding::of(&values.collect())
     };
     for (values, expected) in [
         (&[][..], Encoding::Identity),
