@@ -31,6 +31,7 @@ fn no_arrow_runs_upwards() {
         ("keyway-watch", 2),
         ("keyway-sandbox", 3),
         ("keyway-vault", 3),
+        ("keyway-hub", 4),
         ("keyway", 4),
         ("keyway-cli", 5),
     ]);
