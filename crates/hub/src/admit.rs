@@ -38,6 +38,7 @@ pub(crate) struct Admitted {
     pub(crate) began: Instant,
     /// The place in the audit log that is kept for its outcome.
     slot: Option<Slot>,
+    ended: Option<Instant>,
     status: Option<http::StatusCode>,
     record: Record,
     _turn: Option<OwnedSemaphorePermit>,
@@ -48,6 +49,11 @@ impl Admitted {
     /// Where it goes.
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.route.targets[self.at]
+    }
+
+    /// Says that all of the answer was passed on, and when that was.
+    pub(crate) fn end(&mut self) -> Instant {
+        *self.ended.insert(Instant::now())
     }
 
     /// Writes down what came of it; once.
@@ -67,7 +73,7 @@ impl Drop for Admitted {
     /// A request that was cut off on its way is written down, too: nobody knows what became of it.
     fn drop(&mut self) {
         self.outcome(None);
-        let took = self.began.elapsed();
+        let took = self.ended.map_or_else(|| self.began.elapsed(), |ended| ended - self.began);
         self.route.counters.seconds.observe(took.as_secs_f64());
         tracing::info!(
             target: REQUESTS,
@@ -139,6 +145,7 @@ impl Shared {
             base,
             began,
             slot: Some(slot),
+            ended: None,
             status: None,
             record,
             _turn: turn,

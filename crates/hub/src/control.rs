@@ -17,7 +17,7 @@ const HEAD_TIME: Duration = Duration::from_secs(5);
 const MOST: usize = 64;
 
 impl Gateway {
-    /// Serves `/metrics` (OpenMetrics), `/healthz` (it runs) and `/readyz` (it can serve) until it is asked to stop. It is for
+    /// Serves `/metrics` (`OpenMetrics`), `/healthz` (it runs) and `/readyz` (it can serve) until it is asked to stop. It is for
     /// operators alone: nothing in it is secret, but it is nobody else's business.
     ///
     /// # Errors
@@ -26,16 +26,14 @@ impl Gateway {
         let socket = TcpListener::from_std(listener.socket).map_err(|error| Error::Listener(error.kind()))?;
         let mut connections = JoinSet::new();
         loop {
-            let stream = tokio::select! {
+            let accepted = tokio::select! {
                 () = stop.asked() => return Ok(()),
                 _ = connections.join_next(), if !connections.is_empty() => continue,
-                accepted = socket.accept(), if connections.len() < MOST => match accepted {
-                    Ok((stream, _)) => stream,
-                    Err(_) => {
-                        tokio::time::sleep(HEAD_TIME / 100).await;
-                        continue;
-                    }
-                },
+                accepted = socket.accept(), if connections.len() < MOST => accepted,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(HEAD_TIME / 100).await;
+                continue;
             };
             let gateway = self.clone();
             connections.spawn(async move {

@@ -11,7 +11,6 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{Method, header, request::Parts, uri::PathAndQuery};
 use keyway_core::BodyAccess;
-use tokio::time::Instant;
 
 use crate::{
     Worker,
@@ -72,8 +71,9 @@ pub(crate) async fn exchange(
         let mut connection = sending.connect(&admitted, fresh).await?;
         match sending.try_on(&mut connection, &mut admitted, upload, reply).await {
             Tried::Done { keeps } => {
+                let now = admitted.end();
                 if keeps {
-                    worker.pool.put(&admitted.upstream().pool, connection);
+                    worker.pool.put(&admitted.upstream().pool, connection, now);
                 }
                 return Ok(());
             }
@@ -140,7 +140,7 @@ impl Sending<'_> {
         let limits = &self.worker.gateway.0.limits;
         if !fresh {
             let longest = if is_safe(&self.parts.method) { limits.pool_idle } else { FRESH };
-            if let Some(connection) = self.worker.pool.take(&upstream.pool, longest) {
+            if let Some(connection) = self.worker.pool.take(&upstream.pool, longest, admitted.began) {
                 return Ok(connection);
             }
         }
@@ -164,9 +164,8 @@ impl Sending<'_> {
         let limits = &self.worker.gateway.0.limits;
         let method = &self.parts.method;
         let may_repeat = connection.reused && is_safe(method) && self.seen.is_some();
-        let now = Instant::now();
-        connection.sink.timer.set(now, limits.body_time);
-        connection.source.timer.set(now, limits.answer_time);
+        connection.sink.timer.set(limits.body_time);
+        connection.source.timer.set(limits.answer_time);
         let framing = match &self.seen {
             Some(body) => Framing::Length(body.len() as u64),
             None => upload.framing(),
@@ -214,7 +213,7 @@ impl Sending<'_> {
         let Connection { source, sink, .. } = connection;
         let limits = &self.worker.gateway.0.limits;
         // The provider's time begins once it has all.
-        source.timer.set(Instant::now(), A_LONG_TIME);
+        source.timer.set(A_LONG_TIME);
         let mut patience = None;
         let answered = AtomicBool::new(false);
         let mut sending = pin!(upload.send(sink, limits));
@@ -242,7 +241,7 @@ impl Sending<'_> {
                 return Poll::Ready(None);
             }
             if sent.is_some() && !answered.load(Ordering::Relaxed) {
-                let patience = patience.get_or_insert_with(|| Timer::new(Instant::now(), limits.answer_time));
+                let patience = patience.get_or_insert_with(|| Timer::new(limits.answer_time));
                 let late = || Some(Trouble::from(Code::ProviderTimeout).into());
                 return patience.poll_passed(context).map(|()| late());
             }
@@ -337,13 +336,13 @@ impl Sending<'_> {
         if short {
             return reply.whole(head.status, &head.headers, &out).await;
         }
-        reply.begin(head.status, &head.headers).await?;
+        reply.begin(head.status, &head.headers)?;
         loop {
             reply.pieces(&mut out).await?;
             if head.framing.is_done() {
                 break;
             }
-            source.timer.set(Instant::now(), limits.body_time);
+            source.timer.set(limits.body_time);
             match source.body(&mut head.framing).await {
                 Ok(Some(piece)) => filter.push(piece, &mut out).map_err(|Unreadable| Trouble::CutOff)?,
                 Ok(None) => filter.finish(&mut out).map_err(|Unreadable| Trouble::CutOff)?,
@@ -378,7 +377,7 @@ async fn collect(
         if total > SHORT {
             return Ok(false);
         }
-        source.timer.set(Instant::now(), longest);
+        source.timer.set(longest);
         let piece = poll_fn(|context| match source.poll_body(&mut head.framing, context) {
             Poll::Ready(piece) => Poll::Ready(Some(piece)),
             Poll::Pending if is_short => Poll::Pending,

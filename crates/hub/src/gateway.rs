@@ -103,7 +103,7 @@ impl Gateway {
         Worker::new(self.clone())
     }
 
-    /// What it counted, in the text format of OpenMetrics.
+    /// What it counted, in the text format of `OpenMetrics`.
     pub fn metrics(&self) -> String {
         self.0.metrics.text()
     }

@@ -5,7 +5,6 @@ pub(crate) mod head;
 use std::{future::poll_fn, task::Poll, time::Duration};
 
 use http::{Request, Version, request::Parts};
-use tokio::time::Instant;
 
 use crate::{
     Worker,
@@ -56,7 +55,7 @@ pub(crate) async fn serve(
     loop {
         // A connection without a request holds no more than this.
         source.rest();
-        source.timer.set(Instant::now(), limits.idle);
+        source.timer.set(limits.idle);
         if source.buffer.is_empty() {
             let arrived = poll_fn(|context| {
                 if stop.poll_asked(context).is_ready() {
@@ -93,7 +92,7 @@ async fn requests(
     let mut out = Vec::new();
     loop {
         let mut seen = Seen::default();
-        source.timer.set(Instant::now(), limits.head_time);
+        source.timer.set(limits.head_time);
         let read = loop {
             if is_first && source.buffer.starts_with(&PREFACE[..source.buffer.len().min(PREFACE.len())]) {
                 if source.buffer.len() >= PREFACE.len() {
@@ -127,7 +126,7 @@ async fn requests(
         // What held the request is not kept while nothing comes.
         parts.headers.clear();
         if source.buffer.is_empty() {
-            source.timer.set(Instant::now(), LINGER.min(limits.idle));
+            source.timer.set(LINGER.min(limits.idle));
             let next = poll_fn(|context| {
                 if stop.poll_asked(context).is_ready() {
                     return Poll::Ready(Next::Close);
@@ -167,7 +166,6 @@ async fn one(
         is_1_1: parts.version == Version::HTTP_11,
         keeps: head.keeps && !stop.is_asked(),
         is_head: parts.method == http::Method::HEAD,
-        begun: false,
         sent: 0,
     });
     let served = exchange(worker, parts, &head.target, &head.intake, caller, &mut upload, &mut reply).await;
@@ -188,6 +186,7 @@ async fn one(
         reply.cut_off().await;
     }
     shared.metrics.sent.inc_by(reply.sent());
+    shared.metrics.received.inc_by(upload.received());
     let Reply::H1(H1 { keeps, .. }) = reply else { return false };
     let keeps = keeps && trouble.is_none() && upload.framing().is_done();
     if !keeps && trouble.is_none() {
@@ -199,16 +198,8 @@ async fn one(
 /// Answers with a problem, and closes the connection.
 async fn refuse(worker: &Worker, source: &mut Source, sink: &mut Sink, out: &mut Vec<u8>, problem: Problem) {
     let limits = &worker.gateway.0.limits;
-    let mut reply = Reply::H1(H1 {
-        sink: &mut *sink,
-        out,
-        limits,
-        is_1_1: true,
-        keeps: false,
-        is_head: false,
-        begun: false,
-        sent: 0,
-    });
+    let mut reply =
+        Reply::H1(H1 { sink: &mut *sink, out, limits, is_1_1: true, keeps: false, is_head: false, sent: 0 });
     if reply.problem(problem).await.is_ok() {
         part(source, sink).await;
     }
@@ -216,9 +207,8 @@ async fn refuse(worker: &Worker, source: &mut Source, sink: &mut Sink, out: &mut
 
 /// Says that nothing more comes, and lets the client read that: closing while it sends would take its answer away.
 async fn part(source: &mut Source, sink: &mut Sink) {
-    let now = Instant::now();
-    sink.timer.set(now, PARTING);
-    source.timer.set(now, PARTING);
+    sink.timer.set(PARTING);
+    source.timer.set(PARTING);
     if sink.shut_down().await.is_err() {
         return;
     }

@@ -78,21 +78,17 @@ async fn answer(worker: Worker, request: Request<Incoming>, caller: Caller) -> R
         }
         shared.metrics.sent.inc_by(reply.sent());
     });
-    let _guard = AbortOnDrop(Some(serving.abort_handle()));
-    match told.await {
-        Ok(response) => {
-            // From now on the body's receiver tells the task that somebody is there.
-            _guard.disarm();
-            response
-        }
-        Err(_) => {
-            let (headers, body) = Problem::from(Code::Stopping).document();
-            let mut response = Response::new(H2Body::Whole(Some(body)));
-            *response.status_mut() = Code::Stopping.status();
-            *response.headers_mut() = headers;
-            response
-        }
+    let guard = AbortOnDrop(Some(serving.abort_handle()));
+    if let Ok(response) = told.await {
+        // From now on the body's receiver tells the task that somebody is there.
+        guard.disarm();
+        return response;
     }
+    let (headers, body) = Problem::from(Code::Stopping).document();
+    let mut response = Response::new(H2Body::Whole(Some(body)));
+    *response.status_mut() = Code::Stopping.status();
+    *response.headers_mut() = headers;
+    response
 }
 
 async fn one(
@@ -132,7 +128,9 @@ async fn one(
     let path = target::path_and_query(path.as_bytes())?;
     let target = PathAndQuery::try_from(path).map_err(|_| Code::PathAmbiguous)?;
     let mut upload = Upload::h2(body, length);
-    exchange(worker, &mut parts, &target, &intake, caller, &mut upload, reply).await
+    let served = exchange(worker, &mut parts, &target, &intake, caller, &mut upload, reply).await;
+    worker.gateway.0.metrics.received.inc_by(upload.received());
+    served
 }
 
 /// Ends a task that nobody waits for.

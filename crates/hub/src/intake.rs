@@ -79,7 +79,8 @@ impl Intake {
             }
             "connection" => self.connection(&value),
             "expect" => self.expects |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
-            // RFC 9110, 7.6.1, and what is between a client and its proxy.
+            // RFC 9110, 7.6.1, and what is between a client and its proxy; the gateway asks for its own encoding; who the
+            // caller is, and by what way it came, is none of the provider's business.
             "keep-alive"
             | "te"
             | "trailer"
@@ -88,13 +89,16 @@ impl Intake {
             | "proxy-connection"
             | "proxy-authorization"
             | "proxy-authenticate"
-            | "max-forwards" => {}
-            // The gateway asks for its own encoding.
-            "accept-encoding" => {}
+            | "max-forwards"
+            | "accept-encoding"
+            | "forwarded"
+            | "via"
+            | "x-real-ip"
+            | "x-client-ip"
+            | "true-client-ip"
+            | "cf-connecting-ip" => {}
             "x-forwarded-proto" => self.forwarded_proto = Some(value),
             "x-forwarded-host" => self.forwarded_host = Some(value),
-            // Who the caller is, and by what way it came, is none of the provider's business.
-            "forwarded" | "via" | "x-real-ip" | "x-client-ip" | "true-client-ip" | "cf-connecting-ip" => {}
             "x-http-method-override"
             | "x-http-method"
             | "x-method-override"
@@ -111,7 +115,7 @@ impl Intake {
                     return Ok(());
                 }
                 if other.contains('_') {
-                    return self.twin(headers, name, value);
+                    return Self::twin(headers, name, value);
                 }
                 if headers.len() >= MAX_HEADERS {
                     return Err(Code::HeadTooLarge);
@@ -123,7 +127,7 @@ impl Intake {
     }
 
     /// A name with `_`, which servers that hand headers on as variables (CGI, WSGI) read as one with `-`.
-    fn twin(&mut self, headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Code> {
+    fn twin(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) -> Result<(), Code> {
         let twin = name.as_str().replace('_', "-");
         let twin = HeaderName::from_bytes(twin.as_bytes()).map_err(|_| Code::RequestMalformed)?;
         let mut nothing = HeaderMap::new();

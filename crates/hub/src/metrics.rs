@@ -137,18 +137,12 @@ impl Metrics {
         self.checks.get_or_create_owned(&labels).inc();
     }
 
-    /// All of them, in the text format of OpenMetrics.
+    /// All of them, in the text format of `OpenMetrics`.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
         text
-    }
-
-    /// How many requests the gateway answered itself with this problem.
-    #[cfg(test)]
-    pub(crate) fn problems(&self, code: Code) -> u64 {
-        self.problems[Code::ALL.iter().position(|known| *known == code).unwrap()].get()
     }
 }
 

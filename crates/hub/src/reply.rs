@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body::Frame;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Limits,
@@ -33,8 +30,6 @@ pub(crate) struct H1<'c> {
     pub(crate) keeps: bool,
     /// The request was `HEAD`.
     pub(crate) is_head: bool,
-    /// The answer has begun.
-    pub(crate) begun: bool,
     pub(crate) sent: u64,
 }
 
@@ -117,7 +112,9 @@ impl Reply<'_> {
                 h1.length(length as u64);
                 h1.out.extend_from_slice(b"\r\n");
                 if !h1.is_head {
-                    pieces.iter().for_each(|piece| h1.out.extend_from_slice(piece));
+                    for piece in pieces {
+                        h1.out.extend_from_slice(piece);
+                    }
                     h1.sent += length as u64;
                 }
                 h1.write().await
@@ -136,7 +133,7 @@ impl Reply<'_> {
     }
 
     /// The head of an answer whose body comes in pieces.
-    pub(crate) async fn begin(&mut self, status: StatusCode, headers: &HeaderMap) -> Result<(), Trouble> {
+    pub(crate) fn begin(&mut self, status: StatusCode, headers: &HeaderMap) -> Result<(), Trouble> {
         match self {
             Self::H1(h1) => {
                 // To a client that knows no chunks, the end of the connection is the end of the body.
@@ -223,11 +220,10 @@ impl Reply<'_> {
 
 impl H1<'_> {
     fn set_timer(&mut self) {
-        self.sink.timer.set(Instant::now(), self.limits.body_time);
+        self.sink.timer.set(self.limits.body_time);
     }
 
     fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.begun = true;
         let out = &mut *self.out;
         out.clear();
         out.extend_from_slice(b"HTTP/1.1 ");
@@ -259,10 +255,10 @@ impl H1<'_> {
         if self.out.len() + piece.len() > SMALL {
             self.write().await?;
         }
-        if !self.is_1_1 {
-            self.out.extend_from_slice(piece);
-        } else {
+        if self.is_1_1 {
             chunk(self.out, piece);
+        } else {
+            self.out.extend_from_slice(piece);
         }
         Ok(())
     }

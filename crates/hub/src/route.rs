@@ -69,7 +69,6 @@ pub(crate) struct Base {
 const MAX_BASES: usize = 4;
 
 impl Route {
-    #[expect(clippy::too_many_arguments, reason = "all that a route is made of, in its one place")]
     pub(crate) fn new(
         epoch: u64,
         grant: Grant,
@@ -210,7 +209,7 @@ impl Routes {
         if table.len() > self.most {
             table.retain(|own, route| *own == key || route.used.swap(false, Ordering::Relaxed));
             // All were used: half of them go, whichever.
-            let mut over = (table.len() > self.most).then_some(table.len() / 2).unwrap_or_default();
+            let mut over = if table.len() > self.most { table.len() / 2 } else { 0 };
             table.retain(|own, _| {
                 let goes = over > 0 && *own != key;
                 over -= usize::from(goes);

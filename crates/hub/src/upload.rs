@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use crate::{
     Limits,
@@ -22,6 +21,7 @@ pub(crate) struct Upload<'c> {
     framing: Framing,
     /// Whether the client waits to be told to send it (`Expect: 100-continue`).
     pub(crate) awaits: bool,
+    received: u64,
 }
 
 enum From<'c> {
@@ -35,7 +35,7 @@ pub(crate) type Sent = Result<(), Option<Trouble>>;
 impl<'c> Upload<'c> {
     /// Over HTTP/1.1.
     pub(crate) fn h1(source: &'c mut Source, framing: Framing, awaits: bool) -> Self {
-        Self { from: From::H1(source), framing, awaits: awaits && !framing.is_done() }
+        Self { from: From::H1(source), framing, awaits: awaits && !framing.is_done(), received: 0 }
     }
 
     /// Over HTTP/2, whose own length is right: a wrong one is an error of the stream.
@@ -46,7 +46,7 @@ impl<'c> Upload<'c> {
             (_, Some(length)) => Framing::Length(length),
             _ => Framing::CHUNKED,
         };
-        Self { from: From::H2(body), framing, awaits: false }
+        Self { from: From::H2(body), framing, awaits: false, received: 0 }
     }
 
     /// How it is framed, as far as it is still to come.
@@ -62,11 +62,23 @@ impl<'c> Upload<'c> {
             return None;
         }
         self.framing = Framing::NONE;
+        self.received = length as u64;
         Some(source.buffer.split_to(length).freeze())
+    }
+
+    /// How many bytes of it came.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
     /// The next piece.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Trouble> {
+        let piece = self.read().await?;
+        self.received += piece.as_ref().map_or(0, Bytes::len) as u64;
+        Ok(piece)
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, Trouble> {
         match &mut self.from {
             From::H1(source) => source.body(&mut self.framing).await.map_err(|error| match error {
                 BodyError::Closed(Closed::ByPeer) => Trouble::ClientGone,
@@ -102,7 +114,7 @@ impl<'c> Upload<'c> {
         let mut total: u64 = 0;
         loop {
             if let From::H1(source) = &mut self.from {
-                source.timer.set(Instant::now(), limits.body_time);
+                source.timer.set(limits.body_time);
             }
             let piece = self.next().await.map_err(Some)?;
             let Some(piece) = piece else { break };
@@ -110,7 +122,7 @@ impl<'c> Upload<'c> {
             if total > limits.request_body {
                 return Err(Some(Code::BodyTooLarge.into()));
             }
-            sink.timer.set(Instant::now(), limits.body_time);
+            sink.timer.set(limits.body_time);
             let written = if chunked {
                 out.clear();
                 chunk(&mut out, &piece);
@@ -134,11 +146,11 @@ impl<'c> Upload<'c> {
         // Over HTTP/2 the stream's task is ended.
         let From::H1(source) = &mut self.from else { return Poll::Pending };
         while source.buffer.len() < MOST {
-            match source.poll_fill(context) {
-                Poll::Ready(Ok(0) | Err(Closed::ByPeer)) => return Poll::Ready(()),
+            // It is the provider's time that counts now.
+            match source.poll_fill_untimed(context) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(_)) => {}
-                // It is the provider's time that counts now.
-                Poll::Ready(Err(Closed::InTime)) | Poll::Pending => return Poll::Pending,
+                Poll::Pending => return Poll::Pending,
             }
         }
         Poll::Pending

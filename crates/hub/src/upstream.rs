@@ -3,13 +3,12 @@
 mod answer;
 mod pool;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, request::Parts};
 use keyway_core::{TransportError, TransportErrorKind};
 use keyway_http::Link;
-use tokio::time::Instant;
 
 pub(crate) use answer::{AnswerHead, NoHead};
 pub(crate) use pool::Pool;
@@ -37,12 +36,11 @@ const SHORT: usize = 16 * 1024;
 
 impl Connection {
     pub(crate) fn new(link: Link, deadline: Duration) -> Self {
-        let now = Instant::now();
         let (source, sink) = match link {
-            Link::Plain(stream) => open(stream, now, deadline),
-            secure => open_secure(secure, now, deadline),
+            Link::Plain(stream) => open(stream, deadline),
+            secure => open_secure(secure, deadline),
         };
-        Self { source, sink, out: Vec::new(), reused: false, since: now }
+        Self { source, sink, out: Vec::new(), reused: false, since: Instant::now() }
     }
 
     /// Writes a request's head, and its body where that is known and short.
@@ -109,7 +107,6 @@ fn says_length(method: &Method) -> bool {
 pub(crate) fn unreachable(error: &TransportError) -> Problem {
     let code = match error.kind() {
         TransportErrorKind::Address | TransportErrorKind::Scheme => Code::ProviderAddress,
-        TransportErrorKind::Timeout => Code::ProviderUnreachable,
         _ => Code::ProviderUnreachable,
     };
     Problem::from(code).because(error.to_string())

@@ -7,7 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     task::JoinSet,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use crate::{
@@ -94,9 +94,8 @@ impl Worker {
         let limits = &self.gateway.0.limits;
         let _ = stream.set_nodelay(true);
         let caller = Caller { peer: peer.ip(), secure: tls.is_some() };
-        let now = Instant::now();
         let (source, sink) = match tls {
-            None => open(stream, now, limits.idle),
+            None => open(stream, limits.idle),
             Some(tls) => {
                 let Ok(Ok(stream)) = timeout(limits.head_time, tls.acceptor().accept(stream)).await else {
                     return;
@@ -105,7 +104,7 @@ impl Worker {
                     h2::serve(self, stream, caller, self.ending.clone()).await;
                     return;
                 }
-                open_secure(stream, now, limits.idle)
+                open_secure(stream, limits.idle)
             }
         };
         match h1::serve(self, source, sink, caller, self.ending.clone()).await {

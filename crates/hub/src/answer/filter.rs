@@ -12,7 +12,9 @@ pub(crate) struct Filter {
     decode: Option<Decode>,
     rewrite: Option<RewriteStream>,
     mask: MaskStream,
+    /// Between two of them, used again and again.
     between: Vec<Bytes>,
+    rewritten: Vec<Bytes>,
 }
 
 /// A body that cannot be looked into.
@@ -32,6 +34,7 @@ impl Filter {
             rewrite: rewrite.map(RewriteStream::new),
             mask: MaskStream::new(mask),
             between: Vec::new(),
+            rewritten: Vec::new(),
         })
     }
 
@@ -42,12 +45,11 @@ impl Filter {
             return Ok(());
         }
         let mut pieces = std::mem::take(&mut self.between);
-        let pushed = match &mut self.decode {
-            Some(decode) => decode.push(&piece, &mut pieces),
-            None => {
-                pieces.push(piece);
-                Ok(())
-            }
+        let pushed = if let Some(decode) = &mut self.decode {
+            decode.push(&piece, &mut pieces)
+        } else {
+            pieces.push(piece);
+            Ok(())
         };
         for piece in pieces.drain(..) {
             self.push_decoded(piece, out);
@@ -66,7 +68,9 @@ impl Filter {
         if let Some(rewrite) = &mut self.rewrite {
             let mut rest = Vec::new();
             rewrite.finish(&mut rest);
-            rest.into_iter().for_each(|piece| self.mask.push(piece, out));
+            for piece in rest {
+                self.mask.push(piece, out);
+            }
         }
         self.mask.finish(out);
         ended
@@ -80,9 +84,10 @@ impl Filter {
     fn push_decoded(&mut self, piece: Bytes, out: &mut Vec<Bytes>) {
         match &mut self.rewrite {
             Some(rewrite) => {
-                let mut rewritten = Vec::new();
-                rewrite.push(piece, &mut rewritten);
-                rewritten.into_iter().for_each(|piece| self.mask.push(piece, out));
+                rewrite.push(piece, &mut self.rewritten);
+                for piece in self.rewritten.drain(..) {
+                    self.mask.push(piece, out);
+                }
             }
             None => self.mask.push(piece, out),
         }

@@ -3,10 +3,8 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
-
-use tokio::time::Instant;
 
 use super::Connection;
 use crate::route::PoolKey;
@@ -26,11 +24,11 @@ impl Pool {
 
     /// One that is still open; for a request that must not be made twice, one that waited a short time alone, since the
     /// other side closes what waits long.
-    pub(crate) fn take(&self, key: &PoolKey, longest: Duration) -> Option<Connection> {
+    pub(crate) fn take(&self, key: &PoolKey, longest: Duration, now: Instant) -> Option<Connection> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let list = waiting.get_mut(key)?;
         while let Some(mut connection) = list.pop() {
-            if connection.since.elapsed() > longest.min(self.longest) {
+            if now.saturating_duration_since(connection.since) > longest.min(self.longest) {
                 // All others waited longer.
                 return None;
             }
@@ -43,9 +41,9 @@ impl Pool {
     }
 
     /// Keeps one for the next request.
-    pub(crate) fn put(&self, key: &PoolKey, mut connection: Connection) {
+    pub(crate) fn put(&self, key: &PoolKey, mut connection: Connection, now: Instant) {
         connection.source.rest();
-        connection.since = Instant::now();
+        connection.since = now;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match waiting.get_mut(key) {
             Some(list) if list.len() >= self.most => {}

@@ -179,7 +179,7 @@ impl Source {
     fn line(&self, most: usize) -> Result<Option<usize>, BodyError> {
         let seen = &self.buffer[..self.buffer.len().min(most + 2)];
         match memchr::memchr2(b'\r', b'\n', seen) {
-            None if seen.len() >= most + 1 => Err(BodyError::Malformed),
+            None if seen.len() > most => Err(BodyError::Malformed),
             None => Ok(None),
             Some(at) if at > most || seen[at] == b'\n' => Err(BodyError::Malformed),
             Some(at) => match self.buffer.get(at + 1) {
@@ -212,7 +212,6 @@ mod tests {
     use tokio::{
         io::AsyncWriteExt as _,
         net::{TcpListener, TcpStream},
-        time::Instant,
     };
 
     use super::*;
@@ -223,7 +222,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let (mut source, _sink) = open(stream, Instant::now(), std::time::Duration::from_secs(5));
+        let (mut source, _sink) = open(stream, std::time::Duration::from_secs(5));
         let writing = async move {
             for piece in pieces {
                 client.write_all(&piece).await.unwrap();

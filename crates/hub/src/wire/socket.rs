@@ -18,7 +18,6 @@ use tokio::{
         TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::Instant,
 };
 use tokio_util::io::poll_read_buf;
 
@@ -70,15 +69,15 @@ enum Write {
 }
 
 /// Opens the two sides of a connection without TLS.
-pub(crate) fn open(stream: TcpStream, now: Instant, deadline: Duration) -> (Source, Sink) {
+pub(crate) fn open(stream: TcpStream, deadline: Duration) -> (Source, Sink) {
     let (read, write) = stream.into_split();
-    sides(Read::Plain(read), Write::Plain(write), now, deadline)
+    sides(Read::Plain(read), Write::Plain(write), deadline)
 }
 
 /// Opens the two sides of a connection with TLS.
-pub(crate) fn open_secure(stream: impl Secure + 'static, now: Instant, deadline: Duration) -> (Source, Sink) {
+pub(crate) fn open_secure(stream: impl Secure + 'static, deadline: Duration) -> (Source, Sink) {
     let stream: Shared = Arc::new(Mutex::new(stream));
-    sides(Read::Tls(Arc::clone(&stream)), Write::Tls(stream), now, deadline)
+    sides(Read::Tls(Arc::clone(&stream)), Write::Tls(stream), deadline)
 }
 
 impl Source {
@@ -88,6 +87,14 @@ impl Source {
     }
 
     pub(crate) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Closed>> {
+        match self.poll_fill_untimed(context) {
+            Poll::Pending => self.timer.poll_passed(context).map(|()| Err(Closed::InTime)),
+            filled @ Poll::Ready(_) => filled,
+        }
+    }
+
+    /// The same, whatever the deadline.
+    pub(crate) fn poll_fill_untimed(&mut self, context: &mut Context<'_>) -> Poll<Result<usize, Closed>> {
         let mut glance = [MaybeUninit::uninit(); GLANCE];
         let mut read = ReadBuf::uninit(&mut glance);
         match self.side.poll_read(context, &mut read) {
@@ -96,7 +103,7 @@ impl Source {
                 Poll::Ready(Ok(read.filled().len()))
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Closed::ByPeer)),
-            Poll::Pending => self.timer.poll_passed(context).map(|()| Err(Closed::InTime)),
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -215,8 +222,8 @@ pub(crate) fn join(source: Source, sink: Sink) -> Option<(TcpStream, BytesMut)> 
     }
 }
 
-fn sides(read: Read, write: Write, now: Instant, deadline: Duration) -> (Source, Sink) {
-    let timer = || Timer::new(now, deadline);
+fn sides(read: Read, write: Write, deadline: Duration) -> (Source, Sink) {
+    let timer = || Timer::new(deadline);
     let source = Source { side: read, buffer: BytesMut::new(), timer: timer() };
     (source, Sink { side: write, timer: timer() })
 }

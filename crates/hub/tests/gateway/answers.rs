@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyway_hub::{Limits, PublicUrl};
 use keyway_vault::Terms;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::stage::{Answer, ROOTLY, Script, Stage, Upstream, ok, secret};
 
@@ -226,12 +227,7 @@ async fn n41_answers_that_are_no_http_are_the_providers_fault() {
         (&long, 502, "provider-malformed"),
     ] {
         let (answer, _upstream) = through(&stage, vec![said.as_bytes().to_vec(), Vec::new()]).await;
-        assert_eq!(
-            (answer.status(), answer.header("keyway-problem")),
-            (status, Some(problem)),
-            "{:.80}",
-            said
-        );
+        assert_eq!((answer.status(), answer.header("keyway-problem")), (status, Some(problem)), "{said:.80}");
     }
     // A few interim answers are as the standard has them.
     let said = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(3) + &ok("{}");
@@ -252,7 +248,6 @@ async fn an_answer_that_breaks_off_is_not_taken_for_whole() {
         let upstream = Upstream::scripted(vec![vec![said.into_bytes(), Vec::new()]]).await;
         let token = stage.token("rootly", &upstream).await;
         let mut stream = stage.connection().await;
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let text = format!("GET /v1/x HTTP/1.1\r\nhost: gw.example\r\nauthorization: Bearer {token}\r\n\r\n");
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
@@ -292,7 +287,6 @@ async fn answers_without_a_body_and_those_without_a_length() {
             "{method} /v1/x HTTP/1.1\r\nhost: gw.example\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
         );
         let mut stream = stage.connection().await;
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.unwrap();

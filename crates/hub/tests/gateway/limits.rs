@@ -63,12 +63,7 @@ async fn i10_past_a_limit_the_answer_is_clear_and_the_gateway_goes_on() {
         (format!("POST /v1 HTTP/1.1\r\n{authorized}content-length: 10\r\n\r\nabc"), 400, "body-incomplete"),
     ] {
         let answer = stage.send(&text).await;
-        assert_eq!(
-            (answer.status(), answer.header("keyway-problem")),
-            (status, Some(problem)),
-            "{:.60}",
-            text
-        );
+        assert_eq!((answer.status(), answer.header("keyway-problem")), (status, Some(problem)), "{text:.60}");
         assert_eq!(stage.get("/v1", &format!("authorization: Bearer {token}\r\n")).await.status(), 200);
     }
     stage.end().await;

@@ -53,7 +53,7 @@ async fn http_2_over_tls_does_what_http_1_does() {
     assert_eq!(requests.len(), 20);
     for request in &requests {
         assert!(request.contains(ROOTLY) && !request.contains("kwg_"), "{request}");
-        assert!(!request.starts_with("POST") || request.ends_with(&"a".repeat(100_000)), "{:.200}", request);
+        assert!(!request.starts_with("POST") || request.ends_with(&"a".repeat(100_000)), "{request:.200}");
     }
     for (path, headers, status, problem) in [
         ("/v1/x", vec![], 401, "grant-missing"),
