@@ -47,6 +47,7 @@ mutants *names:
 
 # What a newcomer types, without the typing.
 newcomer:
+    timeout -s INT 20 cargo run -q -- serve --sandbox || test $? -eq 124
     echo '{"api_key":"_madeUpGood00000000000000000000000000000000"}' | cargo run -q -- connect rally --sandbox --values -
 
 # Snapshots that no test looks at any more fail here. Needs cargo-insta.
@@ -72,6 +73,16 @@ bench-vault:
 # What a recorded use costs in CPU time.
 bench-record:
     cargo bench -p keyway-bench --bench record
+
+# What a request through the gateway costs beside nginx, and what the gateway keeps in memory. Needs nginx, wrk, taskset and
+# two cores. Some minutes.
+bench-gateway *options="load":
+    cargo build --release -p keyway-cli
+    cargo bench -p keyway-bench --bench gateway -- {{options}}
+
+# The twelve probes, on whatever gateway the options say: `just probes --help`.
+probes *options:
+    cargo run -p keyway-probes --example probes -- {{options}}
 
 # Kills processes that work on a vault, a thousand times on each engine, and has a store fail one call in five for ten
 # minutes. About a quarter of an hour.
