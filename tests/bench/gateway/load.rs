@@ -72,7 +72,7 @@ pub(crate) fn p99(prepared: &Prepared, proxy: &Proxy, connections: u32, seconds:
 fn turn(prepared: &Prepared, proxy: &Proxy, connections: u32, seconds: u32) -> Turn {
     let before = proxy.cpu();
     let output = Command::new("wrk")
-        .args(["-t1", "--latency", &format!("-c{connections}"), &format!("-d{seconds}s")])
+        .args(["-t1", "--latency", "--timeout", "30s", &format!("-c{connections}"), &format!("-d{seconds}s")])
         .args(["-H", &format!("Authorization: {}", prepared.caller)])
         .arg(format!("http://{}/v1/incidents", proxy.address))
         .output()
@@ -137,7 +137,7 @@ fn print(all: &[Measured]) {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -30,8 +30,11 @@ pub(crate) struct Memory {
     /// How long a body is, in MB
     #[arg(long, default_value_t = 100)]
     body: usize,
-    /// How long the good clients are measured, in seconds
-    #[arg(long, default_value_t = 10)]
+    /// How often the good clients are measured, with and without slow ones
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// How long they are measured each time, in seconds
+    #[arg(long, default_value_t = 5)]
     seconds: u32,
 }
 
@@ -39,6 +42,8 @@ pub(crate) struct Memory {
 const AT_ONCE: usize = 8;
 /// How long a slow client takes for one byte.
 const SLOW: Duration = Duration::from_secs(3);
+/// How long idle clients are left alone before they are looked at.
+const REST: Duration = Duration::from_secs(5);
 /// How many slow clients send their byte in one go.
 const TOGETHER: usize = 50;
 /// The most connections that are saved together.
@@ -60,13 +65,13 @@ impl Memory {
         let limit = Rlimit { maximum: limit.current, ..limit };
         setrlimit(Resource::Nofile, limit).expect("the limit of open files can be raised");
 
-        println!("{:54} {:>12} {:>12}  {:>10}", "", "memory", "peak", "");
-        let proxy = prepared.start();
-        row(&proxy, "started", "");
-        self.bodies(prepared, &proxy);
-        self.idle(prepared, &proxy);
-        self.slow(prepared, &proxy);
-        drop(proxy);
+        println!("{:54} {:>12} {:>12}", "", "memory", "peak");
+        // Each on a proxy of its own: what one leaves behind would hide what the next one takes.
+        for part in [Self::bodies, Self::idle, Self::slow] {
+            let proxy = prepared.start();
+            row(&proxy, "started", "");
+            part(self, prepared, &proxy);
+        }
         if prepared.contender.is_keyway() {
             self.stored(prepared, upstream);
         }
@@ -106,34 +111,46 @@ impl Memory {
                 stream
             })
             .collect();
-        row(proxy, &format!("{} idle clients, after a request each", clients.len()), "");
+        row(proxy, &format!("{} clients, just after a request each", clients.len()), "");
+        thread::sleep(REST);
+        row(proxy, &format!("the same, idle for {} s", REST.as_secs()), "");
         drop(clients);
         // One more answer: by then the proxy has seen the others leave.
         answer_of(proxy, &request);
         row(proxy, "when they have gone", "");
     }
 
+    /// Rounds with and without slow clients beside the good ones.
     fn slow(&self, prepared: &Prepared, proxy: &Proxy) {
-        let alone = load::p99(prepared, proxy, self.good, self.seconds);
-        row(proxy, &format!("{} good clients", self.good), &format!("p99 {alone:.1} ms"));
-        let is_over = AtomicBool::new(false);
+        let (mut alone, mut ratios) = (Vec::new(), Vec::new());
+        for _ in 0..self.rounds {
+            let without = load::p99(prepared, proxy, self.good, self.seconds);
+            ratios.push(self.beside_slow(prepared, proxy) / without);
+            alone.push(without);
+        }
+        let (alone, ratio) = (load::median(alone.into_iter()), load::median(ratios.into_iter()));
+        let note = format!("p99 alone {alone:.1} ms, ratio {ratio:.2}");
+        row(proxy, &format!("{} good clients beside {} slow ones", self.good, self.clients), &note);
+    }
+
+    /// The good clients' p99, in ms.
+    fn beside_slow(&self, prepared: &Prepared, proxy: &Proxy) -> f64 {
+        let is_over = &AtomicBool::new(false);
+        let mut slow: Vec<Slow> = (0..self.clients).map(|_| Slow::new(proxy.address)).collect();
         thread::scope(|scope| {
-            let mut slow: Vec<Slow> = (0..self.clients).map(|_| Slow::new(proxy.address)).collect();
-            let is_over = &is_over;
             scope.spawn(move || {
+                let pause = SLOW / u32::try_from(slow.len().div_ceil(TOGETHER)).unwrap();
                 while !is_over.load(SeqCst) {
-                    let pause = SLOW / u32::try_from(slow.len().div_ceil(TOGETHER)).unwrap();
                     for some in slow.chunks_mut(TOGETHER) {
                         some.iter_mut().for_each(Slow::step);
                         thread::sleep(pause);
                     }
                 }
             });
-            let beside = load::p99(prepared, proxy, self.good, self.seconds);
-            let note = format!("p99 {beside:.1} ms, ratio {:.2}", beside / alone);
-            row(proxy, &format!("{} good clients beside {} slow ones", self.good, self.clients), &note);
+            let p99 = load::p99(prepared, proxy, self.good, self.seconds);
             is_over.store(true, SeqCst);
-        });
+            p99
+        })
     }
 
     fn stored(&self, prepared: &Prepared, upstream: SocketAddr) {
