@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// As a builder was told. It may hold a proxy's password, so it has no `Debug`.
+#[derive(Clone)]
 pub(crate) struct ConnectOptions {
     pub(crate) permit: Permit,
     pub(crate) timeout: Duration,

@@ -127,6 +127,7 @@ impl fmt::Debug for HttpTransport {
 }
 
 /// Sets an [`HttpTransport`] up.
+#[derive(Clone)]
 #[must_use]
 pub struct HttpTransportBuilder {
     connect: ConnectOptions,

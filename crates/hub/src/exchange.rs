@@ -145,7 +145,8 @@ impl Sending<'_> {
             }
         }
         admitted.route.counters.dials.inc();
-        match self.worker.gateway.0.dialer.dial(&upstream.origin).await {
+        // It is far larger than all the rest of a request, and most need none.
+        match Box::pin(self.worker.gateway.0.dialer.dial(&upstream.origin)).await {
             Ok(link) => Ok(Connection::new(link, limits.answer_time)),
             Err(error) => {
                 tracing::warn!(provider = %admitted.route.connection.provider, %error, "a provider cannot be reached");
@@ -196,7 +197,7 @@ impl Sending<'_> {
             };
             return self.relay(connection, head, admitted, reply).await;
         }
-        self.both_ways(connection, admitted, upload, reply).await
+        Box::pin(self.both_ways(connection, admitted, upload, reply)).await
     }
 
     /// Streams the request's body while the answer is awaited, and goes on while it is streamed back.

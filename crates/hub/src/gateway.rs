@@ -13,7 +13,7 @@ use std::{
 use http::HeaderValue;
 use ipnet::IpNet;
 use keyway_core::Registry;
-use keyway_http::{Client, Dialer};
+use keyway_http::{Client, Dialer, HttpTransport, HttpTransportBuilder};
 use keyway_vault::{Actor, Error as VaultError, Recorder, Recording, TokenHash, Vault};
 use tokio::{sync::Semaphore, task::AbortHandle};
 use url::Url;
@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) dialer: Dialer,
     /// Made when it is needed first: it reads the system's certificates.
     client: OnceLock<Option<Client>>,
-    given: Option<Client>,
+    transport: Mutex<Option<HttpTransportBuilder>>,
     pub(crate) limits: Limits,
     pub(crate) public: Option<PublicUrl>,
     trusted: Vec<IpNet>,
@@ -63,7 +63,7 @@ pub struct GatewayBuilder {
     vault: Vault,
     registry: Arc<Registry>,
     dialer: Option<Dialer>,
-    client: Option<Client>,
+    transport: Option<HttpTransportBuilder>,
     limits: Limits,
     public: Option<PublicUrl>,
     trusted: Vec<IpNet>,
@@ -89,7 +89,7 @@ impl Gateway {
             vault,
             registry,
             dialer: None,
-            client: None,
+            transport: None,
             limits: Limits::default(),
             public: None,
             trusted: Vec::new(),
@@ -133,9 +133,10 @@ impl GatewayBuilder {
         Self { dialer: Some(dialer), ..self }
     }
 
-    /// Checks credentials with this, after a provider refused one; without, with the defaults of [`Client`].
-    pub fn client(self, client: Client) -> Self {
-        Self { client: Some(client), ..self }
+    /// Checks credentials over this, after a provider refused one; without, over the defaults of [`HttpTransport`]. It is built
+    /// when it is needed first, since that reads the system's certificates.
+    pub fn transport(self, transport: HttpTransportBuilder) -> Self {
+        Self { transport: Some(transport), ..self }
     }
 
     /// Takes other limits.
@@ -172,7 +173,7 @@ impl GatewayBuilder {
             registry: self.registry,
             dialer,
             client: OnceLock::new(),
-            given: self.client,
+            transport: Mutex::new(self.transport),
             limits: self.limits,
             public: self.public,
             trusted: self.trusted,
@@ -224,7 +225,10 @@ async fn follow(gateway: std::sync::Weak<Shared>) {
 impl Shared {
     /// What credentials are checked with.
     pub(crate) fn client(&self) -> Option<&Client> {
-        let client = self.client.get_or_init(|| self.given.clone().or_else(|| Client::new().ok()));
+        let client = self.client.get_or_init(|| {
+            let given = self.transport.lock().unwrap_or_else(PoisonError::into_inner).take();
+            given.unwrap_or_else(HttpTransport::builder).build().ok().map(Client::from)
+        });
         if client.is_none() {
             tracing::error!("the HTTP client for checks could not be set up");
         }
@@ -243,7 +247,7 @@ impl Shared {
         }
         match self.routes.get(hash) {
             Some(route) if route.epoch == self.vault.epoch() => Ok(route),
-            known => self.load(hash, known).await,
+            known => Box::pin(self.load(hash, known)).await,
         }
     }
 

@@ -97,11 +97,13 @@ impl Worker {
         let (source, sink) = match tls {
             None => open(stream, limits.idle),
             Some(tls) => {
-                let Ok(Ok(stream)) = timeout(limits.head_time, tls.acceptor().accept(stream)).await else {
+                // What few clients need, and none for long, takes room of its own: a client that waits takes little.
+                let handshake = Box::pin(tls.acceptor().accept(stream));
+                let Ok(Ok(stream)) = timeout(limits.head_time, handshake).await else {
                     return;
                 };
                 if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-                    h2::serve(self, stream, caller, self.ending.clone()).await;
+                    Box::pin(h2::serve(self, stream, caller, self.ending.clone())).await;
                     return;
                 }
                 open_secure(stream, limits.idle)
@@ -114,7 +116,7 @@ impl Worker {
                 let Some((stream, read)) = join(source, sink) else { return };
                 let (rest, write) = stream.into_split();
                 let stream = tokio::io::join(std::io::Cursor::new(read.freeze()).chain(rest), write);
-                h2::serve(self, stream, caller, self.ending.clone()).await;
+                Box::pin(h2::serve(self, stream, caller, self.ending.clone())).await;
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use keyway_core::{Credential, Origin, Registry, Submission};
-use keyway_http::{Client, Dialer, HttpTransport};
+use keyway_http::{Dialer, HttpTransport};
 use keyway_hub::{Gateway, Listener as Clients, Stop};
 // It registers itself; what no source names is not linked.
 use keyway_rally as _;
@@ -70,9 +70,9 @@ fn actor() -> Actor {
 
 /// Serves for as long as the runtime lives.
 async fn serve(vault: &Vault, registry: &Arc<Registry>, dialer: Dialer) -> SocketAddr {
-    let transport = HttpTransport::builder().allow_loopback().build().expect("a transport");
+    let transport = HttpTransport::builder().allow_loopback();
     let gateway = Gateway::builder(vault.clone(), Arc::clone(registry));
-    let gateway = gateway.dialer(dialer).client(Client::from(transport)).open().await.expect("a gateway");
+    let gateway = gateway.dialer(dialer).transport(transport).open().await.expect("a gateway");
     let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has room");
     let clients = Clients::new(socket, None).expect("a listener");
     let address = clients.address().expect("it listens");

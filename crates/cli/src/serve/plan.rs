@@ -4,7 +4,7 @@ use std::{num::NonZero, sync::Arc, thread};
 
 use keyway::{
     Registry,
-    http::{Client, Dialer, HttpTransport},
+    http::{Dialer, HttpTransport, HttpTransportBuilder},
     vault::Vault,
 };
 use keyway_hub::{Gateway, PublicUrl};
@@ -22,7 +22,8 @@ pub(super) struct Plan {
     pub(super) certificate: Option<Certificate>,
     pub(super) registry: Arc<Registry>,
     dialer: Dialer,
-    pub(super) checker: Client,
+    /// What credentials are checked over. It is built when one is: that reads the system's certificates.
+    pub(super) checker: HttpTransportBuilder,
 }
 
 impl Plan {
@@ -50,7 +51,7 @@ impl Plan {
         let config = &self.config;
         let mut gateway = Gateway::builder(vault.clone(), Arc::clone(&self.registry))
             .dialer(self.dialer.clone())
-            .client(self.checker.clone())
+            .transport(self.checker.clone())
             .trusted_proxies(config.trusted_proxies.clone())
             .limits(config.limits.clone());
         if let Some(url) = &config.public_url {
@@ -84,7 +85,7 @@ fn certificate(loaded: &Loaded) -> Result<Option<Certificate>, String> {
 }
 
 /// Who connects to providers, and who asks them whether a key is good: over the same way.
-fn way_out(loaded: &Loaded) -> Result<(Dialer, Client), String> {
+fn way_out(loaded: &Loaded) -> Result<(Dialer, HttpTransportBuilder), String> {
     let upstream = &loaded.config.upstream;
     let mut dialer = Dialer::builder().connect_timeout(upstream.connect_timeout);
     let mut transport = HttpTransport::builder().connect_timeout(upstream.connect_timeout);
@@ -103,5 +104,6 @@ fn way_out(loaded: &Loaded) -> Result<(Dialer, Client), String> {
         let keys = said.iter().filter(|(_, is_said)| *is_said).map(|(key, _)| loaded.place(key));
         format!("{}: {error}", keys.collect::<Vec<_>>().join(", "))
     };
-    Ok((dialer.build().map_err(unusable)?, transport.build().map_err(unusable)?.into()))
+    // They read certificate and proxy alike: what the one can use, the other can.
+    Ok((dialer.build().map_err(unusable)?, transport))
 }

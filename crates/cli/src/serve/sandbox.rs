@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use keyway::{Entry, Origin, Registry};
+use keyway::{Entry, Origin, Registry, http::Client};
 use keyway_sandbox::{Sandbox, SandboxError};
 use owo_colors::OwoColorize as _;
 
@@ -52,7 +52,9 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
             let stand_ins = stand_ins(&registry, memory.port).await?;
             let origin = stand_ins.origin();
             memory.port = origin.port();
-            let demos = demo::connect(vault, &registry, &plan.checker, &origin, &mut memory).await?;
+            let transport = plan.checker.clone().build();
+            let client = transport.map(Client::from).map_err(|error| Failure::because(error.to_string()))?;
+            let demos = demo::connect(vault, &registry, &client, &origin, &mut memory).await?;
             folder.remember(&memory)?;
             let sockets = sockets(&plan.config, args.port)?;
             let gateway = plan.open(vault).await?;

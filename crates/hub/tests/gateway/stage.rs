@@ -7,7 +7,7 @@ use std::{
 };
 
 use keyway_core::{Credential, Origin, Registry, Submission};
-use keyway_http::{Client, Dialer, HttpTransport};
+use keyway_http::{Dialer, HttpTransport};
 use keyway_hub::{Gateway, GatewayBuilder, Limits, Listener, Stop, Tls};
 use keyway_rally as _;
 use keyway_rootly as _;
@@ -97,7 +97,7 @@ impl Stage {
         let vault = Vault::init(store, key, &actor()).await.unwrap();
         let builder = Gateway::builder(vault.clone(), Arc::clone(&registry))
             .dialer(Dialer::builder().allow_loopback().build().unwrap())
-            .client(Client::from(HttpTransport::builder().allow_loopback().build().unwrap()));
+            .transport(HttpTransport::builder().allow_loopback());
         let gateway = set(builder).open().await.unwrap();
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let listener = Listener::new(socket, tls).unwrap();
