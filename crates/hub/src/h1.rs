@@ -27,7 +27,7 @@ pub(crate) enum Ended {
 }
 
 /// How long a connection keeps what a request takes, once it has none.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_millis(100);
 /// What is left of a request's body that nobody wanted is read past, up to so many bytes.
 const PASS_OVER: u64 = 64 * 1024;
 /// How long what a client still sends is read after the last answer, so that it gets to see that.
