@@ -7,6 +7,7 @@ mod credentials;
 mod forward;
 mod framing;
 mod limits;
+mod review;
 mod secure;
 mod stage;
 mod trust;
