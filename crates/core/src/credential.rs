@@ -279,10 +279,16 @@ impl Credential {
 
     /// What finds the credential's secrets in an answer or a text, in every usual encoding.
     pub fn mask(&self) -> Mask {
-        Mask::new(self.values.iter().filter_map(|(_, value)| match value {
+        // In HTTP Basic a short password is too short to be looked for in base64; together with the user's name it is not.
+        let basic = self.headers.iter().filter(|_| self.method.placements.basic.is_some());
+        let basic =
+            basic.filter_map(|(_, value)| value.to_str().ok()?.strip_prefix("Basic ")).map(Secret::new);
+        let basic: Vec<Secret> = basic.collect();
+        let values = self.values.iter().filter_map(|(_, value)| match value {
             Value::Secret(secret) => Some(secret),
             Value::Plain(_) => None,
-        }))
+        });
+        Mask::new(values.chain(&basic))
     }
 }
 

@@ -6,15 +6,16 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use http::{HeaderValue, header, request::Parts, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts, uri::PathAndQuery};
 use keyway_core::{BodyAccess, Error as CoreError};
 use keyway_vault::{Denied, Record, Slot};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     gateway::Shared,
-    intake::{Intake, is_passed_on},
+    intake::{Intake, is_host, is_passed_on, tokens_in},
     metrics::{Counted, REQUESTS},
+    places::Found,
     problem::{Code, Problem},
     route::{Base, Route, Upstream},
     target::{self, Target},
@@ -54,6 +55,11 @@ impl Admitted {
     /// Says that all of the answer was passed on, and when that was.
     pub(crate) fn end(&mut self) -> Instant {
         *self.ended.insert(Instant::now())
+    }
+
+    /// Nothing was sent: there is nothing to write down.
+    pub(crate) fn unsent(&mut self) {
+        self.slot = None;
     }
 
     /// Writes down what came of it; once.
@@ -103,29 +109,21 @@ impl Shared {
         let found = self.places.take(intake.grant.as_ref(), &mut parts.headers, target)?;
         // A grant may stand in one of them: the gateway is whom they are for.
         intake.drop_named(&mut parts.headers);
+        spilled(intake, &found, &mut parts.headers)?;
         let target = found.target.as_ref().unwrap_or(target);
-        let route = self.route(&found.hash).await?;
-
-        let named = Target::of(target.path());
-        if named.connection.is_some_and(|id| id != route.connection.id.as_str()) {
-            return Err(Code::ConnectionUnknown.into());
+        let mut route = self.route(&found.hash).await?;
+        let mut passed = pass(&route, target, &parts.method)?;
+        let turn = route.pace.turn(self.limits.turn).await?;
+        // While it waited for its turn, a grant may have been revoked, or a key replaced.
+        if !self.is_current(&route) {
+            route = self.route(&found.hash).await?;
+            passed = pass(&route, target, &parts.method)?;
         }
-        let is_named =
-            |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
-        let by_host = route.targets.iter().position(is_named);
-        let start = if by_host.is_some() { named.behind_host } else { named.start };
-        let at = by_host.unwrap_or(0);
-        let Some(upstream) = route.targets.get(at) else { return Err(Code::ConnectionUnusable.into()) };
-        let path = behind(target, start)?;
-        target::check(&path)?;
-
-        let now = SystemTime::now();
-        route.grant.allows(&parts.method, path.path(), now).map_err(denied)?;
+        let Passed { at, path, now, explicit } = passed;
         if let Some(meter) = &route.meter {
             meter.count().map_err(|wait| Problem::from(Code::GrantRate).after(wait))?;
         }
-        route.pace.check(&route.credential)?;
-        let turn = route.pace.turn(self.limits.turn).await?;
+        let Some(upstream) = route.targets.get(at) else { return Err(Code::ConnectionUnusable.into()) };
 
         let record = Record::new(
             route.grant.tenant.clone(),
@@ -135,7 +133,7 @@ impl Shared {
             route.template(path.path()),
         )
         .at(now);
-        let base = self.base(intake, caller, named.connection.is_some());
+        let base = self.base(intake, caller, explicit);
         parts.uri = upstream.uri(path).ok_or(Code::PathAmbiguous)?;
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let slot = self.reserve(&record).await?;
@@ -178,12 +176,52 @@ impl Shared {
             if let Some(proto) = &intake.forwarded_proto {
                 base.secure = proto.as_bytes().eq_ignore_ascii_case(b"https");
             }
-            if let Some(forwarded) = &intake.forwarded_host {
+            if let Some(forwarded) = intake.forwarded_host.as_ref().filter(|host| is_host(host)) {
                 base.authority.clone_from(forwarded);
             }
         }
         base
     }
+}
+
+/// What a grant lets pass.
+struct Passed {
+    /// Which origin it goes to.
+    at: usize,
+    path: PathAndQuery,
+    now: SystemTime,
+    /// The client named the connection.
+    explicit: bool,
+}
+
+/// Decides about a request by what it is on its way out: the policy sees what the provider sees.
+fn pass(route: &Route, target: &PathAndQuery, method: &Method) -> Result<Passed, Problem> {
+    let named = Target::of(target.path());
+    if named.connection.is_some_and(|id| id != route.connection.id.as_str()) {
+        return Err(Code::ConnectionUnknown.into());
+    }
+    let is_named =
+        |up: &Upstream| named.host.is_some_and(|host| up.authority().as_str().eq_ignore_ascii_case(host));
+    let by_host = route.targets.iter().position(is_named);
+    let start = if by_host.is_some() { named.behind_host } else { named.start };
+    let path = behind(target, start)?;
+    target::check(&path)?;
+    let now = SystemTime::now();
+    route.grant.allows(method, path.path(), now).map_err(denied)?;
+    route.pace.check(&route.credential)?;
+    Ok(Passed { at: by_host.unwrap_or(0), path, now, explicit: named.connection.is_some() })
+}
+
+/// Refuses a request in which a grant stands where nobody takes it out. A `Referer` with one is only dropped: browsers and
+/// their like write it by themselves.
+fn spilled(intake: &Intake, found: &Found, headers: &mut HeaderMap) -> Result<(), Problem> {
+    if intake.tokens <= found.taken {
+        return Ok(());
+    }
+    let in_referer =
+        headers.get_all(header::REFERER).iter().map(|value| tokens_in(value.as_bytes())).sum::<usize>();
+    headers.remove(header::REFERER);
+    if intake.tokens > found.taken + in_referer { Err(Code::GrantSpilled.into()) } else { Ok(()) }
 }
 
 /// The path and query behind what names connection and host.

@@ -21,7 +21,7 @@ use url::Url;
 use crate::{
     Error, Limits, Worker,
     metrics::Metrics,
-    pace::{Meter, Paces},
+    pace::Paces,
     places::Places,
     problem::{Code, Problem},
     route::{Route, Routes},
@@ -79,8 +79,11 @@ pub struct PublicUrl {
 
 /// How many grants are read from the vault at once: whoever makes tokens up takes no more of it.
 const LOADING: usize = 16;
-/// How long a look at what changed may take before it counts as failed.
-const LOOK: Duration = Duration::from_secs(2);
+/// How long to wait for news before waiting anew. A look into the store that hangs fails by itself, well before: what is
+/// silent for so long was asked, and had none.
+const LOOK: Duration = Duration::from_secs(6);
+/// Between two tries, where the store cannot be asked.
+const PAUSE: Duration = Duration::from_millis(200);
 
 impl Gateway {
     /// Starts to set a gateway up, over a vault and the providers whose connections it has.
@@ -217,7 +220,7 @@ async fn follow(gateway: std::sync::Weak<Shared>) {
         }
         match news {
             Ok(news) => after = news,
-            Err(_) => tokio::time::sleep(LOOK / 10).await,
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
@@ -246,17 +249,26 @@ impl Shared {
             return Err(Code::StoreUnavailable.into());
         }
         match self.routes.get(hash) {
-            Some(route) if route.epoch == self.vault.epoch() => Ok(route),
-            known => Box::pin(self.load(hash, known)).await,
+            Some(route) if self.is_current(&route) => Ok(route),
+            _ => Box::pin(self.load(hash)).await,
         }
     }
 
-    async fn load(&self, hash: &TokenHash, known: Option<Arc<Route>>) -> Result<Arc<Route>, Problem> {
+    /// Whether a route is as it would be read now.
+    pub(crate) fn is_current(&self, route: &Route) -> bool {
+        route.epoch == self.vault.epoch() && !self.blind.load(Ordering::Relaxed)
+    }
+
+    async fn load(&self, hash: &TokenHash) -> Result<Arc<Route>, Problem> {
         let _turn = self.loading.acquire().await.map_err(|_| Problem::from(Code::Stopping))?;
+        // Somebody else may have read it meanwhile.
+        if let Some(route) = self.routes.get(hash).filter(|route| self.is_current(route)) {
+            return Ok(route);
+        }
         self.metrics.loads.inc();
         // Before anything is read: what changes meanwhile makes it stale.
         let epoch = self.vault.epoch();
-        match self.read(hash, epoch, known).await {
+        match self.read(hash, epoch).await {
             Ok(route) => {
                 let route = Arc::new(route);
                 self.routes.put(hash, Arc::clone(&route));
@@ -269,12 +281,7 @@ impl Shared {
         }
     }
 
-    async fn read(
-        &self,
-        hash: &TokenHash,
-        epoch: u64,
-        known: Option<Arc<Route>>,
-    ) -> Result<Route, VaultError> {
+    async fn read(&self, hash: &TokenHash, epoch: u64) -> Result<Route, VaultError> {
         let grant = self.vault.grant_by_hash(hash).await?;
         let scope = self.vault.tenant(&grant.tenant, &self.actor);
         let opened = scope.open(&grant.connection, &self.registry).await?;
@@ -282,9 +289,8 @@ impl Shared {
             tracing::warn!(connection = %grant.connection, %warning, "a kept key is not as its provider describes it today");
         }
         let (connection, credential) = (opened.connection, opened.credential);
-        let pace = self.paces.of(&connection.id, &credential, connection.account.as_ref());
-        let counted = known.filter(|known| known.grant.id == grant.id).and_then(|known| known.meter.clone());
-        let meter = grant.terms.rate().map(|rate| counted.unwrap_or_else(|| Arc::new(Meter::new(rate))));
+        let pace = self.paces.of(&connection, &credential);
+        let meter = grant.terms.rate().map(|rate| self.paces.meter(&grant.id, rate));
         let counters = self.metrics.of(credential.provider().descriptor().id().as_str());
         Ok(Route::new(epoch, grant, connection, credential, pace, meter, counters))
     }

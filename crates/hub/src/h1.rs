@@ -166,11 +166,16 @@ async fn one(
         is_1_1: parts.version == Version::HTTP_11,
         keeps: head.keeps && !stop.is_asked(),
         is_head: parts.method == http::Method::HEAD,
+        begun: false,
         sent: 0,
     });
     let served = exchange(worker, parts, &head.target, &head.intake, caller, &mut upload, &mut reply).await;
     let trouble = match served {
         Ok(()) => None,
+        Err(Trouble::Problem(problem)) if reply.has_begun() => {
+            shared.metrics.problem(problem.code);
+            Some(Trouble::CutOff)
+        }
         Err(Trouble::Problem(problem)) => {
             shared.metrics.problem(problem.code);
             // A body that nobody read stands between this request and the next.
@@ -182,8 +187,9 @@ async fn one(
         }
         Err(trouble) => Some(trouble),
     };
-    if matches!(trouble, Some(Trouble::CutOff)) {
-        reply.cut_off().await;
+    // Also where the client seems to be gone: whoever only read slowly is not to take a part for the whole.
+    if trouble.is_some() {
+        reply.cut_off();
     }
     shared.metrics.sent.inc_by(reply.sent());
     shared.metrics.received.inc_by(upload.received());
@@ -198,8 +204,16 @@ async fn one(
 /// Answers with a problem, and closes the connection.
 async fn refuse(worker: &Worker, source: &mut Source, sink: &mut Sink, out: &mut Vec<u8>, problem: Problem) {
     let limits = &worker.gateway.0.limits;
-    let mut reply =
-        Reply::H1(H1 { sink: &mut *sink, out, limits, is_1_1: true, keeps: false, is_head: false, sent: 0 });
+    let mut reply = Reply::H1(H1 {
+        sink: &mut *sink,
+        out,
+        limits,
+        is_1_1: true,
+        keeps: false,
+        is_head: false,
+        begun: false,
+        sent: 0,
+    });
     if reply.problem(problem).await.is_ok() {
         part(source, sink).await;
     }

@@ -3,11 +3,16 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, uri::PathAndQuery};
+use http::{HeaderMap, Method, Request, Response, uri::PathAndQuery};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,10 +25,10 @@ use crate::{
     Worker,
     admit::Caller,
     exchange::{Trouble, exchange},
-    intake::{Intake, Lengths},
+    intake::{Intake, Lengths, tokens_in},
     listener::Stop,
     problem::{Code, Problem},
-    reply::{CutOff, H2, H2Body, Reply},
+    reply::{CutOff, H2, H2Body, Piece, Reply},
     target,
     upload::Upload,
 };
@@ -49,34 +54,63 @@ where
         .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.idle)
         .keep_alive_timeout(limits.head_time);
-    let service = service_fn(|request| {
-        let worker = worker.clone();
-        async move { Ok::<_, Infallible>(answer(worker, request, caller).await) }
+    // How many streams began since the last look; each holds on to it as long as it is served.
+    let streams = Arc::new(AtomicUsize::new(1));
+    let counted = Arc::clone(&streams);
+    let service = service_fn(move |request| {
+        let (worker, streams) = (worker.clone(), Arc::clone(&counted));
+        async move { Ok::<_, Infallible>(answer(worker, request, caller, streams).await) }
     });
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = stop.asked() => connection.as_mut().graceful_shutdown(),
+    let mut look = tokio::time::interval(limits.idle.max(Duration::from_millis(2)) / 2);
+    let mut was_busy = true;
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = stop.asked() => break,
+            _ = look.tick() => {
+                let is_busy = streams.swap(0, Ordering::Relaxed) > 0 || Arc::strong_count(&streams) > 2;
+                if !is_busy && !was_busy {
+                    break;
+                }
+                was_busy = is_busy;
+            }
+        }
     }
+    connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }
 
 /// Answers one request. It is served by a task of its own, which ends when nobody waits for it any more.
-async fn answer(worker: Worker, request: Request<Incoming>, caller: Caller) -> Response<H2Body> {
+async fn answer(
+    worker: Worker,
+    request: Request<Incoming>,
+    caller: Caller,
+    streams: Arc<AtomicUsize>,
+) -> Response<H2Body> {
+    streams.fetch_add(1, Ordering::Relaxed);
     let (head, told) = oneshot::channel();
     let serving = tokio::spawn(async move {
-        let mut reply = Reply::H2(H2 { head: Some(head), pieces: None, sent: 0 });
+        let is_head = request.method() == Method::HEAD;
+        let longest = worker.gateway.0.limits.body_time;
+        let mut reply = Reply::H2(H2 { head: Some(head), pieces: None, longest, is_head, sent: 0 });
         let served = one(&worker, request, caller, &mut reply).await;
         let shared = &worker.gateway.0;
         match served {
-            Ok(()) | Err(Trouble::ClientGone) => {}
-            Err(Trouble::CutOff) => reply.cut_off().await,
+            Ok(()) => {}
             Err(Trouble::Problem(problem)) => {
                 shared.metrics.problem(problem.code);
-                let _ = reply.problem(problem).await;
+                if reply.has_begun() {
+                    reply.cut_off();
+                } else {
+                    let _ = reply.problem(problem).await;
+                }
             }
+            Err(Trouble::CutOff | Trouble::ClientGone) => reply.cut_off(),
         }
         shared.metrics.sent.inc_by(reply.sent());
+        // It counts as one that is served until here.
+        drop(streams);
     });
     let guard = AbortOnDrop(Some(serving.abort_handle()));
     if let Ok(response) = told.await {
@@ -104,6 +138,7 @@ async fn one(
     for (name, value) in std::mem::take(&mut parts.headers) {
         last = name.or(last);
         if let Some(name) = &last {
+            intake.tokens += tokens_in(value.as_bytes());
             // RFC 9113, 8.2.3: cookies may come in several fields, and are one.
             intake.take(&mut headers, name.clone(), value)?;
         }
@@ -126,8 +161,9 @@ async fn one(
     };
     let path = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
     let path = target::path_and_query(path.as_bytes())?;
+    intake.tokens += tokens_in(path.as_bytes());
     let target = PathAndQuery::try_from(path).map_err(|_| Code::PathAmbiguous)?;
-    let mut upload = Upload::h2(body, length);
+    let mut upload = Upload::h2(body, length, worker.gateway.0.limits.body_time);
     let served = exchange(worker, &mut parts, &target, &intake, caller, &mut upload, reply).await;
     worker.gateway.0.metrics.received.inc_by(upload.received());
     served
@@ -158,20 +194,33 @@ impl Body for H2Body {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        match this {
             Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
-            Self::Pieces(pieces) => pieces.poll_recv(context),
+            Self::Done => Poll::Ready(None),
+            Self::Pieces(pieces) => match ready!(pieces.poll_recv(context)) {
+                Some(Piece::Data(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Some(Piece::End) => {
+                    *this = Self::Done;
+                    Poll::Ready(None)
+                }
+                None => {
+                    *this = Self::Done;
+                    Poll::Ready(Some(Err(CutOff)))
+                }
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Self::Whole(None))
+        matches!(self, Self::Whole(None) | Self::Done)
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64)),
             Self::Pieces(_) => SizeHint::default(),
+            Self::Done => SizeHint::with_exact(0),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Intake {
     /// `X-Forwarded-Proto` and `-Host`, which count where a trusted proxy says them.
     pub(crate) forwarded_proto: Option<HeaderValue>,
     pub(crate) forwarded_host: Option<HeaderValue>,
+    /// How often a token of ours stands in the head.
+    pub(crate) tokens: usize,
     /// Headers that `Connection` names.
     named: Vec<HeaderName>,
     hosts: usize,
@@ -79,8 +81,8 @@ impl Intake {
             }
             "connection" => self.connection(&value),
             "expect" => self.expects |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
-            // RFC 9110, 7.6.1, and what is between a client and its proxy; the gateway asks for its own encoding; who the
-            // caller is, and by what way it came, is none of the provider's business.
+            // RFC 9110, 7.6.1, and what is between a client and its proxy; the gateway asks for its own encoding, and for
+            // all of it, since a key in parts cannot be found; who the caller is, and by what way it came, is none of the provider's business.
             "keep-alive"
             | "te"
             | "trailer"
@@ -91,6 +93,8 @@ impl Intake {
             | "proxy-authenticate"
             | "max-forwards"
             | "accept-encoding"
+            | "range"
+            | "if-range"
             | "forwarded"
             | "via"
             | "x-real-ip"
@@ -163,17 +167,9 @@ impl Intake {
 
     /// Checks the host: there once, and nothing but a host and a port.
     pub(crate) fn check_host(&self, is_needed: bool) -> Result<(), Code> {
-        let plain = |host: &HeaderValue| {
-            let bytes = host.as_bytes();
-            !bytes.is_empty()
-                && bytes.len() <= 261
-                && bytes.iter().all(|byte| {
-                    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
-                })
-        };
         match (&self.host, self.hosts) {
             (None, 0) if !is_needed => Ok(()),
-            (Some(host), 1) if plain(host) => Ok(()),
+            (Some(host), 1) if is_host(host) => Ok(()),
             _ => Err(Code::RequestMalformed),
         }
     }
@@ -186,6 +182,17 @@ impl Intake {
             _ => Err(Code::RequestMalformed),
         }
     }
+}
+
+/// Tells whether a text is a host, perhaps with a port, and nothing else.
+pub(crate) fn is_host(value: &HeaderValue) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte);
+    (1..=261).contains(&value.len()) && value.as_bytes().iter().all(plain)
+}
+
+/// How often a token of ours may stand in a text.
+pub(crate) fn tokens_in(text: &[u8]) -> usize {
+    memmem::find_iter(text, b"kwg_").count()
 }
 
 /// Tells whether a method is one that is passed on.

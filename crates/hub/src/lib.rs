@@ -20,6 +20,7 @@ mod gateway;
 mod answer;
 mod check;
 mod exchange;
+mod relay;
 mod reply;
 mod upload;
 mod upstream;

@@ -11,7 +11,7 @@ use std::{
 
 use http::{HeaderMap, StatusCode};
 use keyway_core::{Account, Credential, RateLimit};
-use keyway_vault::{ConnectionId, Rate};
+use keyway_vault::{Connection, ConnectionId, GrantId, Rate};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Code, Problem};
@@ -88,31 +88,38 @@ impl Pace {
 #[derive(Debug)]
 pub(crate) struct Paces {
     began: Instant,
-    connections: Mutex<HashMap<ConnectionId, Weak<Pace>>>,
-    accounts: Mutex<HashMap<(String, String), Weak<Semaphore>>>,
+    /// By connection, and which of its keys it is.
+    connections: Mutex<HashMap<(ConnectionId, i64), Weak<Pace>>>,
+    /// By provider, origin and account.
+    accounts: Mutex<HashMap<(String, String, String), Weak<Semaphore>>>,
+    meters: Mutex<HashMap<GrantId, Arc<Meter>>>,
 }
 
 impl Paces {
     pub(crate) fn new() -> Self {
-        Self { began: Instant::now(), connections: Mutex::default(), accounts: Mutex::default() }
+        Self {
+            began: Instant::now(),
+            connections: Mutex::default(),
+            accounts: Mutex::default(),
+            meters: Mutex::default(),
+        }
     }
 
     /// That of a connection.
-    pub(crate) fn of(
-        &self,
-        connection: &ConnectionId,
-        credential: &Credential,
-        account: Option<&Account>,
-    ) -> Arc<Pace> {
+    pub(crate) fn of(&self, connection: &Connection, credential: &Credential) -> Arc<Pace> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pace) = connections.get(connection).and_then(Weak::upgrade) {
+        // Another key is another matter: what the provider said was of the old one.
+        let name = (connection.id.clone(), connection.credential_version());
+        if let Some(pace) = connections.get(&name).and_then(Weak::upgrade) {
             return pace;
         }
         connections.retain(|_, pace| pace.strong_count() > 0);
         let turns = credential.method().concurrency().map(|count| {
             // A limit is for the account, however many connections it has.
-            let account = account.map_or(connection.as_str(), Account::id);
-            self.turns(credential.provider().descriptor().id().as_str(), account, count)
+            let account = connection.account.as_ref().map_or(connection.id.as_str(), Account::id);
+            let provider = credential.provider().descriptor().id().to_string();
+            let origin = credential.origins().first().map(ToString::to_string).unwrap_or_default();
+            self.turns((provider, origin, account.to_owned()), count)
         });
         let pace = Arc::new(Pace {
             began: self.began,
@@ -121,13 +128,12 @@ impl Paces {
             turns,
             check_after: AtomicU64::new(0),
         });
-        connections.insert(connection.clone(), Arc::downgrade(&pace));
+        connections.insert(name, Arc::downgrade(&pace));
         pace
     }
 
-    fn turns(&self, provider: &str, account: &str, count: u32) -> Arc<Semaphore> {
+    fn turns(&self, name: (String, String, String), count: u32) -> Arc<Semaphore> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = (provider.to_owned(), account.to_owned());
         if let Some(turns) = accounts.get(&name).and_then(Weak::upgrade) {
             return turns;
         }
@@ -135,6 +141,20 @@ impl Paces {
         let turns = Arc::new(Semaphore::new(usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS)));
         accounts.insert(name, Arc::downgrade(&turns));
         turns
+    }
+}
+
+impl Paces {
+    /// The meter of a grant; the same one as long as it has anything to remember.
+    pub(crate) fn meter(&self, grant: &GrantId, rate: Rate) -> Arc<Meter> {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(meter) = meters.get(grant) {
+            return Arc::clone(meter);
+        }
+        meters.retain(|_, meter| Arc::strong_count(meter) > 1 || !meter.is_fresh());
+        let meter = Arc::new(Meter::new(rate));
+        meters.insert(grant.clone(), Arc::clone(&meter));
+        meter
     }
 }
 
@@ -160,6 +180,11 @@ impl Meter {
     /// Counts one request, or says how long it has to wait.
     pub(crate) fn count(&self) -> Result<(), Duration> {
         self.count_at(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX / 2))
+    }
+
+    /// Whether it is as if it had never counted.
+    fn is_fresh(&self) -> bool {
+        u128::from(self.full_at.load(Ordering::Relaxed)) <= self.began.elapsed().as_nanos()
     }
 
     fn count_at(&self, now: u64) -> Result<(), Duration> {

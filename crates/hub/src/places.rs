@@ -9,7 +9,7 @@ use keyway_vault::{NotAToken, TokenHash};
 use percent_encoding::percent_decode_str;
 
 use crate::{
-    intake::token_in,
+    intake::{token_in, tokens_in},
     problem::{Code, Problem},
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Found {
     pub(crate) hash: TokenHash,
     /// The target without it, where it stood there.
     pub(crate) target: Option<PathAndQuery>,
+    /// How often it stood there as it is.
+    pub(crate) taken: usize,
 }
 
 impl Places {
@@ -62,9 +64,10 @@ impl Places {
         headers: &mut HeaderMap,
         target: &PathAndQuery,
     ) -> Result<Found, Problem> {
-        let mut found = Finding { hash: None };
+        let mut found = Finding { hash: None, taken: 0 };
         if let Some(own) = own {
             found.add(token_in(own.as_bytes()).ok_or_else(|| refused(NotAToken::Other))?)?;
+            found.taken += tokens_in(own.as_bytes());
         }
         for name in &self.headers {
             let mut values = headers.get_all(name).iter();
@@ -75,6 +78,7 @@ impl Places {
             }
             if let Some(token) = token_in(value.as_bytes()) {
                 found.add(token)?;
+                found.taken += tokens_in(value.as_bytes());
             } else if *name == header::AUTHORIZATION
                 && let Some(pair) = basic(value)
                 && let Some(token) = token_in(pair.as_bytes())
@@ -91,7 +95,7 @@ impl Places {
         }
         let target = if self.query.is_empty() { None } else { self.in_query(target, &mut found)? };
         match found.hash {
-            Some(hash) => Ok(Found { hash, target }),
+            Some(hash) => Ok(Found { hash, target, taken: found.taken }),
             None => Err(Code::GrantMissing.into()),
         }
     }
@@ -109,6 +113,7 @@ impl Places {
                 match is_ours(pair) {
                     Some(token) => {
                         found.add(&token)?;
+                        found.taken += tokens_in(pair.as_bytes());
                         had = true;
                     }
                     None => others.push(pair.trim().to_owned()),
@@ -134,7 +139,10 @@ impl Places {
             let name = percent_decode_str(name).decode_utf8_lossy();
             let is_known = self.query.iter().any(|known| **known == *name);
             match token_in(value.as_bytes()).filter(|_| is_known) {
-                Some(token) => found.add(token)?,
+                Some(token) => {
+                    found.add(token)?;
+                    found.taken += tokens_in(pair.as_bytes());
+                }
                 None => others.push(pair),
             }
         }
@@ -147,6 +155,7 @@ impl Places {
 /// What was found so far.
 struct Finding {
     hash: Option<TokenHash>,
+    taken: usize,
 }
 
 impl Finding {

@@ -128,6 +128,9 @@ codes! {
     GrantRate "grant-rate" TOO_MANY_REQUESTS Caller
         "The grant's rate is used up"
         "Wait as long as Retry-After says."
+    GrantSpilled "grant-spilled" BAD_REQUEST Caller
+        "A grant stands where it would be sent on to the provider"
+        "Put it into one place, which the gateway takes it from."
     ConnectionUnknown "connection-unknown" NOT_FOUND Caller
         "There is no such connection for this grant"
         "Use the connection that the grant was made for, or the address without one."
@@ -167,12 +170,22 @@ codes! {
     AuditUnavailable "audit-unavailable" SERVICE_UNAVAILABLE Gateway
         "The gateway cannot write its audit log"
         "Nothing was sent, since nothing is sent unseen. Try again."
-    Overloaded "overloaded" SERVICE_UNAVAILABLE Gateway
-        "The gateway has too much to do"
-        "Nothing was sent. Try again."
+    GrantMoved "grant-moved" SERVICE_UNAVAILABLE Caller
+        "The grant or its connection changed while the request waited"
+        "Nothing was sent. Try again: what holds now decides."
     Stopping "stopping" SERVICE_UNAVAILABLE Gateway
         "The gateway is about to stop"
         "Nothing was sent. Try again: another one may answer."
+}
+
+impl Code {
+    /// Whether nothing went to the provider, though the request was let pass.
+    pub(crate) fn is_before_sending(self) -> bool {
+        matches!(
+            self,
+            Self::ProviderUnreachable | Self::ProviderAddress | Self::ConnectionUnusable | Self::GrantMoved
+        )
+    }
 }
 
 impl Fault {

@@ -1,9 +1,13 @@
 //! An answer on its way out, over HTTP/1.1 or HTTP/2.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use http_body::Frame;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     Limits,
@@ -20,6 +24,10 @@ pub(crate) enum Reply<'c> {
 }
 
 /// Over HTTP/1.1.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the connection or the request"
+)]
 pub(crate) struct H1<'c> {
     pub(crate) sink: &'c mut Sink,
     pub(crate) out: &'c mut Vec<u8>,
@@ -30,20 +38,34 @@ pub(crate) struct H1<'c> {
     pub(crate) keeps: bool,
     /// The request was `HEAD`.
     pub(crate) is_head: bool,
+    /// The answer has begun: nothing else can be said any more.
+    pub(crate) begun: bool,
     pub(crate) sent: u64,
 }
 
 /// Over HTTP/2.
 pub(crate) struct H2 {
     pub(crate) head: Option<oneshot::Sender<Response<H2Body>>>,
-    pub(crate) pieces: Option<mpsc::Sender<Result<Frame<Bytes>, CutOff>>>,
+    pub(crate) pieces: Option<mpsc::Sender<Piece>>,
+    /// The longest that a client may take for a piece.
+    pub(crate) longest: Duration,
+    pub(crate) is_head: bool,
     pub(crate) sent: u64,
+}
+
+/// A piece of a body over HTTP/2, or its end: one that only stops was cut off.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Data(Bytes),
+    End,
 }
 
 /// A body over HTTP/2.
 pub(crate) enum H2Body {
     Whole(Option<Bytes>),
-    Pieces(mpsc::Receiver<Result<Frame<Bytes>, CutOff>>),
+    Pieces(mpsc::Receiver<Piece>),
+    /// It was given whole.
+    Done,
 }
 
 /// An answer could not be ended.
@@ -127,7 +149,8 @@ impl Reply<'_> {
                     several => several.concat().into(),
                 };
                 h2.sent += length as u64;
-                h2.head(status, headers, H2Body::Whole(Some(body)))
+                let body = Some(body).filter(|_| !h2.is_head);
+                h2.head(status, headers, H2Body::Whole(body))
             }
         }
     }
@@ -164,7 +187,10 @@ impl Reply<'_> {
                 for piece in pieces.drain(..) {
                     h2.sent += piece.len() as u64;
                     let Some(sender) = &h2.pieces else { return Err(Trouble::ClientGone) };
-                    sender.send(Ok(Frame::data(piece))).await.map_err(|_| Trouble::ClientGone)?;
+                    let sent = timeout(h2.longest, sender.send(Piece::Data(piece))).await;
+                    if !matches!(sent, Ok(Ok(()))) {
+                        return Err(Trouble::ClientGone);
+                    }
                 }
                 Ok(())
             }
@@ -181,8 +207,9 @@ impl Reply<'_> {
                 h1.write().await
             }
             Self::H2(h2) => {
-                h2.pieces = None;
-                Ok(())
+                let Some(pieces) = h2.pieces.take() else { return Err(Trouble::ClientGone) };
+                let sent = timeout(h2.longest, pieces.send(Piece::End)).await;
+                if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(Trouble::ClientGone) }
             }
         }
     }
@@ -202,18 +229,37 @@ impl Reply<'_> {
         }
     }
 
+    /// Whether the answer has begun, so that nothing else can be said any more.
+    pub(crate) fn has_begun(&self) -> bool {
+        match self {
+            Self::H1(h1) => h1.begun,
+            Self::H2(h2) => h2.head.is_none(),
+        }
+    }
+
     /// Shows the client that the answer was cut off.
-    pub(crate) async fn cut_off(&mut self) {
+    pub(crate) fn cut_off(&mut self) {
         match self {
             Self::H1(h1) => {
                 h1.keeps = false;
                 h1.sink.break_off();
             }
-            Self::H2(h2) => {
-                if let Some(pieces) = h2.pieces.take() {
-                    let _ = pieces.send(Err(CutOff)).await;
-                }
-            }
+            Self::H2(h2) => h2.pieces = None,
+        }
+    }
+
+    /// Says in the answer's head, which is still to come, that the connection is closed behind it.
+    pub(crate) fn close_behind(&mut self) {
+        if let Self::H1(h1) = self {
+            h1.keeps = false;
+        }
+    }
+
+    /// Waits until nobody waits for the answer any more. Over HTTP/1.1 that is noticed elsewhere.
+    pub(crate) async fn gone(&self) {
+        match self {
+            Self::H2(H2 { pieces: Some(pieces), .. }) => pieces.closed().await,
+            _ => std::future::pending().await,
         }
     }
 }
@@ -224,6 +270,7 @@ impl H1<'_> {
     }
 
     fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.begun = true;
         let out = &mut *self.out;
         out.clear();
         out.extend_from_slice(b"HTTP/1.1 ");

@@ -1,10 +1,14 @@
 //! A request's body on its way in.
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use crate::{
     Limits,
@@ -26,7 +30,8 @@ pub(crate) struct Upload<'c> {
 
 enum From<'c> {
     H1(&'c mut Source),
-    H2(Incoming),
+    /// And the longest that a piece may take.
+    H2(Incoming, Duration),
 }
 
 /// What becomes of sending a body on: where the provider takes no more of it, its answer says why.
@@ -39,14 +44,14 @@ impl<'c> Upload<'c> {
     }
 
     /// Over HTTP/2, whose own length is right: a wrong one is an error of the stream.
-    pub(crate) fn h2(body: Incoming, length: Option<u64>) -> Self {
+    pub(crate) fn h2(body: Incoming, length: Option<u64>, longest: Duration) -> Self {
         use http_body::Body as _;
         let framing = match (body.is_end_stream(), length) {
             (true, _) => Framing::NONE,
             (_, Some(length)) => Framing::Length(length),
             _ => Framing::CHUNKED,
         };
-        Self { from: From::H2(body), framing, awaits: false, received: 0 }
+        Self { from: From::H2(body, longest), framing, awaits: false, received: 0 }
     }
 
     /// How it is framed, as far as it is still to come.
@@ -85,8 +90,11 @@ impl<'c> Upload<'c> {
                 BodyError::Closed(Closed::InTime) => Code::BodyIncomplete.into(),
                 BodyError::Malformed => Code::RequestMalformed.into(),
             }),
-            From::H2(body) => loop {
-                match body.frame().await {
+            From::H2(body, longest) => loop {
+                let Ok(frame) = timeout(*longest, body.frame()).await else {
+                    return Err(Code::BodyIncomplete.into());
+                };
+                match frame {
                     None => {
                         self.framing = Framing::NONE;
                         return Ok(None);

@@ -6,7 +6,7 @@ mod pool;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, request::Parts};
+use http::{Method, request::Parts};
 use keyway_core::{TransportError, TransportErrorKind};
 use keyway_http::Link;
 
@@ -46,7 +46,7 @@ impl Connection {
     /// Writes a request's head, and its body where that is known and short.
     ///
     /// # Errors
-    /// When the connection is closed. With `Ok(false)` nothing was written.
+    /// When the connection is closed. Some of it may have been written.
     pub(crate) async fn write(
         &mut self,
         parts: &Parts,
@@ -133,8 +133,3 @@ pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// The headers that an answer may bring, at most.
 pub(crate) const MAX_ANSWER_HEADERS: usize = 128;
-
-/// An empty map with room for what an answer usually has.
-pub(crate) fn map() -> HeaderMap {
-    HeaderMap::with_capacity(16)
-}

@@ -45,6 +45,13 @@ pub struct Connection {
     pub(crate) credential_version: i64,
 }
 
+impl Connection {
+    /// The [version](Self::version) with which its key was saved: whoever remembers something of the key compares it.
+    pub fn credential_version(&self) -> i64 {
+        self.credential_version
+    }
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")

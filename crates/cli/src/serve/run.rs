@@ -38,11 +38,14 @@ pub(super) async fn run(
     plan: &mut Plan,
     gateway: Gateway,
     sockets: Sockets,
-    signals: Signals,
+    mut signals: Signals,
 ) -> Result<Exit, Failure> {
-    let done = serve(plan, &gateway, sockets, signals).await;
-    // All that was served is in the audit log before this ends.
-    gateway.close().await?;
+    let done = serve(plan, &gateway, sockets, &mut signals).await;
+    // All that was served is in the audit log before this ends; but whoever cannot wait for a database that is away need not.
+    tokio::select! {
+        closed = gateway.close() => closed?,
+        () = signals.stop.wait() => process::exit(Exit::Failed as i32),
+    }
     done
 }
 
@@ -50,7 +53,7 @@ async fn serve(
     plan: &mut Plan,
     gateway: &Gateway,
     sockets: Sockets,
-    mut signals: Signals,
+    signals: &mut Signals,
 ) -> Result<Exit, Failure> {
     // Each client takes a file, and so does each connection to a provider. What there is has to do.
     #[cfg(unix)]

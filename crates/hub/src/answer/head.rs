@@ -30,6 +30,7 @@ pub(crate) fn filter(
         | "proxy-authentication-info"
         // They speak of the provider's origin, to a browser.
         | "alt-svc" | "strict-transport-security" | "public-key-pins" | "expect-ct" | "nel" | "report-to"
+        | "content-md5" | "digest" | "content-digest" | "repr-digest" | "accept-ranges"
         | "reporting-endpoints" | "clear-site-data" | "refresh" => true,
         "set-cookie" | "set-cookie2" => !keeps_cookies,
         other => other.starts_with("access-control-") || other.starts_with("keyway-"),
@@ -47,7 +48,7 @@ pub(crate) fn filter(
     }
     if mask.holds(raw) {
         facts.masked = true;
-        mask_all(headers, mask);
+        mask_all(headers, mask, raw);
     }
     facts
 }
@@ -83,13 +84,21 @@ fn change(headers: &mut HeaderMap, name: &HeaderName, to: impl Fn(&str) -> Strin
     }
 }
 
-/// Masks each value; a header whose name is a key goes.
-fn mask_all(headers: &mut HeaderMap, mask: &Mask) {
+/// Masks each value; a header whose name is a key goes. Names are looked for as they came: in lower case they may not be found.
+fn mask_all(headers: &mut HeaderMap, mask: &Mask, raw: &[u8]) {
+    for line in raw.split(|byte| *byte == b'\n') {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        if mask.holds(name)
+            && let Ok(name) = HeaderName::from_bytes(name)
+        {
+            headers.remove(name);
+        }
+    }
     let old = std::mem::take(headers);
     let mut last = None;
     for (name, value) in old {
         last = name.or(last);
-        let Some(name) = last.as_ref().filter(|name| !mask.holds(name.as_str().as_bytes())) else { continue };
+        let Some(name) = &last else { continue };
         if let Ok(value) = HeaderValue::from_bytes(&mask.bytes(value.as_bytes())) {
             headers.append(name.clone(), value);
         }

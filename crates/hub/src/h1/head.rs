@@ -5,10 +5,10 @@ use http::{HeaderName, HeaderValue, Method, Version, request::Parts, uri::PathAn
 use memchr::memmem;
 
 use crate::{
-    intake::{Intake, Lengths, MAX_HEADERS},
+    intake::{Intake, Lengths, MAX_HEADERS, tokens_in},
     problem::Code,
     target,
-    wire::Framing,
+    wire::{Framing, has_bare_line_end},
 };
 
 /// What a client that speaks HTTP/2 without being asked sends first (RFC 9113, 3.4).
@@ -50,11 +50,6 @@ impl Seen {
     }
 }
 
-/// Tells whether there is a LF without CR before it. Where something `precedes`, it is the first byte.
-fn has_bare_line_end(bytes: &[u8], precedes: bool) -> bool {
-    memchr::memchr_iter(b'\n', bytes).any(|at| if at == 0 { !precedes } else { bytes[at - 1] != b'\r' })
-}
-
 /// Reads the head at the front of the buffer, `length` bytes long, into `parts` and what is returned.
 pub(crate) fn read(buffer: &mut BytesMut, length: usize, parts: &mut Parts) -> Result<Head, Code> {
     let bytes = buffer.split_to(length).freeze();
@@ -81,6 +76,7 @@ pub(crate) fn read(buffer: &mut BytesMut, length: usize, parts: &mut Parts) -> R
     }
     let form = target::path_and_query(path.as_bytes());
     let mut intake = Intake::default();
+    intake.tokens = tokens_in(&bytes);
     parts.headers.clear();
     for header in request.headers.iter() {
         let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| Code::RequestMalformed)?;
@@ -97,6 +93,8 @@ pub(crate) fn read(buffer: &mut BytesMut, length: usize, parts: &mut Parts) -> R
         _ => return Err(Code::RequestMalformed),
     };
     form?;
+    // HTTP/1.0 knows no interim answers.
+    intake.expects &= is_1_1;
     let target = PathAndQuery::from_maybe_shared(within(&bytes, path.as_bytes()));
     let target = target.map_err(|_| Code::PathAmbiguous)?;
     let keeps = !intake.close && (is_1_1 || intake.keep_alive);

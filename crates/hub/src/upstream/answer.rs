@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use memchr::memmem;
 
-use super::{MAX_ANSWER_HEADERS, map};
+use super::MAX_ANSWER_HEADERS;
 use crate::{
     intake::Lengths,
     problem::Code,
-    wire::{Closed, Framing, Source},
+    wire::{Closed, Framing, Source, has_bare_line_end},
 };
 
 /// The largest head of an answer, in bytes.
@@ -94,6 +94,9 @@ impl Source {
 }
 
 fn read(raw: &Bytes, method: &Method) -> Option<AnswerHead> {
+    if has_bare_line_end(raw, false) {
+        return None;
+    }
     let mut list = [httparse::EMPTY_HEADER; MAX_ANSWER_HEADERS];
     let mut response = httparse::Response::new(&mut list);
     match response.parse(raw) {
@@ -102,7 +105,7 @@ fn read(raw: &Bytes, method: &Method) -> Option<AnswerHead> {
     }
     let status = StatusCode::from_u16(response.code?).ok()?;
     let is_1_1 = response.version? == 1;
-    let mut headers = map();
+    let mut headers = HeaderMap::with_capacity(16);
     let (mut lengths, mut chunked, mut transfers) = (Lengths::None, false, 0);
     let (mut close, mut keep_alive) = (false, false);
     for header in response.headers.iter() {

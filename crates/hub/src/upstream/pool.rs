@@ -40,8 +40,11 @@ impl Pool {
         None
     }
 
-    /// Keeps one for the next request.
+    /// Keeps one for the next request, unless bytes are left that nobody asked for: they would be taken for its answer.
     pub(crate) fn put(&self, key: &PoolKey, mut connection: Connection, now: Instant) {
+        if !connection.source.buffer.is_empty() {
+            return;
+        }
         connection.source.rest();
         connection.since = now;
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

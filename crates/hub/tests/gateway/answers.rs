@@ -316,3 +316,48 @@ async fn answers_without_a_body_and_those_without_a_length() {
     );
     stage.end().await;
 }
+
+/// What is held back because it may be the beginning of a key comes out at the end.
+#[tokio::test]
+async fn n60_a_body_that_ends_like_a_key_begins_is_whole() {
+    let stage = Stage::new().await;
+    for (size, cut) in [(10, 12), (100_000, 12), (100_000, 70)] {
+        let body = format!("{}{}", "a".repeat(size), &ROOTLY[..cut]);
+        for said in [
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
+            format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+                body.len()
+            ),
+        ] {
+            let (answer, _upstream) = through(&stage, vec![said.into_bytes()]).await;
+            assert!(answer.text() == body, "{size} {cut}: {} of {} bytes", answer.body.len(), body.len());
+        }
+    }
+    stage.end().await;
+}
+
+/// Of a short password nothing is looked for in base64 but the pair that it is in.
+#[tokio::test]
+async fn n60_basic_is_masked_as_it_is_placed() {
+    let stage = Stage::new().await;
+    let upstream = Upstream::json("{}").await;
+    let submission = keyway_core::Submission::new().with("api_key", "abc123");
+    let credential = stage.registry.accept("basic", None, &submission).unwrap().credential;
+    let placed = STANDARD.encode("abc123:");
+    let origin = keyway_core::Origin::parse_loopback(&upstream.origin()).unwrap();
+    drop(upstream);
+    let id = stage.connect("acme", &credential.at_origin(origin.clone())).await;
+    let token = secret(&stage.grant("acme", &id, Terms::default()).await);
+    let listener =
+        tokio::net::TcpListener::bind(origin.to_string().trim_start_matches("http://")).await.unwrap();
+    let said = ok(&format!("{{\"authorization\":\"Basic {placed}\"}}"));
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+    });
+    let answer = stage.get("/v1/x", &format!("authorization: Bearer {token}\r\n")).await;
+    assert_eq!(answer.text(), r#"{"authorization":"Basic [redacted]"}"#);
+    stage.end().await;
+}

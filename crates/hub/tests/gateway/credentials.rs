@@ -132,7 +132,7 @@ async fn n51_n52_what_is_the_connections_or_tells_of_the_caller_is_not_passed_on
     let headers = "te: trailers\r\ntrailer: x\r\nupgrade: websocket\r\nkeep-alive: timeout=5\r\n\
         connection: keep-alive, x-hop, upgrade\r\nx-hop: 1\r\nproxy-connection: x\r\nhttp2-settings: AAMAAABk\r\n\
         x-forwarded-for: 192.0.2.1\r\nx-forwarded-host: evil.example\r\nx_forwarded_for: 192.0.2.1\r\n\
-        forwarded: for=192.0.2.1\r\nx-real-ip: 192.0.2.1\r\nvia: 1.1 x\r\naccept-encoding: gzip, br\r\n\
+        forwarded: for=192.0.2.1\r\nx-real-ip: 192.0.2.1\r\nvia: 1.1 x\r\nrange: bytes=0-9\r\nif-range: x\r\naccept-encoding: gzip, br\r\n\
         keyway-anything: x\r\nx-request-id: kept\r\nuser-agent: made-up/1\r\n";
     let answer = stage.get("/v1/x", &format!("authorization: Bearer {token}\r\n{headers}")).await;
     assert_eq!(answer.status(), 200);
@@ -155,6 +155,55 @@ async fn n51_n52_what_is_the_connections_or_tells_of_the_caller_is_not_passed_on
     }
     assert_eq!(upstream.requests().len(), 1);
     stage.end().await;
+}
+
+#[tokio::test]
+async fn a_grant_is_not_sent_on_from_where_nobody_looks() {
+    let stage = Stage::new().await;
+    let upstream = Upstream::json("{}").await;
+    let token = stage.token("rootly", &upstream).await;
+    for (path, headers, problem) in [
+        ("/v1/x", "referer: https://gw/v1?api_key=TOKEN\r\n", None),
+        ("/v1/x", "x-token: TOKEN\r\n", Some("grant-spilled")),
+        ("/v1/x", "user-agent: TOKEN\r\n", Some("grant-spilled")),
+        ("/v1/x?token=TOKEN", "", Some("grant-spilled")),
+        ("/v1/TOKEN", "", Some("grant-spilled")),
+        ("/v1/x?api_key=TOKEN", "", None),
+    ] {
+        let before = upstream.requests().len();
+        let headers = format!("authorization: Bearer {token}\r\n{headers}").replace("TOKEN", &token);
+        let answer = stage.get(&path.replace("TOKEN", &token), &headers).await;
+        assert_eq!(answer.header("keyway-problem"), problem, "{path} {headers}");
+        let requests = upstream.requests();
+        assert_eq!(requests.len(), before + usize::from(problem.is_none()), "{path} {headers}");
+        assert!(requests.iter().all(|request| !request.contains("kwg_")), "{requests:?}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn what_a_trusted_proxy_says_of_the_address_is_believed_and_nobody_else() {
+    let trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    let behind = Stage::with(|builder| builder.trusted_proxies(trusted), None).await;
+    let open = Stage::new().await;
+    let said = "HTTP/1.1 302 Found\r\nlocation: ORIGIN/v1/y\r\ncontent-length: 0\r\n\r\n";
+    for (stage, headers, expected) in [
+        (
+            &behind,
+            "x-forwarded-proto: https\r\nx-forwarded-host: keyway.example\r\n",
+            "https://keyway.example/v1/y",
+        ),
+        (&behind, "x-forwarded-host: a\", b\r\n", "http://gw.example/v1/y"),
+        (&open, "x-forwarded-proto: https\r\nx-forwarded-host: evil.example\r\n", "http://gw.example/v1/y"),
+    ] {
+        let upstream = Upstream::saying(&[said]).await;
+        let token = stage.token("rootly", &upstream).await;
+        let answer = stage.get("/v1/x", &format!("authorization: Bearer {token}\r\n{headers}")).await;
+        assert_eq!(answer.header("location"), Some(expected), "{headers}");
+        assert!(!upstream.request().contains("forwarded"));
+    }
+    behind.end().await;
+    open.end().await;
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@
 
 mod answers;
 mod credentials;
+mod edges;
 mod forward;
 mod framing;
 mod limits;
-mod review;
 mod secure;
 mod stage;
 mod trust;

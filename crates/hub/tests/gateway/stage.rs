@@ -247,6 +247,7 @@ async fn read(stream: &mut TcpStream) -> Answer {
     let length: Option<usize> = header(&head, "content-length").map(|length| length.parse().unwrap());
     let chunked = header(&head, "transfer-encoding").is_some_and(|value| value == "chunked");
     let is_whole = |rest: &[u8]| match length {
+        _ if head.starts_with("HTTP/1.1 204") || head.starts_with("HTTP/1.1 304") => true,
         Some(length) => rest.len() >= length,
         None if chunked => rest.ends_with(b"0\r\n\r\n"),
         None => false,
