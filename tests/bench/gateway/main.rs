@@ -8,6 +8,7 @@
 #![expect(clippy::cast_precision_loss, reason = "no count here is near 2^52")]
 
 mod contender;
+mod decision;
 mod load;
 mod memory;
 mod process;
@@ -68,6 +69,8 @@ enum What {
         #[arg(long, default_value = "keyway")]
         only: Contender,
     },
+    /// Measures what the gateway does with a request and an answer by itself
+    Decision,
     /// What the proxies stand in front of: for this program's own use
     #[command(hide = true)]
     Upstream { certificate: PathBuf },
@@ -77,6 +80,7 @@ fn main() {
     let arguments = Arguments::parse();
     match arguments.what {
         What::Upstream { certificate } => upstream::run(&certificate),
+        What::Decision => decision::run(),
         What::Load { load, only } => {
             let only = if only.is_empty() { Contender::ALL.to_vec() } else { only };
             with_place(&arguments.keyway, CLIENTS, |place| {

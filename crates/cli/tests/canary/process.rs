@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     env, fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     os::unix::{ffi::OsStringExt as _, fs::MetadataExt as _},
     path::Path,
     process::{Command, Stdio},
@@ -51,12 +51,20 @@ pub(crate) fn of_process(root: u32) -> Vec<(Sink, Vec<u8>)> {
     for id in family {
         for (sink, name) in [(Sink::CommandLine, "cmdline"), (Sink::Environment, "environ")] {
             // It may be gone.
-            let bytes = fs::read(format!("/proc/{id}/{name}")).ok();
+            let bytes = at_once(&format!("/proc/{id}/{name}"));
             found.extend(bytes.map(|bytes| (sink, whole_entries(bytes))));
         }
         found.push((Sink::OpenFiles, open_files(id)));
     }
     found
+}
+
+/// What is in a file, by a single read: between two, a process may become another program, and its arguments stand elsewhere.
+fn at_once(path: &str) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 1 << 21];
+    let length = fs::File::open(path).ok()?.read(&mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 /// The entries that were read whole. A process that ends while it is read leaves the beginning of one, and what the caller
