@@ -13,8 +13,8 @@ use crate::{Error, Gateway, Listener, Stop};
 
 /// How long a request's head may take.
 const HEAD_TIME: Duration = Duration::from_secs(5);
-/// The most connections at once: a scraper and a probe or two.
-const MOST: usize = 64;
+/// The most connections at once. Each is for one request.
+const MOST: usize = 512;
 
 impl Gateway {
     /// Serves `/metrics` (`OpenMetrics`), `/healthz` (it runs) and `/readyz` (it can serve) until it is asked to stop. It is for
@@ -42,7 +42,11 @@ impl Gateway {
                     async move { Ok::<_, Infallible>(answer) }
                 });
                 let mut builder = http1::Builder::new();
-                builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(16 * 1024);
+                builder
+                    .timer(TokioTimer::new())
+                    .keep_alive(false)
+                    .header_read_timeout(HEAD_TIME)
+                    .max_buf_size(16 * 1024);
                 let _ = builder.serve_connection(TokioIo::new(stream), service).await;
             });
         }

@@ -20,27 +20,11 @@ use crate::{
     problem::{Code, Problem},
     relay::relay,
     reply::Reply,
+    trouble::Trouble,
     upload::Upload,
     upstream::{self, Connection, NoHead},
     wire::{Framing, Timer},
 };
-
-/// Why a client does not get a provider's answer whole.
-#[derive(Debug)]
-pub(crate) enum Trouble {
-    /// It gets this instead, unless the answer has begun.
-    Problem(Problem),
-    /// The answer had begun, and cannot be ended: the client has to see that.
-    CutOff,
-    /// It is gone.
-    ClientGone,
-}
-
-impl<P: Into<Problem>> From<P> for Trouble {
-    fn from(problem: P) -> Self {
-        Self::Problem(problem.into())
-    }
-}
 
 /// Longer than any request's body takes: what counts meanwhile is the time between its pieces.
 const A_LONG_TIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -219,7 +203,8 @@ impl Sending<'_> {
             Some(Err(no)) => return Err(Code::from(no).into()),
             None => return Err(Trouble::ClientGone),
         };
-        relay(&self.worker.gateway, method, &mut connection.source, &mut head, admitted, reply).await?;
+        relay(&self.worker.gateway, method, &mut connection.source, &mut head, admitted, reply, Some(upload))
+            .await?;
         Ok(Tried::Done { keeps: head.keeps && written.is_ok() })
     }
 
@@ -245,7 +230,7 @@ impl Sending<'_> {
                 // What is left of the body stands between this request and the next.
                 reply.close_behind();
             }
-            relay(&self.worker.gateway, &self.parts.method, source, &mut head, admitted, reply).await?;
+            relay(&self.worker.gateway, &self.parts.method, source, &mut head, admitted, reply, None).await?;
             Ok::<_, Trouble>(head.keeps)
         });
         let all = {
@@ -270,11 +255,11 @@ impl Sending<'_> {
             if let Poll::Ready(received) = receiving.as_mut().poll(context) {
                 return Poll::Ready(received);
             }
-            if answered.load(Ordering::Relaxed) {
-                return Poll::Pending;
-            }
             if upload.poll_gone(context).is_ready() {
                 return Poll::Ready(Err(Trouble::ClientGone));
+            }
+            if answered.load(Ordering::Relaxed) {
+                return Poll::Pending;
             }
             patience.poll_passed(context).map(|()| Err(Code::ProviderTimeout.into()))
         });

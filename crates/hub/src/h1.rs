@@ -9,11 +9,12 @@ use http::{Request, Version, request::Parts};
 use crate::{
     Worker,
     admit::Caller,
-    exchange::{Trouble, exchange},
+    exchange::exchange,
     h1::head::{PREFACE, Seen},
     listener::Stop,
     problem::{Code, Problem},
     reply::{H1, Reply},
+    trouble::Trouble,
     upload::Upload,
     wire::{Sink, Source},
 };
@@ -28,7 +29,7 @@ pub(crate) enum Ended {
 
 /// How long a connection keeps what a request takes, once it has none.
 const LINGER: Duration = Duration::from_millis(100);
-/// What is left of a request's body that nobody wanted is read past, up to so many bytes.
+/// What is there of a request's body that nobody wanted is read past, up to so many bytes.
 const PASS_OVER: u64 = 64 * 1024;
 /// How long what a client still sends is read after the last answer, so that it gets to see that.
 const PARTING: Duration = Duration::from_secs(1);
@@ -179,7 +180,7 @@ async fn one(
         Err(Trouble::Problem(problem)) => {
             shared.metrics.problem(problem.code);
             // A body that nobody read stands between this request and the next.
-            let passed = upload.framing().is_done() || upload.pass_over(PASS_OVER).await;
+            let passed = upload.framing().is_done() || upload.pass_over(PASS_OVER, Duration::ZERO).await;
             if let Reply::H1(h1) = &mut reply {
                 h1.keeps &= passed;
             }

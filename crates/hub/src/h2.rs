@@ -24,12 +24,13 @@ use tokio::{
 use crate::{
     Worker,
     admit::Caller,
-    exchange::{Trouble, exchange},
+    exchange::exchange,
     intake::{Intake, Lengths, tokens_in},
     listener::Stop,
     problem::{Code, Problem},
     reply::{CutOff, H2, H2Body, Piece, Reply},
     target,
+    trouble::Trouble,
     upload::Upload,
 };
 
@@ -38,6 +39,9 @@ const MAX_STREAMS: u32 = 100;
 /// What a stream, and a connection, may send before it is taken.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What is left of a request's body that nobody wanted is read past, up to so many bytes, and while they come so quickly.
+const PASS_OVER: u64 = 1024 * 1024;
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve<S>(worker: &Worker, stream: S, caller: Caller, mut stop: Stop)
@@ -143,6 +147,11 @@ async fn one(
             intake.take(&mut headers, name.clone(), value)?;
         }
     }
+    if let (Some(host), Some(authority)) = (&intake.host, parts.uri.authority())
+        && !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes())
+    {
+        return Err(Code::RequestMalformed.into());
+    }
     if intake.host.is_none()
         && let Some(authority) = parts.uri.authority()
     {
@@ -164,7 +173,16 @@ async fn one(
     intake.tokens += tokens_in(path.as_bytes());
     let target = PathAndQuery::try_from(path).map_err(|_| Code::PathAmbiguous)?;
     let mut upload = Upload::h2(body, length, worker.gateway.0.limits.body_time);
-    let served = exchange(worker, &mut parts, &target, &intake, caller, &mut upload, reply).await;
+    let served = match exchange(worker, &mut parts, &target, &intake, caller, &mut upload, reply).await {
+        Err(Trouble::Problem(problem)) if !reply.has_begun() => {
+            worker.gateway.0.metrics.problem(problem.code);
+            let told = reply.problem(problem).await;
+            // Clients that are still sending take the end of the stream for a failure, and do not look at the answer.
+            upload.pass_over(PASS_OVER, PARTING).await;
+            told
+        }
+        served => served,
+    };
     worker.gateway.0.metrics.received.inc_by(upload.received());
     served
 }

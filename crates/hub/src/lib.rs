@@ -22,6 +22,7 @@ mod check;
 mod exchange;
 mod relay;
 mod reply;
+mod trouble;
 mod upload;
 mod upstream;
 

@@ -1,7 +1,7 @@
 //! A provider's answer on its way to the client: its head filtered, its body through the filters, in constant memory.
 
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     sync::Arc,
     task::{Poll, ready},
     time::Duration,
@@ -15,9 +15,10 @@ use crate::{
     admit::Admitted,
     answer::{self, Encoding, Filter, Unreadable},
     check,
-    exchange::Trouble,
     problem::Code,
     reply::Reply,
+    trouble::Trouble,
+    upload::Upload,
     upstream::{AnswerHead, NoHead},
     wire::{BodyError, Source},
 };
@@ -33,6 +34,7 @@ pub(crate) async fn relay(
     head: &mut AnswerHead,
     admitted: &mut Admitted,
     reply: &mut Reply<'_>,
+    client: Option<&mut Upload<'_>>,
 ) -> Result<(), Trouble> {
     let route = Arc::clone(&admitted.route);
     admitted.outcome(Some(head.status));
@@ -59,7 +61,7 @@ pub(crate) async fn relay(
         let limits = &gateway.0.limits;
         let filter = Filter::new(encoding, rewrite, Arc::clone(&route.mask), limits.answer_body);
         let mut filter = filter.map_err(|Unreadable| Trouble::from(Code::ProviderEncoding))?;
-        let streamed = stream(limits, source, head, &mut filter, reply).await;
+        let streamed = stream(limits, source, head, &mut filter, reply, client).await;
         masked |= filter.has_masked();
         streamed
     };
@@ -76,6 +78,7 @@ async fn stream(
     head: &mut AnswerHead,
     filter: &mut Filter,
     reply: &mut Reply<'_>,
+    mut client: Option<&mut Upload<'_>>,
 ) -> Result<(), Trouble> {
     let mut out = Vec::new();
     if collect(source, head, filter, &mut out, limits.body_time).await? {
@@ -95,6 +98,7 @@ async fn stream(
             biased;
             piece = source.body(&mut head.framing) => piece,
             () = reply.gone() => return Err(Trouble::ClientGone),
+            () = gone(client.as_deref_mut()) => return Err(Trouble::ClientGone),
         };
         if let Some(piece) = piece.map_err(|_| Trouble::CutOff)? {
             filter.push(piece, &mut out).map_err(cut_off)?;
@@ -103,6 +107,14 @@ async fn stream(
     filter.finish(&mut out).map_err(cut_off)?;
     reply.pieces(&mut out).await?;
     reply.end().await
+}
+
+/// Waits until the client went away.
+async fn gone(client: Option<&mut Upload<'_>>) {
+    match client {
+        Some(client) => poll_fn(|context| client.poll_gone(context)).await,
+        None => pending().await,
+    }
 }
 
 /// Collects what is there of a body at once, or of a short one all. Returns whether that is all of it, ended.
@@ -116,11 +128,12 @@ async fn collect(
     let unreadable = |Unreadable| Trouble::from(Code::ProviderEncoding);
     let is_short = head.framing.length().is_some_and(|length| length <= SHORT as u64);
     let mut total = 0;
+    // For all of it: what is short does not take long.
+    source.timer.set(longest);
     while !head.framing.is_done() {
         if total > SHORT {
             return Ok(false);
         }
-        source.timer.set(longest);
         let piece = poll_fn(|context| match source.poll_body(&mut head.framing, context) {
             // What is not known to be short is not waited for.
             Poll::Pending if !is_short => Poll::Ready(None),

@@ -11,8 +11,8 @@ use tokio::{
 
 use crate::{
     Limits,
-    exchange::Trouble,
     problem::Problem,
+    trouble::Trouble,
     upstream::{LAST_CHUNK, chunk},
     wire::Sink,
 };

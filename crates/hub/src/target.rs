@@ -68,41 +68,54 @@ pub(crate) fn check(target: &PathAndQuery) -> Result<(), Code> {
 }
 
 fn is_unambiguous(path: &[u8]) -> bool {
-    if path.starts_with(b"//") {
+    let Some(mut text) = decode(path, true) else { return false };
+    if path.starts_with(b"//") || !is_plain(path) {
         return false;
     }
-    let mut text = path.to_vec();
     // What decodes once may be decoded once more by whoever stands behind.
-    for round in 0..3 {
-        let forbidden = |byte: &u8| byte.is_ascii_control() || *byte == b'\\';
-        let dots = |segment: &[u8]| {
-            let bare = segment.split(|byte| *byte == b';').next().unwrap_or_default();
-            matches!(bare, b"." | b"..")
-        };
-        if text.iter().any(forbidden) || text.split(|byte| *byte == b'/').any(dots) {
+    for _ in 0..ROUNDS {
+        if !is_plain(&text) {
             return false;
         }
-        match decode(&text) {
-            Some(decoded) if decoded == text => return true,
-            Some(decoded) => text = decoded,
-            // Who escapes `%` itself writes `%25`, behind which anything may stand.
-            None => return round > 0,
+        match decode(&text, false) {
+            Some(decoded) if decoded != text => text = decoded,
+            _ => return true,
         }
     }
-    true
+    // Nobody escapes so often for a good reason.
+    false
 }
 
-/// The bytes with each escape undone once; `None` where one is cut off.
-fn decode(text: &[u8]) -> Option<Vec<u8>> {
+/// How often a path may be escaped.
+const ROUNDS: usize = 4;
+
+/// Whether nothing stands there that somebody reads as a step to another place, or as an end.
+fn is_plain(text: &[u8]) -> bool {
+    // The bytes C0 and C1 are in no UTF-8: who takes them nevertheless makes dots and slashes of them.
+    let forbidden = |byte: &u8| byte.is_ascii_control() || matches!(*byte, b'\\' | 0xc0 | 0xc1);
+    let dots = |segment: &[u8]| {
+        let bare = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+        matches!(bare, b"." | b"..")
+    };
+    !text.iter().any(forbidden) && !text.split(|byte| *byte == b'/').any(dots)
+}
+
+/// The bytes with each escape undone once. One that is cut off stays as it is; `None` where that is not allowed.
+fn decode(text: &[u8], strictly: bool) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'%', rest) {
         decoded.extend_from_slice(&rest[..at]);
-        let digits = rest.get(at + 1..at + 3)?;
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let byte = digit(digits[0])? * 16 + digit(digits[1])?;
-        decoded.push(u8::try_from(byte).ok()?);
-        rest = &rest[at + 3..];
+        let digit = |at: usize| rest.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        let byte =
+            digit(at + 1).zip(digit(at + 2)).and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
+        let (byte, length) = match byte {
+            Some(byte) => (byte, 3),
+            None if strictly => return None,
+            None => (b'%', 1),
+        };
+        decoded.push(byte);
+        rest = &rest[at + length..];
     }
     decoded.extend_from_slice(rest);
     Some(decoded)
@@ -151,6 +164,13 @@ mod tests {
             "/v1/%",
             "/v1/%zz",
             "/v1/%2",
+            "/a/100%25/..%252fb",
+            "/a/%25/%252e%252e/b",
+            "/a/%25252e%25252e/b",
+            "/a/%2525252e%2525252e/b",
+            "/a/%c0%ae%c0%ae/b",
+            "/a/%25c0%25ae/b",
+            "/a/%2525252525252525252e/b",
         ] {
             let Ok(parsed) = PathAndQuery::try_from(text) else { continue };
             assert_eq!(check(&parsed), Err(Code::PathAmbiguous), "{text}");

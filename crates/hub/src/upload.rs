@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use crate::{
     Limits,
-    exchange::Trouble,
     problem::Code,
     reply::Reply,
+    trouble::Trouble,
     upstream::{LAST_CHUNK, chunk},
     wire::{BodyError, Closed, Framing, Sink, Source},
 };
@@ -164,10 +164,15 @@ impl<'c> Upload<'c> {
         Poll::Pending
     }
 
-    /// Reads what is left of it past, if that is little, so that the connection can serve another request.
-    pub(crate) async fn pass_over(&mut self, most: u64) -> bool {
+    /// Reads what is left of it past, if that is little and comes within a time, so that the connection can serve another
+    /// request.
+    pub(crate) async fn pass_over(&mut self, most: u64, within: Duration) -> bool {
         if self.awaits {
             return self.framing.is_done();
+        }
+        match &mut self.from {
+            From::H1(source) => source.timer.set(within),
+            From::H2(_, longest) => *longest = within,
         }
         let mut total: u64 = 0;
         while !self.framing.is_done() {

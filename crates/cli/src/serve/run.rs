@@ -5,7 +5,7 @@ use std::{future::poll_fn, net::TcpListener, pin::Pin, process, task::Poll, thre
 use keyway_hub::{Gateway, Listener, Stop, Tls};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{plan::Plan, socket::Sockets, tls::Certificate};
@@ -43,7 +43,12 @@ pub(super) async fn run(
     let done = serve(plan, &gateway, sockets, &mut signals).await;
     // All that was served is in the audit log before this ends; but whoever cannot wait for a database that is away need not.
     tokio::select! {
-        closed = gateway.close() => closed?,
+        closed = timeout(plan.config.limits.shutdown, gateway.close()) => match closed {
+            Ok(closed) => closed?,
+            Err(_) => return Err(Failure::because(
+                "the last uses could not be written to the audit log: the database cannot be reached",
+            )),
+        },
         () = signals.stop.wait() => process::exit(Exit::Failed as i32),
     }
     done

@@ -151,7 +151,8 @@ pub(crate) fn within(bytes: u64, program: &Path) -> Option<Command> {
 
 /// Tells whether a process may leave a core dump, in which its memory would stand.
 pub(crate) fn may_dump(process: u32) -> bool {
-    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    // It may be gone.
+    let Ok(limits) = fs::read_to_string(format!("/proc/{process}/limits")) else { return false };
     let line = limits.lines().find_map(|line| line.strip_prefix("Max core file size")).unwrap();
     !line.split_whitespace().take(2).eq(["0", "0"])
 }

@@ -66,6 +66,8 @@ enum Read {
 enum Write {
     Plain(OwnedWriteHalf),
     Tls(Shared),
+    /// It was broken off.
+    Gone,
 }
 
 /// Opens the two sides of a connection without TLS.
@@ -173,7 +175,7 @@ impl Sink {
     /// With TLS, what was written may wait in it.
     pub(crate) async fn flush(&mut self) -> Result<(), Closed> {
         match &mut self.side {
-            Write::Plain(_) => Ok(()),
+            Write::Plain(_) | Write::Gone => Ok(()),
             Write::Tls(stream) => {
                 poll_fn(|context| {
                     let flushed = Pin::new(&mut *locked(stream)).poll_flush(context);
@@ -193,6 +195,7 @@ impl Sink {
             let done = match &mut self.side {
                 Write::Plain(half) => Pin::new(half).poll_shutdown(context),
                 Write::Tls(stream) => Pin::new(&mut *locked(stream)).poll_shutdown(context),
+                Write::Gone => Poll::Ready(Ok(())),
             };
             match done {
                 Poll::Ready(result) => Poll::Ready(result.map_err(|_| Closed::ByPeer)),
@@ -204,10 +207,10 @@ impl Sink {
 
     /// Closes the connection, so that the other side notices that what it got is not all.
     pub(crate) fn break_off(&mut self) {
-        match &self.side {
-            Write::Plain(half) => drop(half.as_ref().set_zero_linger()),
-            // An end without TLS's own is noticed.
-            Write::Tls(_) => {}
+        // With TLS, an end without TLS's own is noticed. Without, the half would say a proper end when it is dropped.
+        if let Write::Plain(half) = std::mem::replace(&mut self.side, Write::Gone) {
+            let _ = half.as_ref().set_zero_linger();
+            half.forget();
         }
     }
 }
@@ -255,6 +258,7 @@ impl Write {
         match self {
             Self::Plain(half) => Pin::new(half).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(&mut *locked(stream)).poll_write(context, bytes),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
 }

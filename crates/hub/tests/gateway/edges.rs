@@ -273,3 +273,53 @@ async fn an_answer_that_is_given_up_over_http_2_does_not_end_as_if_it_were_whole
     .await;
     assert!(!ended.get(), "END_STREAM");
 }
+
+/// A refusal does not wait for a body that nobody wants.
+#[tokio::test]
+async fn a_refusal_comes_at_once() {
+    let stage = Stage::new().await;
+    for head in
+        ["content-length: 1000\r\n", "transfer-encoding: chunked\r\n", "content-length: 99999999999\r\n"]
+    {
+        let text = format!("POST /v1/x HTTP/1.1\r\nhost: gw\r\n{head}\r\n");
+        let answer = timeout(Duration::from_secs(3), stage.send(text)).await.expect("it comes at once");
+        assert!([401, 413].contains(&answer.status()) && answer.closed, "{answer:?}");
+    }
+    stage.end().await;
+}
+
+/// HTTP/1.0 has nothing but the end of the connection to tell the end of a body by.
+#[tokio::test]
+async fn what_breaks_off_is_no_end_over_http_1_0_either() {
+    let stage = Stage::new().await;
+    let said = format!("HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n{}", "a".repeat(100_000));
+    let upstream = Upstream::scripted(vec![vec![said.into_bytes(), Vec::new()]]).await;
+    let token = stage.token("rootly", &upstream).await;
+    let mut stream = stage.connection().await;
+    let text = format!("GET /v1/x HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let read = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.unwrap();
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    stage.end().await;
+}
+
+/// A stream of events that nobody hears any more is not held open.
+#[tokio::test]
+async fn n62_a_stream_ends_when_its_client_goes() {
+    let stage = Stage::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_, token) = stage.ready_at("rootly", &format!("http://{}", listener.local_addr().unwrap())).await;
+    let mut client = stage.connection().await;
+    let text = format!("GET /v1/events HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\n\r\n");
+    client.write_all(text.as_bytes()).await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    request_of(&mut stream).await;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\ndata\r\n").await.unwrap();
+    let mut seen = Vec::new();
+    while find(&seen, b"data").is_none() {
+        client.read_buf(&mut seen).await.unwrap();
+    }
+    drop(client);
+    assert_eq!(timeout(PATIENCE, stream.read(&mut [0; 8])).await.expect("it is closed").unwrap_or(0), 0);
+    stage.end().await;
+}

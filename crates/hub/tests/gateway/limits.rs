@@ -140,7 +140,8 @@ async fn large_bodies_stream_both_ways_at_once() {
     let text = format!(
         "POST /v1/x HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {token}\r\ncontent-length: {SIZE}\r\nconnection: close\r\n\r\n"
     );
-    tokio::spawn(async move {
+    // Who says that nothing more comes counts as gone: it is kept open.
+    let writing = tokio::spawn(async move {
         write.write_all(text.as_bytes()).await.unwrap();
         let piece: Vec<u8> = (0..=255).cycle().take(1 << 16).collect();
         for _ in 0..SIZE >> 16 {
@@ -150,6 +151,7 @@ async fn large_bodies_stream_both_ways_at_once() {
     });
     let mut bytes = Vec::new();
     timeout(Duration::from_secs(60), read.read_to_end(&mut bytes)).await.unwrap().unwrap();
+    drop(writing.await.unwrap());
     let end = find(&bytes, b"\r\n\r\n").unwrap() + 4;
     assert!(bytes.starts_with(b"HTTP/1.1 200 OK\r\n"));
     let body = crate::stage::unchunked(&bytes[end..]);
