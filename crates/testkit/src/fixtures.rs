@@ -202,13 +202,14 @@ impl MethodFixtures {
         self.checks.iter().find(|check| check.is_carried_by(head))
     }
 
-    /// The call that asks for a request's target: its query too, or else its path alone.
+    /// The call that asks for a request's target: its query too, or else its path alone; however it is escaped.
     pub fn call_of(&self, head: &Parts) -> Option<&Call> {
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
         let of = |wanted: &str, target: fn(&str) -> &str| {
-            self.calls
-                .iter()
-                .find(|call| call.arrives.method == head.method && target(&call.arrives.target) == wanted)
+            self.calls.iter().find(|call| {
+                call.arrives.method == head.method
+                    && percent_decode_str(target(&call.arrives.target)).eq(percent_decode_str(wanted))
+            })
         };
         of(target, target_of).or_else(|| of(head.uri.path(), path_of))
     }
