@@ -16,7 +16,7 @@ use crate::{
     reply::{H1, Reply},
     trouble::Trouble,
     upload::Upload,
-    wire::{Sink, Source},
+    wire::{Closed, Sink, Source},
 };
 
 /// What a connection turned out to be.
@@ -40,7 +40,6 @@ enum Next {
     /// Nothing came for a while: the connection waits with as little as possible.
     Rest,
     Close,
-    Http2,
 }
 
 /// Serves a connection until it ends.
@@ -69,12 +68,45 @@ pub(crate) async fn serve(
                 return Ended::Done;
             }
         }
-        let next = Box::pin(requests(worker, &mut source, &mut sink, caller, &mut stop, is_first)).await;
+        // Nor does one whose request comes slowly.
+        source.timer.set(limits.head_time);
+        let arrived = arrive(&mut source, limits.head, is_first).await;
+        if matches!(arrived, Ok(Arrived::Http2)) {
+            return Ended::IsHttp2(source, sink);
+        }
         is_first = false;
-        match next {
-            Next::Rest => {}
-            Next::Http2 => return Ended::IsHttp2(source, sink),
-            Next::Close | Next::Request => return Ended::Done,
+        let next = Box::pin(requests(worker, &mut source, &mut sink, caller, &mut stop, arrived)).await;
+        if !matches!(next, Next::Rest) {
+            return Ended::Done;
+        }
+    }
+}
+
+/// What arrived on a connection.
+enum Arrived {
+    /// A request's head, so long.
+    Head(usize),
+    /// What HTTP/2 begins with.
+    Http2,
+    /// Nothing more will.
+    Nothing,
+}
+
+/// Reads until a request's head is there whole.
+async fn arrive(source: &mut Source, most: usize, is_first: bool) -> Result<Arrived, Code> {
+    let mut seen = Seen::default();
+    loop {
+        if is_first && source.buffer.starts_with(&PREFACE[..source.buffer.len().min(PREFACE.len())]) {
+            if source.buffer.len() >= PREFACE.len() {
+                return Ok(Arrived::Http2);
+            }
+        } else if let Some(length) = seen.whole(&source.buffer, most)? {
+            return Ok(Arrived::Head(length));
+        }
+        match source.fill().await {
+            Ok(1..) => {}
+            Err(Closed::InTime) => return Err(Code::HeadTimeout),
+            _ => return Ok(Arrived::Nothing),
         }
     }
 }
@@ -86,33 +118,17 @@ async fn requests(
     sink: &mut Sink,
     caller: Caller,
     stop: &mut Stop,
-    mut is_first: bool,
+    mut arrived: Result<Arrived, Code>,
 ) -> Next {
     let limits = &worker.gateway.0.limits;
     let (mut parts, ()) = Request::new(()).into_parts();
     let mut out = Vec::new();
     loop {
-        let mut seen = Seen::default();
-        source.timer.set(limits.head_time);
-        let read = loop {
-            if is_first && source.buffer.starts_with(&PREFACE[..source.buffer.len().min(PREFACE.len())]) {
-                if source.buffer.len() >= PREFACE.len() {
-                    return Next::Http2;
-                }
-            } else {
-                match seen.whole(&source.buffer, limits.head) {
-                    Ok(Some(length)) => break head::read(&mut source.buffer, length, &mut parts),
-                    Ok(None) => {}
-                    Err(code) => break Err(code),
-                }
-            }
-            match source.fill().await {
-                Ok(1..) => {}
-                Err(crate::wire::Closed::InTime) => break Err(Code::HeadTimeout),
-                _ => return Next::Close,
-            }
+        let read = match arrived {
+            Ok(Arrived::Head(length)) => head::read(&mut source.buffer, length, &mut parts),
+            Ok(_) => return Next::Close,
+            Err(code) => Err(code),
         };
-        is_first = false;
         let head = match read {
             Ok(head) => head,
             Err(code) => {
@@ -134,7 +150,7 @@ async fn requests(
                 }
                 source.poll_fill(context).map(|filled| match filled {
                     Ok(1..) => Next::Request,
-                    Err(crate::wire::Closed::InTime) => Next::Rest,
+                    Err(Closed::InTime) => Next::Rest,
                     _ => Next::Close,
                 })
             })
@@ -143,6 +159,8 @@ async fn requests(
                 return next;
             }
         }
+        source.timer.set(limits.head_time);
+        arrived = arrive(source, limits.head, false).await;
     }
 }
 
