@@ -9,5 +9,6 @@ mod forward;
 mod framing;
 mod limits;
 mod secure;
+mod signing;
 mod stage;
 mod trust;

@@ -9,8 +9,6 @@ use std::{
 use keyway_core::{Credential, Origin, Registry, Submission};
 use keyway_http::{Dialer, HttpTransport};
 use keyway_hub::{Gateway, GatewayBuilder, Limits, Listener, Stop, Tls};
-use keyway_rally as _;
-use keyway_rootly as _;
 use keyway_vault::{Actor, ConnectionId, Database, KeyFile, New, NewGrant, Tenant, Terms, Vault};
 use tempfile::TempDir;
 use tokio::{
@@ -90,7 +88,10 @@ impl Stage {
             std::fs::create_dir_all(descriptors.join(id)).unwrap();
             std::fs::write(descriptors.join(id).join("provider.yaml"), text).unwrap();
         }
-        let registry = Arc::new(Registry::linked().unwrap().with_directory(&descriptors).unwrap());
+        let registrations =
+            [&keyway_rally::REGISTRATION, &keyway_rootly::REGISTRATION, &crate::signing::REGISTRATION];
+        let registry = Registry::from_registrations(registrations).unwrap();
+        let registry = Arc::new(registry.with_directory(&descriptors).unwrap());
         let store = format!("sqlite:{}", folder.path().join("keyway.db").display());
         let store = store.parse::<Database>().unwrap().create().await.unwrap();
         let key = Arc::new(KeyFile::create(folder.path().join("master.key")).unwrap());
