@@ -29,7 +29,8 @@ pub struct Limits {
     pub turn: Duration,
     /// What is kept ready: grants with their opened credentials. 1,024.
     pub routes: usize,
-    /// Connections that are kept open to an origin, for each tenant and worker. 64.
+    /// Connections that are kept open to an origin, for each tenant and worker: fewer than are used at once would be opened and closed all
+    /// the time. 512.
     pub pool: usize,
     /// How long they are kept without a request. 30 seconds.
     pub pool_idle: Duration,
@@ -51,7 +52,7 @@ impl Default for Limits {
             answer_time: Duration::from_secs(300),
             turn: Duration::from_secs(30),
             routes: 1024,
-            pool: 64,
+            pool: 512,
             pool_idle: Duration::from_secs(30),
             shutdown: Duration::from_secs(30),
         }
