@@ -256,7 +256,7 @@ async fn the_providers_own_limit_is_obeyed_for_its_connection() {
         assert_eq!((answer.status(), answer.problem()), (429, "provider-limit"));
         let number = |name: &str| answer.header(name).unwrap().parse::<u64>().unwrap();
         assert_eq!((number("x-limit"), number("x-remaining")), (100, 0));
-        assert!((59..=60).contains(&number("retry-after")) && (59..=60).contains(&number("x-reset")));
+        assert!((50..=60).contains(&number("retry-after")) && (50..=60).contains(&number("x-reset")));
     }
     assert_eq!(upstream.requests().len(), 1);
     // Another connection has a limit of its own.
@@ -269,10 +269,9 @@ async fn the_providers_own_limit_is_obeyed_for_its_connection() {
     let first = stage.get("/v1/x", &header).await;
     assert_eq!((first.status(), first.header("keyway-problem")), (429, None), "the provider's own");
     let second = stage.get("/v1/x", &header).await;
-    assert_eq!(
-        (second.status(), second.problem(), second.header("retry-after")),
-        (429, "provider-limit", Some("7"))
-    );
+    assert_eq!((second.status(), second.problem()), (429, "provider-limit"));
+    let wait: u64 = second.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=7).contains(&wait), "{wait}");
     stage.end().await;
 }
 
