@@ -174,8 +174,7 @@ impl Shared {
 
     /// Keeps a place in the audit log; in strict mode, writes there that the request is about to be sent.
     async fn reserve(&self, record: &Record) -> Result<Slot, Problem> {
-        let recorder = self.recorder.lock().ok().and_then(|recorder| recorder.clone());
-        let Some(recorder) = recorder else { return Err(Code::Stopping.into()) };
+        let Some(recorder) = self.recorder.load_full() else { return Err(Code::Stopping.into()) };
         let unwritten = |_| Problem::from(Code::AuditUnavailable);
         if self.strict {
             recorder.intend(record.clone()).await.map_err(unwritten)?;

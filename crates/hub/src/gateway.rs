@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use http::HeaderValue;
 use ipnet::IpNet;
 use keyway_core::Registry;
@@ -48,7 +49,8 @@ pub(crate) struct Shared {
     pub(crate) routes: Routes,
     paces: Paces,
     pub(crate) metrics: Metrics,
-    pub(crate) recorder: Mutex<Option<Recorder>>,
+    /// Gone once the gateway is closed.
+    pub(crate) recorder: ArcSwapOption<Recorder>,
     recording: Mutex<Option<Recording>>,
     /// The store cannot be asked, so that nobody knows what changed.
     blind: AtomicBool,
@@ -121,7 +123,7 @@ impl Gateway {
         if let Some(following) = self.0.following.lock().unwrap_or_else(PoisonError::into_inner).take() {
             following.abort();
         }
-        drop(self.0.recorder.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.0.recorder.store(None);
         let recording = self.0.recording.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(recording) = recording {
             recording.end().await?;
@@ -183,7 +185,7 @@ impl GatewayBuilder {
             strict: self.strict,
             paces: Paces::new(),
             metrics: Metrics::new(),
-            recorder: Mutex::new(Some(recorder)),
+            recorder: ArcSwapOption::from_pointee(recorder),
             recording: Mutex::new(Some(recording)),
             blind: AtomicBool::new(false),
             loading: Semaphore::new(LOADING),

@@ -50,9 +50,8 @@ pub(crate) async fn relay(
     }
     let keeps_cookies = route.credential.keeps_cookies();
     let rewriting = rewrite.as_deref().map(|rewrite| (rewrite, admitted.at));
-    let facts = answer::filter(&mut head.headers, keeps_cookies, &route.mask, &head.raw, rewriting);
+    let mut masked = answer::filter(&mut head.headers, keeps_cookies, &route.mask, &head.raw, rewriting);
     let rewrite = rewrite.filter(|_| is_json);
-    let mut masked = facts.masked;
     let relayed = if head.framing.is_done() {
         // RFC 9110, 8.6: what HEAD says of a body is what GET would bring; that may be rewritten.
         let is_as_it_is = *method == Method::HEAD && rewrite.is_none() && encoding == Encoding::Identity;

@@ -6,23 +6,16 @@ use keyway_core::Mask;
 use super::Rewrite;
 use crate::problem::PROBLEM;
 
-/// What the rest of an answer's way depends on.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Facts {
-    /// A key stood in the head.
-    pub(crate) masked: bool,
-}
-
 /// Takes out of an answer's headers what is the connection's, or what would bind a client to an origin that it does not talk
 /// to; masks what holds a key, and rewrites what leads past the gateway. `rewrite` says which origin answered, too.
+/// Returns whether a key stood there.
 pub(crate) fn filter(
     headers: &mut HeaderMap,
     keeps_cookies: bool,
     mask: &Mask,
     raw: &[u8],
     rewrite: Option<(&Rewrite, usize)>,
-) -> Facts {
-    let mut facts = Facts::default();
+) -> bool {
     drop_named(headers);
     let goes = |name: &HeaderName| match name.as_str() {
         // RFC 9110, 7.6.1.
@@ -46,11 +39,11 @@ pub(crate) fn filter(
         }
         change(headers, &header::LINK, |text| rewrite.link(answered, text).into_owned());
     }
-    if mask.holds(raw) {
-        facts.masked = true;
+    let masked = mask.holds(raw);
+    if masked {
         mask_all(headers, mask, raw);
     }
-    facts
+    masked
 }
 
 fn drop_named(headers: &mut HeaderMap) {

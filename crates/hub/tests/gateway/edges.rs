@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Notify,
+    task::JoinHandle,
     time::{sleep, timeout},
 };
 
@@ -24,6 +25,22 @@ async fn request_of(stream: &mut TcpStream) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A provider that begins to answer before it has read a request's body, and says no more.
+async fn answering_early() -> (String, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let upstream = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        request_of(&mut stream).await;
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\nearly..\n\r\n")
+            .await
+            .unwrap();
+        sleep(PATIENCE).await;
+    });
+    (origin, upstream)
 }
 
 /// A HEAD that a provider answers with a body: what is left over is the next request's answer.
@@ -48,17 +65,7 @@ async fn what_is_left_behind_an_answer_is_no_answer() {
 #[tokio::test]
 async fn no_problem_is_written_into_an_answer_that_has_begun() {
     let stage = Stage::new().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    let upstream = tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request_of(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\nearly..\n\r\n")
-            .await
-            .unwrap();
-        sleep(PATIENCE).await;
-    });
+    let (origin, upstream) = answering_early().await;
     let token = stage.ready_at("rootly", &origin).await.1;
     for version in ["1.1", "1.0"] {
         if version == "1.0" {
@@ -235,17 +242,7 @@ async fn an_answer_that_is_given_up_over_http_2_does_not_end_as_if_it_were_whole
     let mut limits = Limits::default();
     limits.request_body = 10;
     let stage = Stage::limited(limits).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        request_of(&mut stream).await;
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\nearly..\n\r\n")
-            .await
-            .unwrap();
-        sleep(PATIENCE).await;
-    });
+    let (origin, _upstream) = answering_early().await;
     let token = stage.ready_at("rootly", &origin).await.1;
     let bearer = format!("Bearer {token}");
     let headers = [
