@@ -80,24 +80,23 @@ impl Location {
     }
 
     async fn opened<T>(&self, work: impl AsyncFnOnce(&Vault) -> Result<T, Failure>) -> Result<T, Failure> {
-        let mut vault = self.open().await?;
-        if let Some(anchors) = &self.anchors {
-            vault = vault.with_anchors(Arc::new(anchors.clone())).await?;
-        }
-        let done = work(&vault).await;
-        vault.close().await;
+        let store = self.store().await?;
+        let done = async {
+            let vault = self.open(&store).await?;
+            work(&vault).await
+        };
+        let done = done.await;
+        // Also where it did not open: a process that ends with a connection leaves a write-ahead log behind.
+        store.close().await;
         done
     }
 
-    /// Opens the vault, whatever the anchors say.
-    async fn open(&self) -> Result<Vault, Failure> {
-        let store = self.store().await?;
-        match Vault::open(Arc::clone(&store), Arc::clone(&self.key.source)).await {
-            Ok(vault) => Ok(vault),
-            Err(error) => {
-                store.close().await;
-                Err(self.not_opened(error))
-            }
+    async fn open(&self, store: &Arc<dyn Store>) -> Result<Vault, Failure> {
+        let vault = Vault::open(Arc::clone(store), Arc::clone(&self.key.source)).await;
+        let vault = vault.map_err(|error| self.not_opened(error))?;
+        match &self.anchors {
+            Some(anchors) => Ok(vault.with_anchors(Arc::new(anchors.clone())).await?),
+            None => Ok(vault),
         }
     }
 
