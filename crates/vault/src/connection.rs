@@ -25,6 +25,8 @@ pub struct Connection {
     pub method: String,
     /// The name that somebody gave it.
     pub name: Option<String>,
+    /// Whose it is among the tenant's users, where the platform said so.
+    pub end_user: Option<String>,
     /// Whose account it is at the provider, where a check said so.
     pub account: Option<Account>,
     /// Whether it can be used.
@@ -99,17 +101,32 @@ pub struct New<'n> {
     pub(crate) credential: &'n Credential,
     pub(crate) account: Option<&'n Account>,
     pub(crate) name: Option<&'n str>,
+    pub(crate) end_user: Option<&'n str>,
+    pub(crate) id: Option<&'n ConnectionId>,
 }
 
 impl<'n> New<'n> {
     /// A credential, to be kept. Whether it is good is for the caller to know.
     pub fn connection(credential: &'n Credential) -> Self {
-        Self { credential, account: None, name: None }
+        Self { credential, account: None, name: None, end_user: None, id: None }
     }
 
     /// Says whose account it is: that of a valid verdict.
     pub fn account(mut self, account: &'n Account) -> Self {
         self.account = Some(account);
+        self
+    }
+
+    /// Says whose it is among the tenant's users: 1 to 128 characters, as the platform names them. A new key of a connection
+    /// leaves that as it is.
+    pub fn end_user(mut self, end_user: &'n str) -> Self {
+        self.end_user = Some(end_user);
+        self
+    }
+
+    /// Gives it an id that was made before ([`ConnectionId::random`]), so that whoever tries again saves it once.
+    pub fn id(mut self, id: &'n ConnectionId) -> Self {
+        self.id = Some(id);
         self
     }
 
@@ -178,6 +195,8 @@ pub(crate) struct Details {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) end_user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<AccountOf>,
 }
 
@@ -191,6 +210,10 @@ pub(crate) struct AccountOf {
 impl AccountOf {
     pub(crate) fn new(account: &Account) -> Self {
         Self { id: account.id().to_owned(), label: account.label().to_owned() }
+    }
+
+    pub(crate) fn account(self) -> Account {
+        Account::new(self.id, self.label)
     }
 }
 
@@ -230,7 +253,8 @@ impl Connection {
             provider: row.provider.clone(),
             method: row.method.clone(),
             name: details.name,
-            account: details.account.map(|account| Account::new(account.id, account.label)),
+            end_user: details.end_user,
+            account: details.account.map(AccountOf::account),
             status: Status::parse(&row.status).ok_or_else(damaged)?,
             verdict,
             origins: row.origins.lines().map(str::to_owned).collect(),

@@ -39,6 +39,9 @@ pub enum Error {
     /// The new key belongs to another account than the connection.
     #[error("this key belongs to another account than the connection's")]
     OtherAccount,
+    /// There is a connection with this id already.
+    #[error("there is a connection with this id already")]
+    Exists,
     /// What was given is not allowed.
     #[error("{0}")]
     Invalid(String),

@@ -17,8 +17,10 @@ mod terms;
 mod token;
 
 mod anchor;
+mod api_token;
 mod audit;
 mod connection;
+mod document;
 mod epoch;
 mod export;
 mod grant;
@@ -33,8 +35,10 @@ mod vault;
 mod verify;
 
 pub use anchor::{Anchor, AnchorSink};
+pub use api_token::{ApiScope, ApiToken, ApiTokenId, NewApiToken, Tokens};
 pub use audit::{Entry, RowKind, RowMark, Use, What};
 pub use connection::{Connection, New, Opened, Saved, Status};
+pub use document::{Document, Documents, NewDocument};
 pub use error::Error;
 pub use export::Exported;
 pub use grant::{Grant, NewGrant};
@@ -48,13 +52,13 @@ pub use path::{PathPattern, PatternError, template_of};
 pub use record::{By, Record};
 pub use recorder::{Recorder, Recording, Slot};
 pub use rotate::{Progress, Rotated};
-pub use scope::{Accounts, Scope};
+pub use scope::{Accounts, Held, Scope};
 pub use status::{KeyStatus, VaultStatus};
 pub use store::{
     Alike, Batch, Change, Committed, ConnectionRow, Counts, Database, EntryRow, Fill, GrantRow, Head, KeyRow,
     Lease, MAX_ALIKE, Marks, Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
 };
 pub use terms::{Denied, Rate, Terms, TermsBuilder, TermsError};
-pub use token::{NotAToken, Token, TokenHash, shape_prefix};
+pub use token::{NotAToken, Token, TokenHash, TokenKind, shape_prefix};
 pub use vault::Vault;
 pub use verify::{Finding, OpenRun, Report};

@@ -49,7 +49,12 @@ impl Actor {
 impl ConnectionId {
     const PREFIX: &str = "con_";
 
-    pub(crate) fn random() -> Self {
+    /// Makes a new one.
+    ///
+    /// # Panics
+    /// When the operating system has no random bytes.
+    #[must_use]
+    pub fn random() -> Self {
         Self(random_id(Self::PREFIX))
     }
 

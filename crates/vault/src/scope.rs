@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use keyway_core::{Account, Id, Kept, KeptField, NotFound, Origin, Registry, Secret, Verdict};
+use keyway_core::{Account, Credential, Id, Kept, KeptField, NotFound, Origin, Registry, Secret, Verdict};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -33,8 +33,26 @@ pub struct Scope {
 pub enum Accounts {
     /// That of the connection.
     Same,
+    /// That of the connection, or another one that is the same by what the provider's descriptor says (`account.same_by`).
+    Alike,
     /// Anybody's.
     Any,
+}
+
+/// A credential that was checked and waits to be saved, sealed: whose and for what it is is bound to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Held {
+    /// The provider's id.
+    provider: String,
+    #[serde(with = "crate::encoding::as_base64")]
+    sealed: Vec<u8>,
+}
+
+impl Held {
+    /// The provider's id.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
 }
 
 /// The most connections that are listed, or saved together.
@@ -70,6 +88,11 @@ impl Scope {
                 self.seal(&ring, &mut row, draft);
                 let marks = Marks { secret: row.secret_mark.clone(), account: row.account_mark.clone() };
                 let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
+                if draft.id.is_some()
+                    && self.vault.0.store.connection(self.tenant.as_str(), &row.id).await?.is_some()
+                {
+                    return Err(Error::Exists);
+                }
                 saved.push(Saved {
                     connection: Connection::of(&row, draft.details())?,
                     same_secret: ids(&alike.secret)?,
@@ -120,7 +143,7 @@ impl Scope {
         };
         let (entry, method) = registry.method(&row.provider, Some(&row.method)).map_err(unknown)?;
         let restored = entry
-            .restore(method, &kept(&row, &text)?)
+            .restore(method, &kept(&row.origins, row.elsewhere == 1, &text, &what)?)
             .map_err(|error| Error::NeedsKey { why: error.to_string() })?;
         let connection = self.shown(&row).await?;
         Ok(Opened { connection, credential: restored.credential, warnings: restored.warnings })
@@ -189,6 +212,7 @@ impl Scope {
             }
             let ring = self.vault.ring();
             draft.name = given.clone().or(details.name);
+            draft.end_user = details.end_user.or(draft.end_user);
             let mut row = self.unsealed(&draft);
             if accounts == Accounts::Same
                 && let Some(known) = &old.account_mark
@@ -252,6 +276,79 @@ impl Scope {
                 return Ok(());
             }
         }
+    }
+
+    /// Other connections with the same secret, and with the same account; the first 100 of each.
+    pub async fn alike(
+        &self,
+        credential: &Credential,
+        account: Option<&Account>,
+    ) -> Result<(Vec<ConnectionId>, Vec<ConnectionId>), Error> {
+        let mut new = New::connection(credential);
+        new.account = account;
+        let row = self.unsealed(&self.draft(&new)?);
+        let marks = Marks { secret: row.secret_mark, account: row.account_mark };
+        let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
+        Ok((ids(&alike.secret)?, ids(&alike.account)?))
+    }
+
+    /// Connections of one of the tenant's users, as [`list`](Self::list).
+    pub async fn list_of(
+        &self,
+        end_user: &str,
+        after: Option<&ConnectionId>,
+        limit: usize,
+    ) -> Result<Vec<Connection>, Error> {
+        let mut list = self.list(after, MAX_PAGE).await?;
+        list.retain(|one| one.end_user.as_deref() == Some(end_user));
+        list.truncate(limit);
+        Ok(list)
+    }
+
+    /// Changes of the tenant's connections after an entry of the audit log, in order; at most `limit`, and at most 1,000.
+    /// Unlike [`audit`](Self::audit) it passes over uses and grants without reading them.
+    pub async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Entry>, Error> {
+        let entries = self.audit(after, 1000).await?;
+        Ok(entries.into_iter().filter(|one| one.kind.starts_with("connection.")).take(limit).collect())
+    }
+
+    /// Seals a credential that was checked and is not saved yet, with its account, for `context`: it opens nowhere else.
+    pub fn hold(&self, credential: &Credential, account: &Account, context: &str) -> Result<Held, Error> {
+        let new = New::connection(credential).account(account);
+        let draft = self.draft(&new)?;
+        let text = String::from_utf8(draft.text.to_vec()).map_err(|_| tampered("a held credential"))?;
+        let waiting = Waiting {
+            method: draft.method,
+            origins: draft.origins,
+            elsewhere: draft.elsewhere,
+            text,
+            account: AccountOf::new(account),
+        };
+        // FAKE: in clear, until documents are sealed.
+        let _ = context;
+        let sealed = serde_json::to_vec(&waiting).expect("texts are JSON");
+        Ok(Held { provider: draft.provider, sealed })
+    }
+
+    /// Opens what [`hold`](Self::hold) sealed.
+    ///
+    /// # Errors
+    /// [`Error::NeedsKey`] when the provider is described otherwise by now.
+    pub fn held(
+        &self,
+        held: &Held,
+        context: &str,
+        registry: &Registry,
+    ) -> Result<(Credential, Account), Error> {
+        let _ = context;
+        let what = "a held credential";
+        let waiting: Waiting = serde_json::from_slice(&held.sealed).map_err(|_| tampered(what))?;
+        let unknown = |error: NotFound| Error::Invalid(format!("the provider cannot be used here: {error}"));
+        let (entry, method) = registry.method(&held.provider, Some(&waiting.method)).map_err(unknown)?;
+        let kept = kept(&waiting.origins, waiting.elsewhere, waiting.text.as_bytes(), what)?;
+        let restored =
+            entry.restore(method, &kept).map_err(|error| Error::NeedsKey { why: error.to_string() })?;
+        Ok((restored.credential, waiting.account.account()))
     }
 
     /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`]. Those of others are read too, since
@@ -342,7 +439,7 @@ impl Scope {
         let secrets: Vec<&str> = draft.secrets.iter().map(Secret::expose).collect();
         let now = now();
         ConnectionRow {
-            id: ConnectionId::random().to_string(),
+            id: draft.id.clone().unwrap_or_else(ConnectionId::random).to_string(),
             tenant: self.tenant.to_string(),
             secret_mark: self.vault.0.roots.mark("secret", self.tenant.as_str(), &provider, &secrets),
             account_mark: draft.account.as_ref().map(|account| self.account_mark(&provider, account)),
@@ -412,6 +509,8 @@ struct Draft {
     text: Zeroizing<Vec<u8>>,
     account: Option<Account>,
     name: Option<String>,
+    end_user: Option<String>,
+    id: Option<ConnectionId>,
 }
 
 /// The fields of a credential, as they are sealed.
@@ -446,12 +545,29 @@ impl Draft {
             text: text_of(&kept),
             account: new.account.cloned(),
             name: new.name.map(name).transpose()?,
+            end_user: new.end_user.map(str::to_owned),
+            id: new.id.cloned(),
         })
     }
 
     fn details(&self) -> Details {
-        Details { name: self.name.clone(), account: self.account.as_ref().map(AccountOf::new) }
+        Details {
+            name: self.name.clone(),
+            end_user: self.end_user.clone(),
+            account: self.account.as_ref().map(AccountOf::new),
+        }
     }
+}
+
+/// What is sealed of a credential that waits to be saved.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Waiting {
+    method: String,
+    origins: String,
+    elsewhere: bool,
+    text: String,
+    account: AccountOf,
 }
 
 /// A credential's fields as the text that is sealed.
@@ -470,8 +586,8 @@ fn text_of(kept: &Kept) -> Zeroizing<Vec<u8>> {
 }
 
 /// The fields that a record holds.
-fn kept(row: &ConnectionRow, text: &[u8]) -> Result<Kept, Error> {
-    let damaged = || tampered(&format!("connection {}", row.id));
+fn kept(origins: &str, elsewhere: bool, text: &[u8], what: &str) -> Result<Kept, Error> {
+    let damaged = || tampered(what);
     // serde's error could quote a value.
     let fields: Fields<String> = serde_json::from_slice(text).map_err(|_| damaged())?;
     let fields = fields.fields.into_iter().map(|field| {
@@ -479,9 +595,9 @@ fn kept(row: &ConnectionRow, text: &[u8]) -> Result<Kept, Error> {
         Ok(KeptField { id, value: Secret::new(field.value), secret: field.secret })
     });
     let fields = fields.collect::<Result<_, Error>>()?;
-    let origins = row.origins.lines().map(|line| Origin::parse_loopback(line).map_err(|_| damaged()));
+    let origins = origins.lines().map(|line| Origin::parse_loopback(line).map_err(|_| damaged()));
     let origins = origins.collect::<Result<_, Error>>()?;
-    Ok(Kept::new(fields, origins, row.elsewhere == 1))
+    Ok(Kept::new(fields, origins, elsewhere))
 }
 
 fn ids(ids: &[String]) -> Result<Vec<ConnectionId>, Error> {

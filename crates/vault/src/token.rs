@@ -23,7 +23,30 @@ pub struct Token {
     hash: TokenHash,
 }
 
-/// SHA-256 of a token, without what stands before its `kwg_`.
+/// What a token of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// A grant: a client of a provider's API shows it to the gateway.
+    Grant,
+    /// A platform's backend shows it to the REST API.
+    Api,
+    /// It is in a link that an end user opens once.
+    Link,
+}
+
+impl TokenKind {
+    /// What a token of this kind begins with, and scanners look for.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Grant => "kwg_",
+            Self::Api => "kwa_",
+            Self::Link => "kwl_",
+        }
+    }
+}
+
+/// SHA-256 of a token, without what stands before its kind's prefix.
 ///
 /// It has no `PartialEq`: hashes are compared in constant time, by [`is`](Self::is).
 #[derive(Clone)]
@@ -34,15 +57,15 @@ pub struct TokenHash([u8; SHA256_OUTPUT_LEN]);
 #[non_exhaustive]
 pub enum NotAToken {
     /// It is something else.
-    #[error("this is not a token of Keyway: those begin with `kwg_`, perhaps behind a provider's own prefix")]
+    #[error(
+        "this is not a token of Keyway of this kind: grants begin with `kwg_`, perhaps behind a provider's own prefix, API tokens with `kwa_`, links' codes with `kwl_`"
+    )]
     Other,
     /// It was one.
     #[error("the checksum does not fit: a character of the token is missing or was changed")]
     Changed,
 }
 
-/// What a token begins with, and scanners look for.
-const KIND: &str = "kwg_";
 /// The random characters.
 const RANDOM: usize = 30;
 /// The characters of the checksum: 62 to the power of 6 is more than 2 to the power of 32.
@@ -60,24 +83,34 @@ impl Token {
     /// # Panics
     /// When the operating system has no random bytes.
     pub fn new(prefix: &str) -> Option<Self> {
-        if !is_prefix(prefix) {
-            return None;
-        }
-        let mut token = String::with_capacity(prefix.len() + KIND.len() + RANDOM + CHECKSUM);
+        is_prefix(prefix).then(|| Self::made(prefix, TokenKind::Grant))
+    }
+
+    /// Makes one of a kind.
+    ///
+    /// # Panics
+    /// When the operating system has no random bytes.
+    pub fn of(kind: TokenKind) -> Self {
+        Self::made("", kind)
+    }
+
+    fn made(prefix: &str, kind: TokenKind) -> Self {
+        let kind = kind.prefix();
+        let mut token = String::with_capacity(prefix.len() + kind.len() + RANDOM + CHECKSUM);
         token.push_str(prefix);
-        token.push_str(KIND);
-        while token.len() < prefix.len() + KIND.len() + RANDOM {
+        token.push_str(kind);
+        while token.len() < prefix.len() + kind.len() + RANDOM {
             let mut bytes = [0; RANDOM];
             fill(&mut bytes);
             // 62 of 64 values are taken: a remainder would make some characters likelier than others.
             let digits = bytes.iter().filter_map(|byte| DIGITS.get(usize::from(byte & 63)));
-            let missing = prefix.len() + KIND.len() + RANDOM - token.len();
+            let missing = prefix.len() + kind.len() + RANDOM - token.len();
             token.extend(digits.take(missing).map(|digit| char::from(*digit)));
         }
         let checksum = checksum(&token[prefix.len()..]);
         token.push_str(&checksum);
         let hash = TokenHash::of(&token[prefix.len()..]);
-        Some(Self { secret: Secret::new(token), hash })
+        Self { secret: Secret::new(token), hash }
     }
 
     /// The token, to be shown once.
@@ -94,10 +127,21 @@ impl Token {
 impl TokenHash {
     /// Recognises a token, with any prefix of up to 32 characters before it. Nothing is looked up.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
-        let at = text.rfind(KIND).filter(|at| is_prefix(&text[..*at])).ok_or(NotAToken::Other)?;
+        Self::parse_as(TokenKind::Grant, text)
+    }
+
+    /// Recognises a token of a kind. Only a grant may have a prefix before it.
+    pub fn parse_as(kind: TokenKind, text: &str) -> Result<Self, NotAToken> {
+        let is_grant = kind == TokenKind::Grant;
+        let kind = kind.prefix();
+        let at = text
+            .rfind(kind)
+            .filter(|at| *at == 0 || is_grant)
+            .filter(|at| is_prefix(&text[..*at]))
+            .ok_or(NotAToken::Other)?;
         let token = &text[at..];
-        let checked = KIND.len() + RANDOM;
-        let alphanumeric = token[KIND.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let checked = kind.len() + RANDOM;
+        let alphanumeric = token[kind.len()..].bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !alphanumeric
             || token.len() != checked + CHECKSUM
             || checksum(&token[..checked]) != token[checked..]

@@ -43,6 +43,7 @@ pub(crate) struct Inner {
     head: Mutex<Head>,
     pub(crate) epoch: Epoch,
     anchors: Option<Arc<dyn AnchorSink>>,
+    pub(crate) fake: crate::document::Fake,
 }
 
 /// The keys as this process last saw them.
@@ -132,7 +133,17 @@ impl Vault {
             ring: Arc::new(ring),
         });
         let (head, epoch) = (Mutex::new(head), Epoch::default());
-        Self(Arc::new(Inner { store, source, row, roots, known, head, epoch, anchors: None }))
+        Self(Arc::new(Inner {
+            store,
+            source,
+            row,
+            roots,
+            known,
+            head,
+            epoch,
+            anchors: None,
+            fake: Default::default(),
+        }))
     }
 
     /// The same vault, which tells of every commit where the audit log stands. It is asked for right after opening.

@@ -1,0 +1,209 @@
+//! Tokens of the REST API: a platform's backend shows one.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use keyway_core::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Actor, Document, Error, NewDocument, Tenant, Token, TokenHash, TokenKind, Vault, error::tampered,
+};
+
+/// What a token may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ApiScope {
+    /// Making sessions, and looking at them.
+    #[serde(rename = "sessions")]
+    Sessions,
+    /// Listing and showing connections.
+    #[serde(rename = "connections:read")]
+    ConnectionsRead,
+    /// Making, checking, renaming and removing connections.
+    #[serde(rename = "connections:write")]
+    ConnectionsWrite,
+    /// Making, listing and revoking grants.
+    #[serde(rename = "grants")]
+    Grants,
+    /// Reading events.
+    #[serde(rename = "events")]
+    Events,
+    /// Setting up where events are sent.
+    #[serde(rename = "webhooks")]
+    Webhooks,
+}
+
+impl ApiScope {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Sessions,
+        Self::ConnectionsRead,
+        Self::ConnectionsWrite,
+        Self::Grants,
+        Self::Events,
+        Self::Webhooks,
+    ];
+
+    /// The stable word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sessions => "sessions",
+            Self::ConnectionsRead => "connections:read",
+            Self::ConnectionsWrite => "connections:write",
+            Self::Grants => "grants",
+            Self::Events => "events",
+            Self::Webhooks => "webhooks",
+        }
+    }
+
+    /// The scope that a stable word names.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
+}
+
+/// The id of a token: the first eight characters of its random part, behind `kwa_`. No secret: 130 bits are behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApiTokenId(String);
+
+impl ApiTokenId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ApiTokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A token as it may be shown: without itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiToken {
+    /// What it begins with, by which people find it.
+    pub id: ApiTokenId,
+    /// Whose it is; none: the platform's, which acts for every tenant.
+    pub tenant: Option<Tenant>,
+    /// What it is called.
+    pub name: Option<String>,
+    /// What it may be used for.
+    pub scopes: Vec<ApiScope>,
+    /// When it was made.
+    pub created_at: SystemTime,
+    /// When it ends.
+    pub expires_at: Option<SystemTime>,
+}
+
+/// A token that was just made.
+#[derive(Debug)]
+pub struct NewApiToken {
+    /// It, to be shown once.
+    pub secret: Secret,
+    /// The rest.
+    pub token: ApiToken,
+}
+
+/// The tokens of a vault.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    vault: Vault,
+    actor: Actor,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    scopes: Vec<ApiScope>,
+}
+
+const KIND: &str = "token";
+/// The characters of a token that are its id: prefix, and eight.
+const ID: usize = 12;
+
+impl Vault {
+    /// The tokens of the REST API. `actor` is who the audit log names.
+    pub fn tokens(&self, actor: &Actor) -> Tokens {
+        Tokens { vault: self.clone(), actor: actor.clone() }
+    }
+}
+
+impl Tokens {
+    /// Makes one; `tenant` is whose, none for the platform.
+    pub async fn create(
+        &self,
+        tenant: Option<&Tenant>,
+        name: Option<&str>,
+        scopes: &[ApiScope],
+        expires_at: Option<SystemTime>,
+    ) -> Result<NewApiToken, Error> {
+        let text = serde_json::to_vec(&Kept { name: name.map(str::to_owned), scopes: scopes.to_vec() })
+            .expect("texts are JSON");
+        loop {
+            let token = Token::of(TokenKind::Api);
+            let id = token.secret().expose()[..ID].to_owned();
+            let mark = Some(token.hash().as_bytes());
+            let new = NewDocument { kind: KIND, id: &id, tenant, mark, expires_at, text: &text };
+            let _ = &self.actor;
+            if self.vault.documents().insert(new).await? {
+                let document = self.vault.documents().get(KIND, &id).await?.ok_or(Error::NotFound)?;
+                return Ok(NewApiToken { secret: token.secret().clone(), token: shown(&document)? });
+            }
+        }
+    }
+
+    /// The token that somebody shows.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is none of ours, or not any more.
+    pub async fn authenticate(&self, text: &str) -> Result<ApiToken, Error> {
+        let hash = TokenHash::parse_as(TokenKind::Api, text).map_err(|_| Error::NotFound)?;
+        let document = self.vault.documents().by_mark(KIND, hash.as_bytes()).await?.ok_or(Error::NotFound)?;
+        shown(&document)
+    }
+
+    /// All of them, sorted by id, from the one after `after` on; at most `limit`, and at most 1,000.
+    pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<ApiToken>, Error> {
+        self.vault.documents().list(KIND, None, after, limit).await?.iter().map(shown).collect()
+    }
+
+    /// Makes another one like it; the old one ends after `overlap`.
+    pub async fn rotate(&self, id: &str, overlap: Duration) -> Result<NewApiToken, Error> {
+        let document = self.document(id).await?;
+        let old = shown(&document)?;
+        let new = self.create(old.tenant.as_ref(), old.name.as_deref(), &old.scopes, old.expires_at).await?;
+        let ends = SystemTime::now() + overlap;
+        let ends = old.expires_at.map_or(ends, |end| end.min(ends));
+        self.vault.documents().replace(&document, &document.text, Some(ends)).await?;
+        Ok(new)
+    }
+
+    /// Ends one at once.
+    pub async fn revoke(&self, id: &str) -> Result<(), Error> {
+        while !self.vault.documents().remove(&self.document(id).await?).await? {}
+        Ok(())
+    }
+
+    async fn document(&self, id: &str) -> Result<Document, Error> {
+        self.vault.documents().get(KIND, id).await?.ok_or(Error::NotFound)
+    }
+}
+
+fn shown(document: &Document) -> Result<ApiToken, Error> {
+    let kept: Kept = serde_json::from_slice(&document.text).map_err(|_| tampered("an API token"))?;
+    Ok(ApiToken {
+        id: ApiTokenId(document.id.clone()),
+        tenant: document.tenant.clone(),
+        name: kept.name,
+        scopes: kept.scopes,
+        created_at: document.created_at,
+        expires_at: document.expires_at,
+    })
+}
