@@ -33,7 +33,8 @@ fn no_arrow_runs_upwards() {
         ("keyway-vault", 3),
         ("keyway-hub", 4),
         ("keyway", 4),
-        ("keyway-cli", 5),
+        ("keyway-connect", 5),
+        ("keyway-cli", 6),
     ]);
     for folder in packages("crates") {
         let manifest = read(format!("crates/{folder}/Cargo.toml"));

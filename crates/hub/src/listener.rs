@@ -50,6 +50,11 @@ impl Listener {
         Ok(Self { socket, tls: self.tls.clone() })
     }
 
+    /// The socket, and what clients speak TLS with.
+    pub fn into_parts(self) -> (std::net::TcpListener, Option<Tls>) {
+        (self.socket, self.tls)
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -93,7 +98,8 @@ impl Tls {
         Ok(())
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    /// What takes a client's handshake, with what was loaded last.
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.load_full())
     }
 }

@@ -1,0 +1,50 @@
+//! Every limit has a number.
+
+use std::time::Duration;
+
+/// The control plane's limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Clients that are connected at once. More wait to be accepted. 4,096.
+    pub connections: usize,
+    /// The time for a request's head. 10 seconds.
+    pub head_time: Duration,
+    /// The bytes of a request's head. 32 KiB.
+    pub head: usize,
+    /// The time for a request's body. 20 seconds.
+    pub body_time: Duration,
+    /// The bytes of a form that an end user sends. 512 KiB: a value has at most 64 KiB, and each byte may take three.
+    pub form: usize,
+    /// The bytes of a request of the REST API. 512 KiB.
+    pub json: usize,
+    /// How long a session lasts at most. 30 minutes.
+    pub session: Duration,
+    /// How long its link can be opened at most. 10 minutes.
+    pub link: Duration,
+    /// How many keys may be checked in a session. 30.
+    pub attempts: u32,
+    /// How many look-ups that fail an address has in a minute: of links, sessions and API tokens. 60. Those that succeed are not
+    /// counted, so nobody behind a shared address is kept out.
+    pub guesses: u32,
+    /// How long what is in flight may take at the end. 30 seconds.
+    pub shutdown: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            head_time: Duration::from_secs(10),
+            head: 32 * 1024,
+            body_time: Duration::from_secs(20),
+            form: 512 * 1024,
+            json: 512 * 1024,
+            session: Duration::from_secs(30 * 60),
+            link: Duration::from_secs(10 * 60),
+            attempts: 30,
+            guesses: 60,
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Sessions: somebody of a tenant links an account, within half an hour.
+
+mod desk;
+mod new;
+mod step;
+
+use std::{fmt, time::SystemTime};
+
+use keyway_vault::{ConnectionId, Document, Tenant};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::new::is_loopback;
+pub use self::new::{NewSession, SessionError, Started};
+pub(crate) use self::{
+    desk::{Desk, Missing},
+    step::{Checked, Happened, Step, Told},
+};
+use crate::{Direction, Look};
+
+/// A session's id: `ses_` and 20 characters. It is no secret: whoever goes on with a session shows the cookie of the browser that
+/// opened it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SessionId(pub(crate) String);
+
+impl SessionId {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a session is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "purpose", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Purpose {
+    /// Linking an account.
+    Connect {
+        /// The providers that may be chosen, by id; none named: all of them.
+        #[serde(default)]
+        providers: Vec<String>,
+    },
+    /// Giving a connection a new key.
+    Reconnect {
+        /// The connection.
+        connection: String,
+        /// Whether the new key may be of another account.
+        #[serde(default)]
+        other_account: bool,
+    },
+    /// Looking after what is linked already, and linking more.
+    Manage {
+        /// The providers that may be chosen, by id; none named: all of them.
+        #[serde(default)]
+        providers: Vec<String>,
+    },
+}
+
+/// A session.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Session {
+    /// The id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// When it ends.
+    pub expires_at: SystemTime,
+    /// When it was made.
+    pub created_at: SystemTime,
+    pub(crate) kept: Kept,
+    document: Document,
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Status {
+    /// Nobody opened its link yet.
+    Created,
+    /// Somebody opened its link.
+    Opened,
+    /// An account is linked.
+    Connected,
+    /// The end user said no.
+    Cancelled,
+}
+
+/// What is kept of a session, sealed.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    /// Who is asked: the tenant's user, as the platform names them.
+    pub(crate) end_user: String,
+    pub(crate) purpose: Purpose,
+    /// The origin whose frame or popup it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent_origin: Option<String>,
+    /// Where the browser goes at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) return_url: Option<String>,
+    #[serde(default)]
+    pub(crate) look: Look,
+    #[serde(default)]
+    pub(crate) direction: Direction,
+    /// Until when the link can be opened, in seconds since 1970.
+    pub(crate) link_until: u64,
+    /// SHA-256 of the cookie of the browser that opened it, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) browser: Option<String>,
+    /// How many keys were checked.
+    #[serde(default)]
+    pub(crate) attempts: u32,
+    /// The connection that gets a new key; none: a new one is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    #[serde(default)]
+    pub(crate) step: Step,
+    /// What the last check said, to be shown once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<Told>,
+    /// The last thing that came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) happened: Option<Happened>,
+}
+
+impl Session {
+    /// How far it is.
+    pub fn status(&self) -> Status {
+        match (&self.kept.step, &self.kept.browser) {
+            (Step::Done { .. }, _) => Status::Connected,
+            (Step::Cancelled, _) => Status::Cancelled,
+            (_, Some(_)) => Status::Opened,
+            _ => Status::Created,
+        }
+    }
+
+    /// What it is for.
+    pub fn purpose(&self) -> &Purpose {
+        &self.kept.purpose
+    }
+
+    /// Who is asked.
+    pub fn end_user(&self) -> &str {
+        &self.kept.end_user
+    }
+
+    /// What came of it last: the connection, and its provider.
+    pub fn connection(&self) -> Option<(ConnectionId, &str)> {
+        let happened = self.kept.happened.as_ref()?;
+        Some((ConnectionId::parse(&happened.connection).ok()?, &happened.provider))
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}

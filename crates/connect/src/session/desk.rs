@@ -1,0 +1,208 @@
+//! Where sessions are kept: sealed documents of the vault, each change a compare-and-set.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use keyway_core::{Registry, Secret};
+use keyway_vault::{
+    Actor, ConnectionId, Document, Documents, Error, NewDocument, Tenant, Token, TokenHash, TokenKind, Vault,
+};
+
+use super::{Kept, NewSession, Purpose, Session, SessionError, SessionId, Started, Step};
+use crate::Limits;
+
+const KIND: &str = "session";
+
+/// Keeps sessions.
+#[derive(Debug, Clone)]
+pub(crate) struct Desk {
+    documents: Documents,
+    vault: Vault,
+    registry: Arc<Registry>,
+    actor: Actor,
+    /// What links begin with: `https://connect.example.com`.
+    base: String,
+    longest: Duration,
+    link: Duration,
+}
+
+/// A session cannot be gone on with: unknown, expired, used, somebody else's. Nobody is told which (N66).
+#[derive(Debug)]
+pub(crate) enum Missing {
+    /// It is not there, for this browser.
+    Session,
+    /// The browser has no cookie of ours.
+    Cookie,
+    /// The vault cannot be asked.
+    Vault(Error),
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Self {
+        Self::Vault(error)
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(
+        vault: &Vault,
+        registry: Arc<Registry>,
+        actor: Actor,
+        base: String,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            documents: vault.documents(),
+            vault: vault.clone(),
+            registry,
+            actor,
+            base,
+            longest: limits.session,
+            link: limits.link,
+        }
+    }
+
+    /// Makes a session.
+    pub(crate) async fn start(&self, tenant: &Tenant, new: NewSession) -> Result<Started, SessionError> {
+        new.check()?;
+        let mut target = None;
+        match &new.purpose {
+            Purpose::Connect { providers } | Purpose::Manage { providers } => self.known(providers)?,
+            Purpose::Reconnect { connection, .. } => {
+                let id = ConnectionId::parse(connection).map_err(|_| SessionError::NotFound)?;
+                self.vault.tenant(tenant, &self.actor).get(&id).await.map_err(|error| match error {
+                    Error::NotFound => SessionError::NotFound,
+                    error => error.into(),
+                })?;
+                target = Some(id.to_string());
+            }
+        }
+        let now = SystemTime::now();
+        let lasts = new.lasts.unwrap_or(self.longest).min(self.longest);
+        let kept = Kept {
+            end_user: new.end_user,
+            purpose: new.purpose,
+            parent_origin: new.parent_origin,
+            return_url: new.return_url,
+            look: new.look,
+            direction: new.direction,
+            link_until: seconds(now + lasts.min(self.link)),
+            browser: None,
+            attempts: 0,
+            target,
+            step: Step::default(),
+            told: None,
+            happened: None,
+        };
+        let code = Token::of(TokenKind::Link);
+        // Of the code alone nothing is kept but its hash.
+        let id = format!("ses_{}", &ConnectionId::random().as_str()[4..]);
+        let text = text(&kept)?;
+        let mark = Some(code.hash().as_bytes());
+        let expires_at = Some(now + lasts);
+        let document =
+            NewDocument { kind: KIND, id: &id, tenant: Some(tenant), mark, expires_at, text: &text };
+        if !self.documents.insert(document).await? {
+            return Err(Error::Conflict.into());
+        }
+        let session = self.session(&id).await?.ok_or(Error::Conflict)?;
+        let link = Secret::new(format!("{}/link/{}", self.base, code.secret().expose()));
+        Ok(Started { session, link })
+    }
+
+    fn known(&self, providers: &[String]) -> Result<(), SessionError> {
+        let known = |id: &String| self.registry.entries().iter().any(|one| *one.descriptor().id() == **id);
+        if providers.iter().all(known) {
+            return Ok(());
+        }
+        let ids: Vec<_> = self.registry.entries().iter().map(|one| one.descriptor().id().as_str()).collect();
+        let why = format!("names a provider that is not there; there are {}", ids.join(", "));
+        Err(SessionError::Field { field: "providers", why })
+    }
+
+    /// A session, whoever asks.
+    pub(crate) async fn session(&self, id: &str) -> Result<Option<Session>, Error> {
+        self.documents.get(KIND, id).await?.map(read).transpose()
+    }
+
+    /// A session of a tenant.
+    pub(crate) async fn of_tenant(&self, tenant: &Tenant, id: &str) -> Result<Option<Session>, Error> {
+        Ok(self.session(id).await?.filter(|session| session.tenant == *tenant))
+    }
+
+    /// The session of a link's code, whether or not the link was opened.
+    pub(crate) async fn by_code(&self, code: &str) -> Result<Option<Session>, Error> {
+        let Ok(hash) = TokenHash::parse_as(TokenKind::Link, code) else { return Ok(None) };
+        self.documents.by_mark(KIND, hash.as_bytes()).await?.map(read).transpose()
+    }
+
+    /// Opens a link for a browser. Again for the same browser it is the same.
+    pub(crate) async fn open(&self, code: &str, browser: &str) -> Result<Session, Missing> {
+        loop {
+            let session = self.by_code(code).await?.ok_or(Missing::Session)?;
+            match &session.kept.browser {
+                Some(opened) if opened == browser => return Ok(session),
+                Some(_) => return Err(Missing::Session),
+                None if session.kept.link_until < seconds(SystemTime::now()) => return Err(Missing::Session),
+                None => {}
+            }
+            let mut kept = session.kept.clone();
+            kept.browser = Some(browser.to_owned());
+            if let Some(session) = self.replace(&session, kept).await? {
+                return Ok(session);
+            }
+        }
+    }
+
+    /// The session of a browser.
+    pub(crate) async fn of_browser(&self, id: &str, browser: &str) -> Result<Session, Missing> {
+        let session = self.session(id).await?;
+        session.filter(|session| session.kept.browser.as_deref() == Some(browser)).ok_or(Missing::Session)
+    }
+
+    /// Replaces what is kept of a session that is still as it was read; `None` when somebody was first.
+    pub(crate) async fn replace(&self, old: &Session, kept: Kept) -> Result<Option<Session>, Error> {
+        let text = text(&kept)?;
+        self.documents.replace(&old.document, &text, Some(old.expires_at)).await?.map(read).transpose()
+    }
+
+    /// Ends a session: nothing is left of it.
+    pub(crate) async fn end(&self, session: &Session) -> Result<(), Error> {
+        let mut document = session.document.clone();
+        while !self.documents.remove(&document).await? {
+            match self.documents.get(KIND, &document.id).await? {
+                Some(newer) => document = newer,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
+    }
+}
+
+fn read(document: Document) -> Result<Session, Error> {
+    let damaged = || Error::Tampered { what: "a session".to_owned() };
+    let kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
+    Ok(Session {
+        id: SessionId(document.id.clone()),
+        tenant: document.tenant.clone().ok_or_else(damaged)?,
+        expires_at: document.expires_at.ok_or_else(damaged)?,
+        created_at: document.created_at,
+        kept,
+        document,
+    })
+}
+
+fn text(kept: &Kept) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(kept).map_err(|_| Error::Invalid("a session is too large".to_owned()))
+}
+
+/// Seconds since 1970.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

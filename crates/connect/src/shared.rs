@@ -1,0 +1,53 @@
+//! What all requests share.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use keyway_core::{Credential, Origin, Registry};
+use keyway_http::Client;
+use keyway_vault::{Actor, Scope, Tenant, Vault};
+
+use crate::{
+    Limits, Look,
+    session::Desk,
+    web::{Guesses, Turns},
+};
+
+pub(crate) struct Shared {
+    pub(crate) vault: Vault,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) client: Client,
+    pub(crate) desk: Desk,
+    pub(crate) look: Look,
+    pub(crate) limits: Limits,
+    pub(crate) trusted: Vec<IpNet>,
+    pub(crate) stand_in: Option<Origin>,
+    pub(crate) check_every: Option<Duration>,
+    /// `https://connect.example.com`.
+    pub(crate) origin: String,
+    pub(crate) is_secure: bool,
+    pub(crate) actor: Actor,
+    pub(crate) guesses: Guesses,
+    /// One check at a time for a session.
+    pub(crate) turns: Turns,
+}
+
+impl Shared {
+    /// What belongs to a tenant, in the name of the connect pages.
+    pub(crate) fn scope(&self, tenant: &Tenant) -> Scope {
+        self.vault.tenant(tenant, &self.actor)
+    }
+
+    /// A credential as it is checked and saved.
+    pub(crate) fn placed(&self, credential: Credential) -> Credential {
+        match &self.stand_in {
+            Some(origin) => credential.at_origin(origin.clone()),
+            None => credential,
+        }
+    }
+
+    /// Whether what a peer says of the client behind it is believed.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(&peer.to_canonical()))
+    }
+}

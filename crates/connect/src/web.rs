@@ -1,0 +1,17 @@
+//! HTTP: the way in, and what every request and answer has in common.
+
+mod browser;
+mod guard;
+mod guesses;
+mod headers;
+mod server;
+mod turns;
+
+pub(crate) use self::{
+    browser::Browser,
+    guard::{Refused, guard},
+    guesses::Guesses,
+    headers::{Frame, headers},
+    server::Peer,
+    turns::Turns,
+};

@@ -1,0 +1,80 @@
+//! A browser: the cookie by which it is known again, and tokens against forged requests.
+
+use aws_lc_rs::{digest, rand};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, header};
+use keyway_vault::Documents;
+
+/// A browser, known by a cookie of 32 random bytes. What is kept of it is a hash.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    cookie: String,
+    hash: String,
+}
+
+const BYTES: usize = 32;
+/// Half a day: longer than any session, and no reason to know somebody again tomorrow.
+const AGE: u32 = 12 * 60 * 60;
+
+impl Browser {
+    /// A new one.
+    pub(crate) fn new() -> Self {
+        let mut bytes = [0; BYTES];
+        rand::fill(&mut bytes).expect("the operating system has random bytes");
+        Self::of(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// The one that a request is of; none where it has no cookie of ours, or several.
+    pub(crate) fn read(headers: &HeaderMap, is_secure: bool) -> Option<Self> {
+        let name = name(is_secure);
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut found = lines
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(key, _)| *key == name)
+            .map(|(_, value)| value);
+        let (Some(cookie), None) = (found.next(), found.next()) else { return None };
+        let decoded = URL_SAFE_NO_PAD.decode(cookie).ok()?;
+        (decoded.len() == BYTES).then(|| Self::of(cookie.to_owned()))
+    }
+
+    fn of(cookie: String) -> Self {
+        let hash = digest::digest(&digest::SHA256, cookie.as_bytes());
+        Self { hash: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(), cookie }
+    }
+
+    /// What is kept of it: SHA-256 of the cookie, in hex.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The header that sets the cookie. In a frame of another site a browser takes it in a jar of that site alone.
+    pub(crate) fn set_cookie(&self, is_secure: bool, is_framed: bool) -> HeaderValue {
+        let (name, cookie) = (name(is_secure), &self.cookie);
+        let site = match (is_secure, is_framed) {
+            (true, true) => "; Secure; SameSite=None; Partitioned",
+            (true, false) => "; Secure; SameSite=Lax",
+            (false, _) => "; SameSite=Lax",
+        };
+        let line = format!("{name}={cookie}; Path=/; Max-Age={AGE}; HttpOnly{site}");
+        let mut value = HeaderValue::try_from(line).expect("a cookie is ASCII");
+        value.set_sensitive(true);
+        value
+    }
+
+    /// A token that stands in a form of this browser's for a purpose and a thing.
+    pub(crate) fn token(&self, documents: &Documents, purpose: &str, thing: &str) -> String {
+        URL_SAFE_NO_PAD.encode(documents.sign(purpose, &[self.cookie.as_bytes(), thing.as_bytes()]))
+    }
+
+    /// Whether a token is that.
+    pub(crate) fn has_token(&self, documents: &Documents, purpose: &str, thing: &str, token: &str) -> bool {
+        let Ok(token) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        documents.is_signed(purpose, &[self.cookie.as_bytes(), thing.as_bytes()], &token)
+    }
+}
+
+/// `__Host-` binds a cookie to this host over TLS. On loopback there is none.
+fn name(is_secure: bool) -> &'static str {
+    if is_secure { "__Host-keyway" } else { "keyway" }
+}

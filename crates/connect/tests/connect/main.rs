@@ -1,0 +1,7 @@
+//! The control plane, served on loopback, as browsers and platforms see it.
+
+mod api;
+mod events;
+mod flow;
+mod promises;
+mod stage;
