@@ -19,3 +19,4 @@ pub use error::Error;
 pub use limits::Limits;
 pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
+pub use web::Peer;
