@@ -7,6 +7,7 @@ mod look;
 mod router;
 mod session;
 mod shared;
+mod work;
 
 mod web;
 
@@ -20,3 +21,7 @@ pub use limits::Limits;
 pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
 pub use web::Peer;
+
+/// The script with which a platform's page opens a session: what the npm package `@keyway/connect` has, also served as
+/// `/keyway.js`.
+pub const KEYWAY_JS: &str = include_str!("../js/keyway.js");
