@@ -13,7 +13,7 @@ pub(crate) use self::new::is_loopback;
 pub use self::new::{NewSession, SessionError, Started};
 pub(crate) use self::{
     desk::{Desk, Missing},
-    step::{Checked, Happened, Step, Told},
+    step::{Checked, Happened, Other, Step, Told},
 };
 use crate::{Direction, Look};
 
