@@ -54,10 +54,18 @@ fn package() -> PathBuf {
 fn its_types_are_those_that_a_strict_platform_needs() {
     let compiler = folder().join("node_modules/typescript/bin/tsc");
     if !compiler.is_file() {
-        assert!(std::env::var_os("CI").is_none(), "CI checks types, and `npm ci --prefix tests/browser` has not been run");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI checks types, and `npm ci --prefix tests/browser` has not been run"
+        );
         return;
     }
-    let output = Command::new("node").arg(compiler).args(["--project", "types"]).current_dir(folder()).output().unwrap();
+    let output = Command::new("node")
+        .arg(compiler)
+        .args(["--project", "types"])
+        .current_dir(folder())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -67,6 +75,7 @@ fn it_is_small_and_depends_on_nothing() {
     let manifest = std::fs::read_to_string(package().join("package.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
-    let names: Vec<_> = manifest.as_object().unwrap().keys().filter(|name| name.ends_with("ependencies")).collect();
+    let names: Vec<_> =
+        manifest.as_object().unwrap().keys().filter(|name| name.ends_with("ependencies")).collect();
     assert!(names.is_empty(), "{names:?}");
 }
