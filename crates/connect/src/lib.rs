@@ -20,6 +20,7 @@ pub use error::Error;
 pub use limits::Limits;
 pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
+pub use web::Peer;
 
 /// The script with which a platform's page opens a session: what the npm package `@keyway/connect` has, also served as
 /// `/keyway.js`.
