@@ -602,10 +602,11 @@ const checks = {
       assert.deepEqual(found, [], where);
       assert.ok(!(await (await page.request.get(page.url())).text()).includes(value), where);
     };
-    await submit(page, REVOKED);
-    await gone(REVOKED, "refused by the provider");
     await submit(page, "rec_madeUpButLong");
     await gone("rec_madeUpButLong", "refused offline");
+    await enter(page, await session({ purpose: only("rootly") }));
+    await submit(page, REVOKED);
+    await gone(REVOKED, "refused by the provider");
     await submit(page);
     await gone(GOOD, "confirm");
     await page.goBack();
