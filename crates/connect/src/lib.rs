@@ -7,6 +7,7 @@ mod look;
 mod router;
 mod session;
 mod shared;
+mod work;
 
 mod web;
 
@@ -19,3 +20,7 @@ pub use error::Error;
 pub use limits::Limits;
 pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
+
+/// The script with which a platform's page opens a session: what the npm package `@keyway/connect` has, also served as
+/// `/keyway.js`.
+pub const KEYWAY_JS: &str = include_str!("../js/keyway.js");

@@ -1,20 +1,24 @@
 //! The live check: what is asked, and what the answer means.
 
+mod account;
+
 use std::borrow::Cow;
 
 use http::Method as HttpMethod;
-use serde_json::Value;
 
 use crate::{
-    Account, Answer, Field, Id, Reason, ReasonCode, Verdict, VerdictKind,
+    Answer, Field, Id, Reason, ReasonCode, Verdict, VerdictKind,
     pointer::Pointer,
     rate::RateHeaders,
-    rule::{CONTENT_TYPE, CONTENT_TYPE_SAYS, Reading, Rule, STATUS, VALUE, read_pointer},
+    rule::{CONTENT_TYPE, CONTENT_TYPE_SAYS, Reading, Rule, STATUS, VALUE},
     target,
     template::Template,
-    text,
-    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Part, Together, Words, words_of},
+    yaml::{At, Holds, Key, Like, MAX_ENTRIES, MapView, Names, Node, Together, Words, words_of},
 };
+
+pub(crate) use account::is_fit;
+
+use account::{ACCOUNT, AccountRule};
 
 pub(crate) static CHECK: Words = Words {
     noun: "a check",
@@ -71,19 +75,6 @@ static VALID: Words = Words {
     ],
     together: &[],
 };
-static ACCOUNT: Words = Words {
-    noun: "an account",
-    keys: &[
-        Key::need("id", Holds::Like(&ID_POINTER), "a JSON pointer to what never changes", &["/data/id"]),
-        Key::need(
-            "label",
-            Holds::List(&Holds::Like(&LABEL), 0),
-            "a list of templates over pointers; the first whose pointers all exist wins",
-            &["[\"{/data/name} ({/data/email})\", \"{/data/email}\"]"],
-        ),
-    ],
-    together: &[],
-};
 static VERDICT: Words = Words {
     noun: "a verdict",
     keys: &[
@@ -117,11 +108,6 @@ static VERDICT: Words = Words {
 };
 
 static REQUEST: Like = Like { noun: "`GET /path`", pattern: r"^GET /([^{}\n]|\{[a-z][a-z0-9_]*\})*$" };
-static ID_POINTER: Like = Like { noun: "a JSON pointer (`/a/b`)", pattern: "^(/([^~/]|~[012])*)+$" };
-static LABEL: Like = Like {
-    noun: "text with `{/json/pointer}` in it",
-    pattern: r"^ *([^{}\s]|\{/([^~{}\n]|~[012])*\})([^{}\n]|\{/([^~{}\n]|~[012])*\})*$",
-};
 
 const KINDS: [(&str, VerdictKind); 5] = [
     ("invalid", VerdictKind::Invalid),
@@ -130,27 +116,14 @@ const KINDS: [(&str, VerdictKind); 5] = [
     ("unavailable", VerdictKind::Unavailable),
     ("unknown", VerdictKind::Unknown),
 ];
-/// The longest account id that is believed, in bytes.
-const MAX_ID: usize = 200;
-/// The longest label that is read, in characters. It is masked before it is cut to what is shown: half a key is not
-/// recognised.
-const MAX_LABEL: usize = 2000;
 
 /// The live check of a method.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) path: Template,
     valid: Rule,
-    id: Pointer,
-    label: Vec<Label>,
+    account: AccountRule,
     verdicts: Vec<(Rule, VerdictKind, Option<String>)>,
-}
-
-/// A template over pointers.
-#[derive(Debug)]
-struct Label {
-    template: Template,
-    pointers: Vec<(Box<str>, Pointer)>,
 }
 
 impl Check {
@@ -176,12 +149,7 @@ impl Check {
             }
             Some(rule)
         });
-        let account = map.need("account", |at, node| {
-            let map = MapView::open(node, at, &ACCOUNT);
-            let id = map.need("id", |at, node| read_pointer(at, Part::Value, at.line(node)?));
-            let label = map.need("label", |_, _| Some(())).map(|()| map.list("label", Label::read));
-            Some((id?, label?))
-        });
+        let account = map.need("account", AccountRule::read);
         let verdicts = map.list("verdicts", |at, node| {
             let map = MapView::open(node, at, &VERDICT);
             let rule = Rule::read(&map);
@@ -191,8 +159,7 @@ impl Check {
             let kind = map.need("is", |at, node| at.word(node, &KINDS));
             Some((rule, kind?, map.text("say")))
         });
-        let (id, label) = account?;
-        Some(Self { path: path?, valid: valid?, id, label, verdicts })
+        Some(Self { path: path?, valid: valid?, account: account?, verdicts })
     }
 
     /// Tells whether the check's path needs a field's value.
@@ -216,20 +183,12 @@ impl Check {
             }
         }
         if answer.status().is_success() && self.valid.holds(&reading) {
-            return match self.account(&reading) {
+            return match reading.json().and_then(|json| self.account.find(json)) {
                 Some(account) => Verdict::Valid(account),
                 None => unknown(ReasonCode::NoProof, "the answer does not say whose key this is"),
             };
         }
         by_status(&reading, rate)
-    }
-
-    fn account(&self, reading: &Reading<'_>) -> Option<Account> {
-        let json = reading.json()?;
-        let id = self.id.first(json).and_then(account_id)?;
-        let label = self.label.iter().find_map(|label| label.render(json));
-        let label = label.unwrap_or_else(|| text::for_person(&id, MAX_LABEL));
-        Some(Account::new(id, label))
     }
 }
 
@@ -306,54 +265,4 @@ fn read_request(at: &At<'_>, text: &str, ids: &[Id], fields: &[Field]) -> Option
         at.fault(error.to_string(), None);
     }
     Some(template)
-}
-
-impl Label {
-    fn read(at: &At<'_>, node: &Node) -> Option<Self> {
-        let text = at.line(node)?;
-        let template = match Template::parse(text) {
-            Ok(template) => template,
-            Err(message) => {
-                at.fault(message, "a label is text with `{/json/pointer}` in it".to_owned());
-                return None;
-            }
-        };
-        let pointers: Option<Vec<_>> =
-            template.names().map(|name| Some((name.into(), read_pointer(at, Part::Value, name)?))).collect();
-        Some(Self { pointers: pointers?, template })
-    }
-
-    fn render(&self, json: &Value) -> Option<String> {
-        let label = self.template.render(|name| {
-            let (_, pointer) = self.pointers.iter().find(|(known, _)| &**known == name)?;
-            scalar(pointer.first(json)?).map(Cow::Owned)
-        })?;
-        Some(text::for_person(&label, MAX_LABEL))
-    }
-}
-
-/// A string or a number that is not empty, made fit to be shown.
-fn scalar(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text::for_person(text, MAX_LABEL),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    (!text.is_empty()).then_some(text)
-}
-
-/// A string or a whole number, as it is: what tells accounts apart is neither shortened nor cleaned, since two of them
-/// could become one. What would have to be is no id.
-fn account_id(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => {
-            let clean = !text.trim().is_empty()
-                && text.len() <= MAX_ID
-                && !text.chars().any(|c| c.is_control() || text::is_invisible(c));
-            clean.then(|| text.clone())
-        }
-        // A float has lost digits.
-        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-        _ => None,
-    }
 }

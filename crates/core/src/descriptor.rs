@@ -24,6 +24,12 @@ static DESCRIPTOR: Words = Words {
             "one sentence about it",
             &["Agile project management by Broadcom, formerly CA Agile Central."],
         ),
+        Key::may(
+            "categories",
+            Holds::Few(&Holds::Like(&CATEGORY), 0, MAX_CATEGORIES),
+            "what kinds of service it is, as a list of at most 3: a person who chooses a provider narrows the choice by them",
+            &["[Project management]"],
+        ),
         Key::need(
             "links",
             Holds::Words(&LINKS),
@@ -80,6 +86,8 @@ static LINKS: Words = Words {
     together: &[],
 };
 
+static CATEGORY: Like =
+    Like { noun: "text of 1 to 40 characters without spaces around it", pattern: r"^\S(.{0,38}\S)?$" };
 static DAY: Like = Like {
     noun: "`never`, or a day like 2026-11-21,",
     pattern: "^(never|[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))$",
@@ -87,6 +95,9 @@ static DAY: Like = Like {
 
 /// The version of the language that this core reads.
 const VERSION: i64 = 1;
+/// The most categories of one provider, and the most characters of one.
+const MAX_CATEGORIES: usize = 3;
+const MAX_CATEGORY: usize = 40;
 /// The most methods of one provider.
 const MAX_METHODS: usize = 16;
 
@@ -96,6 +107,7 @@ pub struct Descriptor {
     id: Id,
     name: String,
     summary: String,
+    categories: Vec<String>,
     links: Links,
     seen_live: Option<String>,
     formerly: Vec<Id>,
@@ -155,6 +167,7 @@ impl Descriptor {
         let id = map.need("id", read_id);
         let name = map.need_text("name");
         let summary = map.need_text("summary");
+        let categories = read_categories(&map);
         let links = map.need("links", Links::read);
         let seen_live = map.need("seen_live", read_seen_live);
         let api = Arc::new(map.need("api", |at, node| Some(Api::read(at, node))).unwrap_or_default());
@@ -183,6 +196,7 @@ impl Descriptor {
             id: id?,
             name: name?,
             summary: summary?,
+            categories,
             links: links?,
             seen_live: seen_live?,
             formerly,
@@ -208,6 +222,11 @@ impl Descriptor {
     /// One sentence about the service.
     pub fn summary(&self) -> &str {
         &self.summary
+    }
+
+    /// What kinds of service it is, for a person who chooses; at most three, each on one line.
+    pub fn categories(&self) -> &[String] {
+        &self.categories
     }
 
     /// Where a person reads more.
@@ -273,6 +292,30 @@ impl Links {
 
 fn read_id(at: &At<'_>, node: &Node) -> Option<Id> {
     at.id(node)
+}
+
+fn read_categories(map: &MapView<'_, '_>) -> Vec<String> {
+    let mut categories: Vec<String> = Vec::new();
+    if let Some(Node::List(items)) = map.get("categories")
+        && items.len() > MAX_CATEGORIES
+    {
+        let message = format!("a provider has at most {MAX_CATEGORIES} categories");
+        map.at().key("categories").key_fault(message, None);
+        return categories;
+    }
+    map.list("categories", |at, node| {
+        let text = at.line(node)?;
+        if text.trim() != text || text.chars().count() > MAX_CATEGORY {
+            let message = format!("a category has 1 to {MAX_CATEGORY} characters, and no spaces around them");
+            at.fault(message, None);
+        } else if categories.iter().any(|known| known == text) {
+            at.fault("this category stands here twice", "remove one of the two".to_owned());
+        } else {
+            categories.push(text.to_owned());
+        }
+        Some(())
+    });
+    categories
 }
 
 /// Tells whether a text is a day that there was or will be, as `2026-11-21`.

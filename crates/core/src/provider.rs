@@ -6,7 +6,9 @@ use async_trait::async_trait;
 
 use crate::{
     Account, Answer, Credential, Descriptor, Draft, Error, Hop, MAX_HOPS, Method, Reason, ReasonCode,
-    Transport, TransportError, TransportErrorKind, Verdict, check::unknown, text,
+    Transport, TransportError, TransportErrorKind, Verdict,
+    check::{is_fit, unknown},
+    text,
 };
 
 /// A service with an API, as its descriptor and perhaps a few lines of Rust describe it.
@@ -55,7 +57,7 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
                     let text = "the provider redirects to another address; the key was not sent there";
                     return unknown(ReasonCode::RedirectLeaves, text);
                 }
-                Hop::Done => return masked(self.judge(credential.method(), &answer), credential),
+                Hop::Done => return masked(self.judge(credential.method(), &answer), credential, &answer),
             }
         }
         unknown(ReasonCode::Redirect, "the provider redirects without an end")
@@ -81,7 +83,7 @@ const MAX_LABEL: usize = 200;
 
 /// What a verdict says comes from the provider, which may echo the key, and through an adapter, which may hand on what
 /// it read: it is masked, and made fit to be shown.
-fn masked(verdict: Verdict, credential: &Credential) -> Verdict {
+fn masked(verdict: Verdict, credential: &Credential, answer: &Answer) -> Verdict {
     let mask = credential.mask();
     let reason = |reason: Reason| match mask.text(reason.text()) {
         Cow::Borrowed(_) => reason,
@@ -90,7 +92,16 @@ fn masked(verdict: Verdict, credential: &Credential) -> Verdict {
     match verdict {
         Verdict::Valid(account) => {
             let label = mask.text(account.label());
-            Verdict::Valid(Account::new(mask.text(account.id()), text::for_person(&label, MAX_LABEL)))
+            let shown = Account::new(mask.text(account.id()), text::for_person(&label, MAX_LABEL));
+            // Masked, the groups of two answers that echo their keys would be one; cut out of such an answer, a part of the
+            // key would not be recognised.
+            let group = account.group().filter(|group| {
+                is_fit(group) && ![group.as_bytes(), answer.body()].iter().any(|bytes| mask.holds(bytes))
+            });
+            Verdict::Valid(match group {
+                Some(group) => shown.with_group(group),
+                None => shown,
+            })
         }
         Verdict::Invalid(said) => Verdict::Invalid(reason(said)),
         Verdict::Forbidden(said) => Verdict::Forbidden(reason(said)),

@@ -123,12 +123,20 @@ impl fmt::Display for VerdictKind {
 pub struct Account {
     id: String,
     label: String,
+    group: Option<String>,
 }
 
 impl Account {
     /// Makes an account of a stable id and a label that a person recognises.
     pub fn new(id: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { id: id.into(), label: label.into() }
+        Self { id: id.into(), label: label.into(), group: None }
+    }
+
+    /// Says what the account has in common with others that may be the same ([`group`](Self::group)).
+    #[must_use]
+    pub fn with_group(mut self, group: impl Into<String>) -> Self {
+        self.group = Some(group.into());
+        self
     }
 
     /// The stable id at the provider.
@@ -139,6 +147,13 @@ impl Account {
     /// What a person recognises the account by.
     pub fn label(&self) -> &str {
         &self.label
+    }
+
+    /// What accounts that may be the same have in common (`account.same_by` in the descriptor): accounts with one id are
+    /// the same, and those with different ids and one group are once a person confirms it. `None` where the provider has no
+    /// such thing, or did not say it.
+    pub fn group(&self) -> Option<&str> {
+        self.group.as_deref()
     }
 }
 

@@ -56,6 +56,18 @@ fn the_base_is_sound() {
     assert!(case("version: 1", "version: 1").contains("(nothing)"));
 }
 
+#[test]
+fn categories_are_as_they_were_written() {
+    for (line, expected) in [
+        ("", &[][..]),
+        ("categories: []", &[]),
+        ("categories: [Space travel, Rockets, Kites & kings]", &["Space travel", "Rockets", "Kites & kings"]),
+    ] {
+        let text = BASE.replace("links:", &format!("{line}\nlinks:"));
+        assert_eq!(Descriptor::parse("acme.yaml", &text).expect(line).categories(), expected, "{line}");
+    }
+}
+
 /// N10.
 #[test]
 fn yaml() {
@@ -124,6 +136,21 @@ fn what_a_provider_says_of_itself() {
             "name: \"A\\u202Ecme\"",
             "name: [Acme]",
             "name: true",
+        ],
+    );
+    let long = format!("summary: x\ncategories: [{}]", "x".repeat(41));
+    all += &cases(
+        "summary: It exists in tests only.",
+        &[
+            "summary: x\ncategories: []",
+            "summary: x\ncategories: [Rockets, Space travel, \"Kites & kings\"]",
+            "summary: x\ncategories: [a, b, c, d]",
+            "summary: x\ncategories: [\" a\", a, b]",
+            "summary: x\ncategories: [a, a, \"\"]",
+            "summary: x\ncategories: [\"a\\nb\", \"a\\u202Eb\", 7]",
+            "summary: x\ncategories: Rockets",
+            &long,
+            "summary: x\ncategory: [Rockets]",
         ],
     );
     let links = "links: { docs: https://acme.example/docs }";
@@ -357,6 +384,30 @@ fn checks() {
             "      account: { id: /id, label: \"{/name}\" }",
             "      account: /id",
         ],
+    );
+    let same_by = [
+        "/id",
+        "{}",
+        "{ pointer: /id }",
+        "{ pointer: id }",
+        "{ pointer: \"\" }",
+        "{ pointer: /id, betwen: [a, b] }",
+        "{ pointer: /id, between: [\"[\", \"]\"] }",
+        "{ pointer: /id, between: [a] }",
+        "{ pointer: /id, between: [a, b, c] }",
+        "{ pointer: /id, between: [\"\", 7] }",
+        "{ pointer: /id, between: a }",
+        "{ between: [a, b] }",
+    ];
+    for same_by in same_by {
+        all += &case(
+            "      account: { id: /id, label: [\"{/name}\"] }",
+            &format!("      account: {{ id: /id, label: [\"{{/name}}\"], same_by: {same_by} }}"),
+        );
+    }
+    all += &case(
+        "      account: { id: /id, label: [\"{/name}\"] }",
+        "      account: { id: /id, label: [\"{/name}\"], same_as: { pointer: /id } }",
     );
     all += &cases(
         "      request: GET /me",

@@ -255,6 +255,84 @@ fn an_id_is_as_it_came_or_there_is_none() {
     is_account("acme", r#"{"me":{"id":" a  b "}}"#, " a  b ", "a b");
 }
 
+/// The group of the account that an answer names.
+fn group(provider: &str, body: String) -> Option<String> {
+    let verdict = verdict(provider, &answer(200, JSON, body));
+    verdict.account().expect("it is valid").group().map(str::to_owned)
+}
+
+#[test]
+fn what_accounts_have_in_common_is_as_it_came_or_there_is_none() {
+    let (fits, long) = ("x".repeat(200), "x".repeat(201));
+    for (team, expected) in [
+        ("\"Acme\"", Some("Acme")),
+        ("\" a  b \"", Some(" a  b ")),
+        ("\"Ünïted Rockets 🚀\"", Some("Ünïted Rockets 🚀")),
+        ("42", Some("42")),
+        (&format!("\"{fits}\""), Some(&fits)),
+        ("null", None),
+        ("true", None),
+        ("[]", None),
+        ("[\"Acme\"]", None),
+        ("\"\"", None),
+        ("\" \"", None),
+        ("1.5", None),
+        ("\"A\\ncme\"", None),
+        ("\"Ac\\u200bme\"", None),
+        ("\"\\u202eemcA\"", None),
+        (&format!("\"{long}\""), None),
+    ] {
+        let body = format!("{{\"me\":{{\"id\":1,\"team\":{team}}}}}");
+        assert_eq!(group("acme", body).as_deref(), expected, "{team}");
+    }
+    assert_eq!(group("acme", r#"{"me":{"id":1}}"#.to_owned()), None, "the answer does not say");
+    assert_eq!(group("rally", RALLY_USER.to_owned()), None, "there is no `same_by`");
+}
+
+#[test]
+fn what_accounts_have_in_common_stands_at_the_very_beginning() {
+    for (name, expected) in [
+        ("[Acme] Jo Doe", Some("Acme")),
+        ("[Acme]", Some("Acme")),
+        ("[Acme] Jo [Evil] Doe", Some("Acme")),
+        ("[Ac[me] Jo", Some("Ac[me")),
+        ("[] Jo", None),
+        ("[ ] Jo", None),
+        ("Jo [Acme]", None),
+        (" [Acme] Jo", None),
+        ("[Acme Jo", None),
+        ("Acme] Jo", None),
+        ("", None),
+    ] {
+        assert_eq!(
+            group("rootly", ROOTLY_USER.replace("[Acme] Jo Doe", name)).as_deref(),
+            expected,
+            "{name}"
+        );
+    }
+}
+
+/// Two keys whose answers echo them must not become alike by what is put in the key's place.
+#[test]
+fn an_answer_that_echoes_the_key_has_nothing_in_common_with_others() {
+    let key = "made-up-key-that-is-echoed";
+    let of = |key: &str, body: String| {
+        let (verdict, _) = validate(&rootly(key), [Ok(answer(200, JSON_API, body))]);
+        verdict.account().expect("it is valid").group().map(str::to_owned)
+    };
+    assert_eq!(of(key, ROOTLY_USER.to_owned()).as_deref(), Some("Acme"), "nothing is echoed");
+    for body in [
+        ROOTLY_USER.replace("[Acme]", &format!("[{key}]")),
+        ROOTLY_USER.replace("[Acme]", "[bWFkZS11cC1rZXktdGhhdC1pcy1lY2hvZWQ=]"),
+        ROOTLY_USER.replace("jo@acme.example", key),
+    ] {
+        assert_eq!(of(key, body.clone()), None, "{body}");
+    }
+    // A part of a key is not recognised as one.
+    let key = "made-up]key-that-is-echoed";
+    assert_eq!(of(key, ROOTLY_USER.replace("[Acme]", &format!("[{key}]"))), None);
+}
+
 #[test]
 fn n40_how_long_to_wait() {
     for (status, headers, expected) in [

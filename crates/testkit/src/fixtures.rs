@@ -41,7 +41,7 @@ pub struct Check {
     values: BTreeMap<String, String>,
     answer: Option<Given>,
     verdict: VerdictKind,
-    account: Option<(String, String)>,
+    account: Option<yaml::Account>,
     retry_after: Option<Duration>,
     source: Source,
     request: Message,
@@ -237,7 +237,7 @@ impl Check {
             values: raw.values,
             answer: raw.answer.map(Given::read).transpose()?,
             verdict,
-            account: raw.account.map(|account| (account.id, account.label)),
+            account: raw.account,
             retry_after: raw.retry_after.map(Duration::from_secs),
             source: raw.source,
         })
@@ -260,7 +260,12 @@ impl Check {
 
     /// The account that must be found: its id and its label.
     pub fn account(&self) -> Option<(&str, &str)> {
-        self.account.as_ref().map(|(id, label)| (id.as_str(), label.as_str()))
+        self.account.as_ref().map(|account| (account.id.as_str(), account.label.as_str()))
+    }
+
+    /// The group that the account must have; `None` where the fixture does not say.
+    pub fn group(&self) -> Option<&str> {
+        self.account.as_ref().and_then(|account| account.group.as_deref())
     }
 
     /// The wait that must be found.

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header};
-use keyway_core::{Answer, BodyAccess, Credential, Field, Verdict};
+use keyway_core::{Account, Answer, BodyAccess, Credential, Field, Verdict};
 
 use crate::{Player, Subject, message::Message, player::now};
 
@@ -193,6 +193,10 @@ pub fn every_fixture_has_its_verdict(subject: &Subject) {
         assert_eq!(verdict.kind(), check.verdict(), "`{name}`: {verdict:?}");
         let account = verdict.account().map(|account| (account.id(), account.label()));
         assert_eq!(account, check.account(), "`{name}`: the account");
+        if let Some(group) = check.group() {
+            let found = verdict.account().and_then(Account::group);
+            assert_eq!(found, Some(group), "`{name}`: the group of the account");
+        }
         if let Some(wait) = check.retry_after() {
             assert_eq!(verdict.retry_after(), Some(wait), "`{name}`: how long to wait");
         }

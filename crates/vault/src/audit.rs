@@ -51,6 +51,13 @@ pub struct What {
     /// The connection's status from then on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// The connection's status before, of a check and of a new key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// Whose account a new key is of, when it is not the one with the id known before: `alike` (of the same group) or `other`
+    /// (another one, or not known).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// The grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,

@@ -205,15 +205,30 @@ pub(crate) struct Details {
 pub(crate) struct AccountOf {
     id: String,
     label: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
 }
 
 impl AccountOf {
     pub(crate) fn new(account: &Account) -> Self {
-        Self { id: account.id().to_owned(), label: account.label().to_owned() }
+        Self {
+            id: account.id().to_owned(),
+            label: account.label().to_owned(),
+            group: account.group().map(str::to_owned),
+        }
     }
 
     pub(crate) fn account(self) -> Account {
-        Account::new(self.id, self.label)
+        let account = Account::new(self.id, self.label);
+        match self.group {
+            Some(group) => account.with_group(group),
+            None => account,
+        }
+    }
+
+    /// Tells whether another account may be the same, by what the two have in common.
+    pub(crate) fn is_alike(&self, other: &Account) -> bool {
+        self.group.is_some() && self.group.as_deref() == other.group()
     }
 }
 

@@ -33,7 +33,8 @@ pub struct Scope {
 pub enum Accounts {
     /// That of the connection.
     Same,
-    /// That of the connection, or another one that is the same by what the provider's descriptor says (`account.same_by`).
+    /// That of the connection, or one that may be the same by what the provider's descriptor says (`account.same_by`), of which
+    /// somebody confirmed that it is: both are known, and of one [`group`](Account::group).
     Alike,
     /// Anybody's.
     Any,
@@ -172,6 +173,7 @@ impl Scope {
                 row.account_mark = Some(mark);
                 details.account = Some(AccountOf::new(account));
             }
+            let was = row.status.clone();
             row.status = match verdict {
                 Verdict::Valid(_) => Status::Active.as_str().to_owned(),
                 Verdict::Invalid(_) => Status::NeedsKey.as_str().to_owned(),
@@ -180,7 +182,8 @@ impl Scope {
             row.verdict = Some(verdict.kind().as_str().to_owned());
             row.checked_at = Some(now());
             self.seal_details(&mut row, &details).await?;
-            let event = self.event(&row, "connection.checked");
+            let event =
+                self.event_with(&row, "connection.checked", What { was: Some(was), ..What::default() });
             let connection = Connection::of(&row, details)?;
             if write.commit(vec![Change::Update { row: Box::new(row), from }], vec![event]).await? {
                 return Ok(connection);
@@ -191,8 +194,8 @@ impl Scope {
     /// Gives a connection a new key. Its id, its grants and, unless another is given, its name stay.
     ///
     /// # Errors
-    /// [`Error::OtherAccount`] with [`Accounts::Same`], when the connection's account is known, and the new key's is another
-    /// or not known.
+    /// [`Error::OtherAccount`] when the connection's account is known, and the new key's is not known, or another one than
+    /// `accounts` lets through.
     pub async fn replace(
         &self,
         id: &ConnectionId,
@@ -214,18 +217,26 @@ impl Scope {
             draft.name = given.clone().or(details.name);
             draft.end_user = details.end_user.or(draft.end_user);
             let mut row = self.unsealed(&draft);
-            if accounts == Accounts::Same
-                && let Some(known) = &old.account_mark
-                && !row.account_mark.as_ref().is_some_and(|mark| same(mark, known))
-            {
-                return Err(Error::OtherAccount);
-            }
+            let account = draft.account.as_ref();
+            let is_same = old.account_mark.as_ref().is_none_or(|known| {
+                // The provider may have had another id then.
+                account.is_some_and(|account| same(known, &self.account_mark(&old.provider, account)))
+            });
+            let is_alike =
+                account.zip(details.account).is_some_and(|(account, known)| known.is_alike(account));
+            let account = match accounts {
+                _ if is_same => None,
+                Accounts::Alike | Accounts::Any if is_alike => Some("alike".to_owned()),
+                Accounts::Any => Some("other".to_owned()),
+                Accounts::Same | Accounts::Alike => return Err(Error::OtherAccount),
+            };
             row.id.clone_from(&old.id);
             row.created_at = old.created_at;
             row.version = old.version + 1;
             (row.credential_version, row.details_version) = (row.version, row.version);
             self.seal(&ring, &mut row, &draft);
-            let event = self.event(&row, "connection.replaced");
+            let more = What { was: Some(old.status), account, ..What::default() };
+            let event = self.event_with(&row, "connection.replaced", more);
             let connection = Connection::of(&row, draft.details())?;
             let change = Change::Update { row: Box::new(row), from: old.version };
             if write.commit(vec![change], vec![event]).await? {
@@ -475,13 +486,17 @@ impl Scope {
     }
 
     fn event(&self, row: &ConnectionRow, kind: &'static str) -> Event {
+        self.event_with(row, kind, What::default())
+    }
+
+    fn event_with(&self, row: &ConnectionRow, kind: &'static str, more: What) -> Event {
         let what = What {
             actor: Some(self.actor.to_string()),
             provider: Some(row.provider.clone()),
             verdict: row.verdict.clone(),
             status: Some(row.status.clone()),
             rows: vec![RowMark::connection(row)],
-            ..What::default()
+            ..more
         };
         Event::of(&row.tenant, &row.id, kind, &what)
     }

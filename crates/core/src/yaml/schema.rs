@@ -81,6 +81,9 @@ impl Holds {
             Self::AnyOrWords(words) => words.keys_schema(),
             Self::List(of, 0) => json!({ "type": "array", "items": of.schema() }),
             Self::List(of, least) => json!({ "type": "array", "items": of.schema(), "minItems": least }),
+            Self::Few(of, least, most) => {
+                json!({ "type": "array", "items": of.schema(), "minItems": least, "maxItems": most })
+            }
             Self::Map(names, of) => {
                 let (least, most) = names.count;
                 let mut schema = json!({

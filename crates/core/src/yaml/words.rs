@@ -49,6 +49,8 @@ pub(crate) enum Holds {
     AnyOrWords(&'static Words),
     /// A list of at least so many.
     List(&'static Holds, usize),
+    /// A list of not fewer than the first, and not more than the second.
+    Few(&'static Holds, usize, usize),
     /// A map whose keys are free.
     Map(&'static Names, &'static Holds),
     /// A map whose keys are words.
