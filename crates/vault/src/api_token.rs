@@ -197,7 +197,7 @@ impl Tokens {
     /// Makes another one like it; the old one ends after `overlap`, unless it ends before.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id. Whatever fails, the old one stays as it was.
+    /// [`Error::NotFound`] when there is none of this id. Where it fails, the new one is taken away again.
     pub async fn rotate(&self, id: &str, overlap: Duration) -> Result<NewApiToken, Error> {
         let old = shown(&self.document(id).await?)?;
         // First: whoever has the old one must never have none.
