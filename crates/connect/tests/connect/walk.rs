@@ -68,11 +68,6 @@ impl<'s> Walk<'s> {
         page.csrf()
     }
 
-    /// A token of the page that stands at the session's address, beside others who hold the session.
-    pub(crate) async fn clone_csrf(&self) -> String {
-        self.browser.clone().get(&self.at).await.csrf()
-    }
-
     /// Gives a key to Rootly; returns the answer, and the page that it leads to.
     pub(crate) async fn rootly(&mut self, key: &str) -> (Page, Page) {
         self.key("rootly", &[("api_key", key)]).await
