@@ -4,4 +4,7 @@ mod api;
 mod events;
 mod flow;
 mod promises;
+mod provider;
 mod stage;
+mod walk;
+mod wire;
