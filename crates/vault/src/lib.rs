@@ -23,6 +23,7 @@ mod connection;
 mod document;
 mod epoch;
 mod export;
+mod fake;
 mod grant;
 mod inspect;
 mod record;
@@ -41,6 +42,7 @@ pub use connection::{Connection, New, Opened, Saved, Status};
 pub use document::{Document, Documents, NewDocument};
 pub use error::Error;
 pub use export::Exported;
+pub use fake::Lead;
 pub use grant::{Grant, NewGrant};
 #[cfg(unix)]
 pub use keys::KeyFile;
