@@ -7,7 +7,6 @@ mod look;
 mod router;
 mod session;
 mod shared;
-mod work;
 
 mod web;
 
@@ -26,6 +25,7 @@ pub use event::{Event, EventConnection, EventData, EventError, EventPage, EventT
 pub use limits::Limits;
 pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
+pub use web::Peer;
 pub use webhook::{
     Deliveries, Endpoint, EndpointError, EndpointId, EndpointState, Endpoints, LastAttempt, NewEndpoint,
     Tested, signature,

@@ -39,6 +39,10 @@ pub enum Direction {
 }
 
 impl Look {
+    pub(crate) fn logo(&self) -> Option<(&'static str, Vec<u8>)> {
+        None
+    }
+
     /// This look, and another's where it says nothing.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {

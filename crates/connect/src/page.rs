@@ -88,3 +88,19 @@ pub(crate) struct Done<'p> {
     /// Whether there is a list of accounts to go back to.
     pub(crate) can_go_back: bool,
 }
+
+pub(crate) fn problem(chrome: &Chrome, title: &str, text: &str) -> maud::Markup {
+    frame::document(chrome, title, &maud::html! { p { (text) } })
+}
+
+pub(crate) fn asset(_name: &str) -> Option<(&'static str, &'static [u8])> {
+    None
+}
+
+pub(crate) fn look_css(_look: &Look) -> String {
+    String::new()
+}
+
+pub(crate) fn monogram(name: &str) -> String {
+    name.to_owned()
+}

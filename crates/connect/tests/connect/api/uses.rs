@@ -179,9 +179,12 @@ async fn providers_and_forms_are_for_a_token_of_any_scope() {
     let logo = backend.get("/v1/providers/rootly/logo").await;
     assert_eq!(logo.header("content-type"), "image/svg+xml");
     assert!(logo.text.starts_with("<svg") && logo.header("content-security-policy").contains("sandbox"));
-    for (kind, holds) in
-        [("", "\"inputs\""), ("?as=model", "\"inputs\""), ("?as=json-schema", "\"$schema\""), ("?as=ui-schema", "ui:order")]
-    {
+    for (kind, holds) in [
+        ("", "\"inputs\""),
+        ("?as=model", "\"inputs\""),
+        ("?as=json-schema", "\"$schema\""),
+        ("?as=ui-schema", "ui:order"),
+    ] {
         let form = backend.get(&format!("/v1/providers/rootly/methods/api_key/form{kind}")).await;
         assert_eq!((form.status, form.header("content-type")), (StatusCode::OK, "application/json"));
         assert!(form.json().is_object() && form.text.contains(holds), "{kind}");
