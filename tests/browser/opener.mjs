@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
+import { transform } from "esbuild";
 import { text } from "node:stream/consumers";
 import { launch } from "./chromium.mjs";
 
@@ -213,12 +214,6 @@ const checks = {
       assert.equal(await page.evaluate(() => document.activeElement.id), "go");
       assert.deepEqual(page.said, []);
     }
-    // Gone on with in a window of its own, of which nobody tells: the hub is asked.
-    let page = await start({ options: { mode: "frame" } });
-    await inFrame(page);
-    said = { status: "connected", connection_id: id, provider: "rootly" };
-    assert.deepEqual(await result(page), { connectionId: id, provider: "rootly" });
-
     // Closed by its button, by Escape, by the page.
     const closes = [
       (page) => page.getByRole("button", { name: "Close" }).click(),
@@ -229,13 +224,13 @@ const checks = {
       (page) => page.evaluate(() => document.querySelector("dialog").remove()),
     ];
     for (const close of closes) {
-      page = await start({ options: { mode: "frame" } });
+      const page = await start({ options: { mode: "frame" } });
       await inFrame(page);
       await close(page);
       assert.deepEqual(await result(page), { reason: "closed" });
       assert.equal(await page.evaluate(() => document.activeElement.id), "go");
     }
-    page = await start({ options: { mode: "frame", inside: true } });
+    let page = await start({ options: { mode: "frame", inside: true } });
     await inFrame(page);
     await page.evaluate(() => document.querySelector("#here").replaceChildren());
     assert.deepEqual(await result(page), { reason: "closed" });
@@ -286,6 +281,12 @@ const checks = {
     }
     // It says nothing to anybody.
     assert.ok(!String(script).includes("postMessage"));
+  },
+
+  async size() {
+    const { code } = await transform(String(script), { minify: true });
+    assert.ok(code.length < 3000, `${code.length} bytes`);
+    assert.ok(!code.includes("import"), code);
   },
 };
 

@@ -15,7 +15,6 @@ const popup = () => {
     window: () => view,
     go: (link) => view.location.replace(link),
     end: () => view.close(),
-    // `Cross-Origin-Opener-Policy: same-origin` cuts a page off from its popup, which looks closed then.
     state() {
       if (view.closed) return isShown ? "closed" : "cut";
       try {
@@ -23,7 +22,6 @@ const popup = () => {
       } catch {
         isShown = true;
       }
-      return "popup";
     },
   };
 };
@@ -53,7 +51,7 @@ const frame = (container) => {
       (dialog ?? view).remove();
       if (document.activeElement === document.body) before?.focus();
     },
-    state: () => (view.isConnected && dialog?.open !== false ? "frame" : "closed"),
+    state: () => (view.isConnected && dialog?.open !== false ? undefined : "closed"),
   };
 };
 
@@ -67,17 +65,18 @@ export const Keyway = {
     const over = new AbortController();
     let link, timer, isAsking, ticks = 0;
     return new Promise((resolve, reject) => {
+      // A page with `Cross-Origin-Opener-Policy: same-origin` is cut off from its popup, which looks closed then, and tells nothing.
       const look = async () => {
         const state = view.state();
-        const isClosed = state === "closed" || (state === "cut" && !link);
-        if (isAsking || (!isClosed && (!link || state === "popup" || ++ticks % 8))) return;
+        const isCut = link && state === "cut";
+        if (isAsking || !state || (isCut && ++ticks % 8)) return;
         isAsking = true;
         const { status, connection_id: connectionId, provider } = (link && (await ask(link))) ?? {};
         isAsking = false;
-        if (connectionId && (isClosed || status === "connected")) resolve({ connectionId, provider });
+        if (connectionId) resolve({ connectionId, provider });
         else if (/^(cancelled|expired)$/.test(status)) resolve({ reason: status });
-        // `cut` without a person in the popup: it was closed before it showed anything.
-        else if (isClosed || (state === "cut" && status !== "opened" && document.hasFocus())) resolve({ reason: "closed" });
+        // Nobody is in the popup: it was closed before it showed anything.
+        else if (!isCut || (status !== "opened" && document.hasFocus())) resolve({ reason: "closed" });
       };
       const hear = async ({ origin, source, data }) => {
         if (!link || origin !== new URL(link).origin || source !== view.window()) return;
@@ -90,7 +89,7 @@ export const Keyway = {
       addEventListener("message", hear, { signal: over.signal });
       signal?.addEventListener("abort", () => reject(signal.reason), { signal: over.signal });
       Promise.resolve(session).then((given) => {
-        // Not `given.link ?? given`: every text has a method `link`.
+        // Every text has a method `link`.
         link = new URL(typeof given === "string" ? given : given.link).href;
         if (!/^https?:/.test(link)) throw new TypeError("a session's link is https://…");
         view.go(link);

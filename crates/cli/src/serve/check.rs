@@ -5,7 +5,7 @@ use owo_colors::OwoColorize as _;
 use super::{
     config::{Config, Loaded},
     plan::Plan,
-    socket::{cookies, own_url},
+    socket::own_url,
     unusable,
 };
 use crate::{
@@ -76,7 +76,8 @@ fn connect(config: &Config, scheme: &str) -> String {
     let listen = connect.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     // Which port it will be is not known where that is 0.
     match connect.public_url.clone().or_else(|| own_url(connect.listen.iter().copied(), scheme)) {
-        Some(url) => format!("{url}, on {listen}{}", cookies(&url)),
+        Some(url) if url.scheme() == "http" => format!("{url}, on {listen} (their cookies have no __Host- prefix)"),
+        Some(url) => format!("{url}, on {listen}"),
         None => listen,
     }
 }

@@ -55,7 +55,7 @@ impl Sockets {
         };
         let gateway = self.gateway.iter().map(|socket| line(socket, &format!("Listening on {scheme}")));
         let control = self.control.iter().map(|socket| line(socket, "Metrics and health on http"));
-        let connect = self.connect_url.iter().map(|url| format!("Connect pages on {url}{}\n", cookies(url)));
+        let connect = self.connect_url.iter().map(|url| format!("Connect pages on {url}\n{}", cookies(url)));
         gateway.chain(control).chain(connect).collect()
     }
 }
@@ -66,14 +66,10 @@ pub(super) fn own_url(mut addresses: impl Iterator<Item = SocketAddr>, scheme: &
     Origin::parse_loopback(&format!("{scheme}://{address}")).ok()
 }
 
-/// What is to be known of the cookies of pages at an origin.
+/// What is to be known of the cookies of pages at an origin, as a line.
 pub(super) fn cookies(url: &Origin) -> &'static str {
     // Browsers take the prefix over TLS alone.
-    if url.scheme() == "http" {
-        " (plain HTTP on this machine: their cookies have no __Host- prefix)"
-    } else {
-        ""
-    }
+    if url.scheme() == "http" { "  They are plain HTTP on this machine: their cookies have no __Host- prefix.\n" } else { "" }
 }
 
 /// Opens a port. It is called within a runtime.

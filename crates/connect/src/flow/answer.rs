@@ -65,6 +65,8 @@ pub(super) fn plain(shared: &Shared) -> Chrome {
         base: String::new(),
         csrf: String::new(),
         is_embedded: false,
+        purpose: None,
+        parent_origin: None,
     }
 }
 

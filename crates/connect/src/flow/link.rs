@@ -58,6 +58,8 @@ impl Link {
             base: self.address(),
             csrf,
             is_embedded: self.session.kept.parent_origin.is_some(),
+            purpose: Some(self.session.kept.purpose.clone()),
+            parent_origin: self.session.kept.parent_origin.clone(),
         }
     }
 }

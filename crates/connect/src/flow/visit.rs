@@ -80,6 +80,8 @@ impl Visit {
             base: self.base(),
             csrf: format!("{token}.{}", self.session.version()),
             is_embedded: self.session.kept.parent_origin.is_some(),
+            purpose: Some(self.session.kept.purpose.clone()),
+            parent_origin: self.session.kept.parent_origin.clone(),
         }
     }
 

@@ -1,9 +1,5 @@
 //! The REST API: what it does, and what it refuses.
 
-mod document;
-mod idempotency;
-mod refusals;
-mod tenants;
 mod uses;
 
 use keyway_vault::{ApiScope, Tenant};

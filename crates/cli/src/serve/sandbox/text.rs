@@ -70,11 +70,11 @@ impl Shown<'_> {
     fn connect(&self, curl: &str) -> String {
         let Self { connect, link, platform, .. } = self;
         let mut out = format!(
-            "\nPeople link their accounts on {}{}.\nThis opens once, within 10 minutes:\n\n  {}\n\nKeys to paste there, all made \
+            "\nPeople link their accounts on {}. This opens once, within 10 minutes:\n\n  {}\n\n{}Keys to paste there, all made \
              up:\n",
             connect.to_string().bold(),
-            cookies(connect),
-            link.bold()
+            link.bold(),
+            cookies(connect)
         );
         for demo in self.demos {
             out += &format!("\n{}\n{}", head(demo).bold(), keys::to_paste(demo.method, &demo.fixtures, "  "));
