@@ -21,6 +21,12 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
         Some(_) => format!("New key for {}", descriptor.name()),
         None => format!("Link {}", descriptor.name()),
     };
+    let told = page.told.map(|told| verdict(chrome, told, page.entry, page.target));
+    let page_title = match &told {
+        Some((title, _)) => title.clone(),
+        None if page.form.is_refused() => format!("There is a problem: {title}"),
+        None => title.clone(),
+    };
     let main = html! {
         @if page.can_go_back { p.back { a href={ (chrome.base) "/providers" } { "All services" } } }
         div.head {
@@ -34,7 +40,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                 }
             }
         }
-        @if let Some(told) = page.told { (verdict(chrome, told, page.entry, page.target)) }
+        @if let Some((_, notice)) = &told { (notice) }
         @if !page.told.is_some_and(closes) {
             @if descriptor.methods().len() > 1 {
                 nav.tabs aria-label="Kinds of key" {
@@ -63,5 +69,5 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
         }
         (cancel(chrome))
     };
-    document(chrome, &title, Width::Wide, &main)
+    document(chrome, &page_title, Width::Wide, &main)
 }
