@@ -19,7 +19,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
     let form = PreEscaped(html.without_guide().to_string());
     let title = match page.target {
         Some(_) => format!("New key for {}", descriptor.name()),
-        None => format!("Link {}", descriptor.name()),
+        None => format!("Link your {} account", descriptor.name()),
     };
     let told = page.told.map(|told| verdict(chrome, told, page.entry, page.target));
     let page_title = match &told {
@@ -36,7 +36,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                 @if let Some(target) = page.target {
                     p { "The connection " strong { bdi { (name_of(target)) } } " gets the new key. Everything else of it stays." }
                 } @else {
-                    p { "Enter a key of your " bdi { (descriptor.name()) } " account. It is checked before anything is linked." }
+                    p { "Enter a key for it. Nothing is linked before the key is checked and you confirm." }
                 }
             }
         }
@@ -55,7 +55,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                     p.jump { a href="#keyway-guide" { "Where do I find it?" } }
                     (form)
                     p.fate {
-                        "It is sent to "
+                        "Your key is sent to "
                         @match method.host() {
                             Some(host) => code dir="ltr" { (host) },
                             None => { "the server that you name, " }
