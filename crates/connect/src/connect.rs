@@ -4,8 +4,9 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use keyway_core::{Origin, Registry};
-use keyway_http::Client;
+use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, Tenant, Vault};
+use tokio::sync::Notify;
 use url::Url;
 
 use crate::{
@@ -32,6 +33,7 @@ pub struct ConnectBuilder {
     trusted: Vec<IpNet>,
     stand_in: Option<Origin>,
     check_every: Option<Duration>,
+    webhooks: Option<HttpTransport>,
 }
 
 impl Connect {
@@ -46,6 +48,7 @@ impl Connect {
             trusted: Vec::new(),
             stand_in: None,
             check_every: Some(Duration::from_secs(24 * 60 * 60)),
+            webhooks: None,
         }
     }
 
@@ -81,6 +84,15 @@ impl ConnectBuilder {
         Self { check_every: time, ..self }
     }
 
+    /// Sends webhooks over this. Without it they go to public addresses over https alone, as everything does; one that
+    /// [allows loopback](keyway_http::HttpTransportBuilder::allow_loopback) is for demonstrations and tests.
+    ///
+    /// # Security
+    /// Tenants say where webhooks go: one that reaches private networks is not for them.
+    pub fn webhooks_over(self, transport: HttpTransport) -> Self {
+        Self { webhooks: Some(transport), ..self }
+    }
+
     /// Sets it up. `public_url` is where browsers reach it: `https://connect.example.com`, without a path; `http` on loopback
     /// alone.
     pub fn build(self, public_url: &str) -> Result<Connect, Error> {
@@ -101,10 +113,18 @@ impl ConnectBuilder {
         let actor = Actor::parse("connect").map_err(|_| Error::Setting("the actor has no name"))?;
         let desk =
             Desk::new(&self.vault, Arc::clone(&self.registry), actor.clone(), origin.clone(), &self.limits);
+        let webhooks = match self.webhooks {
+            Some(transport) => transport,
+            None => HttpTransport::builder()
+                .build()
+                .map_err(|_| Error::Setting("the TLS library cannot be set up for webhooks"))?,
+        };
         Ok(Connect(Arc::new(Shared {
             desk,
             guesses: Guesses::new(self.limits.guesses),
             turns: Turns::default(),
+            webhooks: webhooks.for_checks(),
+            sending: Notify::new(),
             vault: self.vault,
             registry: self.registry,
             client: self.client,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Deliveries;
+
 /// The control plane's limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -29,6 +31,12 @@ pub struct Limits {
     pub guesses: u32,
     /// How long what is in flight may take at the end. 30 seconds.
     pub shutdown: Duration,
+    /// How webhooks are sent.
+    pub deliveries: Deliveries,
+    /// How many idle connections are checked in a minute. 60.
+    pub checks_per_minute: u32,
+    /// How long it takes until another process does what one that was killed did. 15 seconds.
+    pub lead: Duration,
 }
 
 impl Default for Limits {
@@ -45,6 +53,9 @@ impl Default for Limits {
             attempts: 30,
             guesses: 60,
             shutdown: Duration::from_secs(30),
+            deliveries: Deliveries::default(),
+            checks_per_minute: 60,
+            lead: Duration::from_secs(15),
         }
     }
 }

@@ -4,8 +4,9 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 use keyway_core::{Credential, Origin, Registry};
-use keyway_http::Client;
+use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, Scope, Tenant, Vault};
+use tokio::sync::Notify;
 
 use crate::{
     Limits, Look,
@@ -30,6 +31,10 @@ pub(crate) struct Shared {
     pub(crate) guesses: Guesses,
     /// One check at a time for a session.
     pub(crate) turns: Turns,
+    /// What webhooks are sent over.
+    pub(crate) webhooks: HttpTransport,
+    /// Tells whoever sends webhooks that one was set up, tested or removed.
+    pub(crate) sending: Notify,
 }
 
 impl Shared {

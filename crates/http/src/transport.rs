@@ -55,11 +55,46 @@ impl HttpTransport {
         Self { timeout: self.timeout.min(CHECK_TIMEOUT), limit: self.limit.min(CHECK_LIMIT), ..self.clone() }
     }
 
+    /// Whether a URL may be asked, by what is written in it. A name is looked up, and judged again, when it is.
+    pub fn check_url(&self, url: &Url) -> Result<(), TransportErrorKind> {
+        self.permit.check_url(url)
+    }
+
+    /// Sends a request of which only the answer's head counts. Its body is neither read nor waited for: the answer's is
+    /// empty.
+    ///
+    /// # Errors
+    /// As those of [`Transport::send`], but for those of the body.
+    pub async fn send_for_head(&self, request: Request<Bytes>) -> Result<Answer, TransportError> {
+        let host: Box<str> = request.uri().host().unwrap_or_default().into();
+        let head = async {
+            let mut incoming = self.execute(request).await?;
+            let headers = std::mem::take(incoming.headers_mut());
+            Ok(Answer::new(incoming.status(), headers, Bytes::new(), SystemTime::now()))
+        };
+        tokio::time::timeout(self.timeout, head)
+            .await
+            .unwrap_or(Err(TransportErrorKind::Timeout))
+            .map_err(|kind| TransportError::new(kind, host))
+    }
+
     async fn exchange(&self, request: Request<Bytes>) -> Result<Answer, TransportErrorKind> {
+        let is_head = request.method() == Method::HEAD;
+        let mut incoming = self.execute(request).await?;
+        // Both declare the length of what they leave out (RFC 9110, 8.6).
+        let body = if is_head || incoming.status() == StatusCode::NOT_MODIFIED {
+            Bytes::new()
+        } else {
+            self.read(&mut incoming).await?
+        };
+        let headers = std::mem::take(incoming.headers_mut());
+        Ok(Answer::new(incoming.status(), headers, body, SystemTime::now()))
+    }
+
+    async fn execute(&self, request: Request<Bytes>) -> Result<reqwest::Response, TransportErrorKind> {
         let url = self.permit.url_of(request.uri())?;
         let (mut parts, body) = request.into_parts();
         head::strip(&mut parts.headers);
-        let is_head = parts.method == Method::HEAD;
         let expects_body = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
         let mut outgoing = reqwest::Request::new(parts.method, url);
         *outgoing.headers_mut() = parts.headers;
@@ -69,19 +104,12 @@ impl HttpTransport {
             // RFC 9110, 8.6: without it some servers answer 411, others wait for a body.
             outgoing.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let mut incoming = self.client.execute(outgoing).await.map_err(|error| kind_of(&error))?;
+        let incoming = self.client.execute(outgoing).await.map_err(|error| kind_of(&error))?;
         if incoming.status().is_informational() {
             // 101: nobody asked for another protocol.
             return Err(TransportErrorKind::Malformed);
         }
-        // Both declare the length of what they leave out (RFC 9110, 8.6).
-        let body = if is_head || incoming.status() == StatusCode::NOT_MODIFIED {
-            Bytes::new()
-        } else {
-            self.read(&mut incoming).await?
-        };
-        let headers = std::mem::take(incoming.headers_mut());
-        Ok(Answer::new(incoming.status(), headers, body, SystemTime::now()))
+        Ok(incoming)
     }
 
     async fn read(&self, incoming: &mut reqwest::Response) -> Result<Bytes, TransportErrorKind> {

@@ -1,0 +1,134 @@
+//! Events in order, from anywhere on.
+
+use keyway_vault::{Actor, Documents, Entry, Error, Scope, Tenant, Vault};
+
+use super::{Cursor, Event, EventType, NotACursor, Place};
+use crate::Connect;
+
+/// Events of a tenant, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Behind which event to ask for the next ones, now or later. None when there was nothing yet: the next ones are then the
+    /// first ones.
+    pub next: Option<String>,
+    /// Whether there are more already, or may be.
+    pub more: bool,
+}
+
+/// Events cannot be listed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// Nobody was ever told to go on from there.
+    #[error("`after` {0}")]
+    After(#[from] NotACursor),
+    /// The vault did not do it.
+    #[error(transparent)]
+    Vault(#[from] Error),
+}
+
+/// The most events of a page.
+const MAX_PAGE: usize = 1000;
+/// The entries that are read at once.
+const BATCH: usize = 500;
+/// The most entries that are read for one page: where a type is rare, the page is shorter, and says that there may be more.
+const MAX_SCAN: usize = 5000;
+
+impl Connect {
+    /// Events of a tenant behind one that was seen, in order; at most `limit`, and at most 1,000. `types` are those that are asked
+    /// for; none named: all.
+    ///
+    /// Whoever asks again and again, each time behind the [`next`](EventPage::next) of the page before, misses nothing and sees
+    /// nothing twice.
+    pub async fn events(
+        &self,
+        tenant: &Tenant,
+        after: Option<&str>,
+        limit: usize,
+        types: &[EventType],
+    ) -> Result<EventPage, EventError> {
+        let documents = self.0.vault.documents();
+        let seen = after.map(|text| Cursor::parse(text, tenant, &documents)).transpose()?;
+        let place = seen.map(|cursor| cursor.place).unwrap_or_default();
+        let changes = Changes::of_tenant(&self.0.vault, tenant, &self.0.actor);
+        let found = changes.behind(place, limit.clamp(1, MAX_PAGE), types).await?;
+        let next = found.reached.or(seen).map(|cursor| cursor.id(tenant, &documents));
+        Ok(EventPage { events: found.events, next, more: found.more })
+    }
+}
+
+/// Changes of connections, of a tenant or of all.
+#[derive(Debug, Clone)]
+pub(crate) struct Changes {
+    documents: Documents,
+    of: Of,
+}
+
+#[derive(Debug, Clone)]
+enum Of {
+    Tenant(Scope),
+    All(Vault),
+}
+
+/// Events that were found.
+pub(crate) struct Found {
+    pub(crate) events: Vec<Event>,
+    /// How far everything was looked at; none: nothing was there.
+    pub(crate) reached: Option<Cursor>,
+    /// Whether there may be more already.
+    pub(crate) more: bool,
+}
+
+impl Changes {
+    pub(crate) fn of_tenant(vault: &Vault, tenant: &Tenant, actor: &Actor) -> Self {
+        Self { documents: vault.documents(), of: Of::Tenant(vault.tenant(tenant, actor)) }
+    }
+
+    pub(crate) fn of_all(vault: &Vault) -> Self {
+        Self { documents: vault.documents(), of: Of::All(vault.clone()) }
+    }
+
+    /// Events behind a place, in order.
+    pub(crate) async fn behind(
+        &self,
+        place: Place,
+        limit: usize,
+        types: &[EventType],
+    ) -> Result<Found, Error> {
+        let mut found = Found { events: Vec::new(), reached: None, more: true };
+        let (mut entry, mut scanned) = (place.entry(), 0);
+        while scanned < MAX_SCAN {
+            let entries = self.entries(entry).await?;
+            for one in &entries {
+                for event in Event::of(one, &self.documents) {
+                    if event.place <= place || !(types.is_empty() || types.contains(&event.kind)) {
+                        continue;
+                    }
+                    if found.events.len() == limit {
+                        return Ok(found);
+                    }
+                    found.reached = Some(Cursor::new(event.place, one));
+                    found.events.push(event);
+                }
+                found.reached = Some(Cursor::new(Place::behind(one.seq), one));
+                entry = one.seq;
+            }
+            scanned += entries.len();
+            if entries.len() < BATCH {
+                found.more = false;
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn entries(&self, after: i64) -> Result<Vec<Entry>, Error> {
+        match &self.of {
+            Of::Tenant(scope) => scope.changes(after, BATCH).await,
+            Of::All(vault) => vault.changes(after, BATCH).await,
+        }
+    }
+}

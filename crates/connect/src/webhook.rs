@@ -1,0 +1,17 @@
+//! Webhooks: events are sent to where a tenant, or the platform, asked for them, as <https://www.standardwebhooks.com> has it.
+
+mod deliver;
+mod endpoint;
+mod kept;
+mod new;
+mod retry;
+mod send;
+mod signature;
+
+pub(crate) use self::deliver::deliver;
+pub use self::{
+    endpoint::{Endpoint, EndpointId, EndpointState, Endpoints, LastAttempt, NewEndpoint, Tested},
+    new::EndpointError,
+    retry::Deliveries,
+    signature::signature,
+};

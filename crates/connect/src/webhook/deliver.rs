@@ -1,0 +1,274 @@
+//! Sends events to every endpoint, in the order in which they happened.
+//!
+//! Each endpoint has a task of its own, so none waits for another one. What an endpoint has taken is written down after each event:
+//! whoever goes on after a crash sends at most the last one again, under the same id.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use keyway_vault::{Documents, Error, Tenant};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::{AbortHandle, JoinSet},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::{
+    kept::{KIND, Stored},
+    send::{Outcome, send},
+};
+use crate::{
+    event::{Changes, Event, Place},
+    shared::Shared,
+};
+
+/// How often endpoints are listed: another process may have set one up.
+const LIST: Duration = Duration::from_secs(10);
+/// How long an endpoint waits at most before it is read again: another process may have removed or tested it.
+const LOOK: Duration = Duration::from_secs(30);
+/// After the vault failed.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How many events are read at once.
+const AHEAD: usize = 100;
+
+/// Sends what there is to be sent, for as long as nobody else does.
+pub(crate) async fn deliver(shared: &Arc<Shared>) -> Result<Infallible, Error> {
+    let mut tail = shared.vault.anchor().await?.seq();
+    let mut tasks = Tasks {
+        shared: Arc::clone(shared),
+        room: Arc::new(Semaphore::new(shared.limits.deliveries.at_once)),
+        running: HashMap::new(),
+        set: JoinSet::new(),
+    };
+    let mut list = interval(LIST);
+    let mut look = interval(shared.limits.deliveries.look);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let changed = shared.sending.notified();
+        tokio::select! {
+            _ = list.tick() => tasks.list().await?,
+            () = changed => {
+                tasks.list().await?;
+                tasks.wake(|_| true);
+            }
+            _ = look.tick() => tail = tasks.look(tail).await?,
+            Some(ended) = tasks.set.join_next_with_id() => tasks.ended(ended),
+        }
+    }
+}
+
+/// The tasks, by the id of their endpoint. They end with this.
+struct Tasks {
+    shared: Arc<Shared>,
+    room: Arc<Semaphore>,
+    running: HashMap<String, Running>,
+    set: JoinSet<()>,
+}
+
+struct Running {
+    owner: Option<Tenant>,
+    wake: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl Tasks {
+    /// Looks after every endpoint that nobody looks after yet.
+    async fn list(&mut self) -> Result<(), Error> {
+        let documents = self.shared.vault.documents();
+        let mut after: Option<String> = None;
+        loop {
+            let page = documents.list(KIND, None, after.as_deref(), 1000).await?;
+            after = page.last().map(|one| one.id.clone());
+            let is_last = page.len() < 1000;
+            for document in page {
+                if self.running.contains_key(&document.id) {
+                    continue;
+                }
+                match Stored::read(document) {
+                    Ok(stored) if stored.kept.disabled => {}
+                    Ok(stored) => self.start(&stored),
+                    Err(error) => tracing::error!(%error, "a webhook cannot be read"),
+                }
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn start(&mut self, stored: &Stored) {
+        let wake = Arc::new(Notify::new());
+        let sender = Sender {
+            shared: Arc::clone(&self.shared),
+            documents: self.shared.vault.documents(),
+            room: Arc::clone(&self.room),
+            id: stored.id().to_owned(),
+            wake: Arc::clone(&wake),
+        };
+        let task = self.set.spawn(sender.run());
+        self.running.insert(stored.id().to_owned(), Running { owner: stored.owner().cloned(), wake, task });
+    }
+
+    fn wake(&self, whose: impl Fn(&Option<Tenant>) -> bool) {
+        for one in self.running.values().filter(|one| whose(&one.owner)) {
+            one.wake.notify_one();
+        }
+    }
+
+    /// Looks for changes after an entry, and wakes those whom they may concern.
+    async fn look(&self, mut tail: i64) -> Result<i64, Error> {
+        loop {
+            let changes = self.shared.vault.changes(tail, AHEAD).await?;
+            let Some(last) = changes.last() else { return Ok(tail) };
+            tail = last.seq;
+            self.wake(|owner| match owner {
+                None => true,
+                Some(owner) => changes.iter().any(|one| one.tenant.as_deref() == Some(owner.as_str())),
+            });
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!("sending to a webhook broke off; it begins again");
+                error.id()
+            }
+        };
+        self.running.retain(|_, one| one.task.id() != id);
+    }
+}
+
+/// Sends to one endpoint.
+struct Sender {
+    shared: Arc<Shared>,
+    documents: Documents,
+    room: Arc<Semaphore>,
+    id: String,
+    wake: Arc<Notify>,
+}
+
+/// What a sender does next.
+enum Next {
+    /// Look again.
+    Now,
+    /// Wait until it is woken, or for so long.
+    Wait(Option<Duration>),
+    /// Nothing: the endpoint is gone, or given up.
+    End,
+}
+
+impl Sender {
+    async fn run(self) {
+        // What was looked at already, and concerned somebody else.
+        let mut seen = Place::default();
+        loop {
+            let wait = match self.step(&mut seen).await {
+                Ok(Next::Now) => continue,
+                Ok(Next::Wait(wait)) => wait,
+                Ok(Next::End) => return,
+                Err(error) => {
+                    tracing::error!(webhook = %self.id, %error, "the vault failed; sending goes on later");
+                    sleep(PAUSE).await;
+                    continue;
+                }
+            };
+            match wait {
+                None => self.wake.notified().await,
+                Some(wait) => {
+                    let _ = timeout(wait, self.wake.notified()).await;
+                }
+            }
+        }
+    }
+
+    async fn step(&self, seen: &mut Place) -> Result<Next, Error> {
+        let Some(stored) = Stored::of(&self.documents, &self.id).await? else { return Ok(Next::End) };
+        if stored.kept.disabled {
+            return Ok(Next::End);
+        }
+        let wait = stored.kept.wait(SystemTime::now());
+        if !wait.is_zero() {
+            return Ok(Next::Wait(Some(wait.min(LOOK))));
+        }
+        let changes = match stored.owner() {
+            Some(tenant) => Changes::of_tenant(&self.shared.vault, tenant, &self.shared.actor),
+            None => Changes::of_all(&self.shared.vault),
+        };
+        let from = stored.kept.place.max(*seen);
+        let found = changes.behind(from, AHEAD, &stored.kept.types).await?;
+        if found.events.is_empty() {
+            let Some(reached) = found.reached else { return Ok(Next::Wait(None)) };
+            *seen = reached.place;
+            if found.more {
+                // So many that nobody should look at them once more.
+                Stored::change(&self.documents, &self.id, |kept| kept.place = kept.place.max(*seen)).await?;
+                return Ok(Next::Now);
+            }
+            return Ok(Next::Wait(None));
+        }
+        self.send_all(stored, &found.events).await
+    }
+
+    async fn send_all(&self, mut stored: Stored, events: &[Event]) -> Result<Next, Error> {
+        for (index, event) in events.iter().enumerate() {
+            let outcome = self.send(&stored, event).await?;
+            let changed = if outcome.is_taken() {
+                let now = SystemTime::now();
+                Stored::change(&self.documents, &self.id, |kept| kept.delivered(event.place, &outcome, now))
+                    .await?
+            } else {
+                self.not_taken(&stored, &outcome, events.get(index + 1)).await?
+            };
+            let Some(changed) = changed else { return Ok(Next::End) };
+            if changed.kept.disabled || changed.kept.retry_at.is_some() || changed.kept.place != event.place {
+                return Ok(Next::Now);
+            }
+            stored = changed;
+        }
+        Ok(Next::Now)
+    }
+
+    /// Writes down that an event was not taken. After too many attempts the next one is tried, to know whose fault it is.
+    async fn not_taken(
+        &self,
+        stored: &Stored,
+        outcome: &Outcome,
+        next: Option<&Event>,
+    ) -> Result<Option<Stored>, Error> {
+        let limits = &self.shared.limits.deliveries;
+        let status = outcome.status.map(|status| status.as_u16());
+        tracing::warn!(webhook = %self.id, status, attempt = stored.kept.tries + 1, "a webhook was not taken");
+        if let Some(next) = next.filter(|_| stored.kept.tries + 1 >= limits.attempts) {
+            let second = self.send(stored, next).await?;
+            if second.is_taken() {
+                tracing::warn!(webhook = %self.id, "an event was passed over: the one after it was taken");
+                let now = SystemTime::now();
+                let pass = |kept: &mut super::kept::Kept| kept.passed_over(next.place, &second, now);
+                return Stored::change(&self.documents, &self.id, pass).await;
+            }
+        }
+        let (now, chance) = (SystemTime::now(), fastrand::f64());
+        let changed =
+            Stored::change(&self.documents, &self.id, |kept| kept.failed(outcome, now, limits, chance));
+        let changed = changed.await?;
+        if changed.as_ref().is_some_and(|one| one.kept.disabled) {
+            tracing::error!(webhook = %self.id, status, "a webhook was given up");
+        }
+        Ok(changed)
+    }
+
+    async fn send(&self, stored: &Stored, event: &Event) -> Result<Outcome, Error> {
+        let Ok(body) = serde_json::to_vec(event) else {
+            return Err(Error::Invalid("an event cannot be written as JSON".to_owned()));
+        };
+        let _place = self.room.acquire().await;
+        let time = self.shared.limits.deliveries.time;
+        Ok(send(&self.shared.webhooks, &stored.kept, &event.id, body.into(), time).await)
+    }
+}

@@ -1,0 +1,125 @@
+//! What is kept of an endpoint: one sealed document, so that where it goes, what it has seen and how it does change together, or
+//! not at all.
+
+use keyway_vault::{Document, Documents, Error, Tenant};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::endpoint::LastAttempt;
+use crate::event::{EventType, Place};
+
+pub(super) const KIND: &str = "webhook";
+
+/// What is kept of an endpoint.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    pub(super) url: String,
+    /// None named: all.
+    #[serde(default)]
+    pub(super) types: Vec<EventType>,
+    #[serde(with = "as_base64")]
+    pub(super) key: Zeroizing<Vec<u8>>,
+    /// The last event that it took, or that there was when it was set up.
+    pub(super) place: Place,
+    /// How many events were passed over.
+    #[serde(default)]
+    pub(super) skipped: u64,
+    /// How often the next event was tried.
+    #[serde(default)]
+    pub(super) tries: u32,
+    /// When it is tried again, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retry_at: Option<u64>,
+    /// Since when nothing is taken, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failing_since: Option<u64>,
+    #[serde(default)]
+    pub(super) disabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last: Option<LastAttempt>,
+}
+
+/// An endpoint, as it was read.
+#[derive(Clone)]
+pub(super) struct Stored {
+    pub(super) kept: Kept,
+    pub(super) document: Document,
+}
+
+impl Stored {
+    pub(super) fn read(document: Document) -> Result<Self, Error> {
+        let kept = serde_json::from_slice(&document.text)
+            .map_err(|_| Error::Tampered { what: format!("webhook {}", document.id) })?;
+        Ok(Self { kept, document })
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.document.id
+    }
+
+    pub(super) fn owner(&self) -> Option<&Tenant> {
+        self.document.tenant.as_ref()
+    }
+
+    /// The endpoint with this id, whoever's it is.
+    pub(super) async fn of(documents: &Documents, id: &str) -> Result<Option<Self>, Error> {
+        documents.get(KIND, id).await?.map(Self::read).transpose()
+    }
+
+    /// Changes what is kept, whoever else changes it too. `None` when it is gone.
+    pub(super) async fn change(
+        documents: &Documents,
+        id: &str,
+        change: impl Fn(&mut Kept),
+    ) -> Result<Option<Self>, Error> {
+        while let Some(mut stored) = Self::of(documents, id).await? {
+            change(&mut stored.kept);
+            let text = stored.kept.text()?;
+            if let Some(document) = documents.replace(&stored.document, &text, None).await? {
+                return Ok(Some(Self { document, ..stored }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Kept {
+    pub(super) fn text(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let text = serde_json::to_vec(self);
+        text.map(Zeroizing::new).map_err(|_| Error::Invalid("a webhook is too large".to_owned()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_tests() -> Self {
+        Self {
+            url: "https://hooks.example.com/".to_owned(),
+            types: Vec::new(),
+            key: Zeroizing::new(vec![7; 32]),
+            place: Place::default(),
+            skipped: 0,
+            tries: 0,
+            retry_at: None,
+            failing_since: None,
+            disabled: false,
+            last: None,
+        }
+    }
+}
+
+mod as_base64 {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+    use zeroize::Zeroizing;
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Zeroizing::new(STANDARD.encode(bytes)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Zeroizing<Vec<u8>>, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        STANDARD.decode(&*text).map(Zeroizing::new).map_err(|_| D::Error::custom("not base64"))
+    }
+}
