@@ -80,6 +80,10 @@ bench-gateway *options="load":
     cargo build --release -p keyway-cli
     cargo bench -p keyway-bench --bench gateway -- {{options}}
 
+# What the connect pages cost: the first byte of a form, a page's weight, sessions a second. Seconds.
+bench-connect:
+    cargo bench -p keyway-bench --bench connect
+
 # The twelve probes, on whatever gateway the options say: `just probes --help`.
 probes *options:
     cargo run -p keyway-probes --example probes -- {{options}}

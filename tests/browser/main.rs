@@ -1,10 +1,13 @@
-//! Forms in a real browser: headless Chromium, driven by scripts for Node. Where one of them is missing, that is said; in
-//! CI it fails. `just browser` installs what they need and runs them.
+//! Forms and the connect pages in a real browser: headless Chromium, driven by scripts for Node. Where one of them is missing,
+//! that is said; in CI it fails. `just browser` installs what they need and runs them.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod connect;
 #[path = "../../crates/form/tests/html/hostile.rs"]
 mod hostile;
 mod html;
+mod hub;
+mod opener;
 mod rjsf;
 #[path = "../forms/states.rs"]
 mod states;
@@ -12,10 +15,12 @@ mod states;
 mod submissions;
 
 use std::{
-    io::Write as _,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
+
+use serde_json::Value;
 
 /// This folder.
 fn folder() -> PathBuf {
@@ -25,6 +30,37 @@ fn folder() -> PathBuf {
 /// Runs a script of this folder with an input on stdin, and shows what it says. `None` where there is no Node, no Chromium,
 /// or nothing installed: then the reason is said, and nothing is tested.
 fn run(script: &str, input: &str) -> Option<()> {
+    let mut node = node(script)?;
+    // A script that fails before it has read everything says why itself.
+    let _ = node.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = node.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    println!("{said}");
+    assert!(output.status.success(), "{script} failed:\n{said}");
+    Some(())
+}
+
+/// Runs a script as [`run`] does, and answers what it asks meanwhile: a line each way, in JSON, the input first.
+fn run_and_answer(script: &str, input: &Value, mut answer: impl FnMut(Value) -> Value) -> Option<()> {
+    let mut node = node(script)?;
+    let mut stdin = node.stdin.take().unwrap();
+    let _ = writeln!(stdin, "{input}");
+    for line in BufReader::new(node.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        match line.strip_prefix("? ") {
+            Some(question) => {
+                let _ = writeln!(stdin, "{}", answer(serde_json::from_str(question).unwrap()));
+            }
+            None => println!("{line}"),
+        }
+    }
+    let output = node.wait_with_output().unwrap();
+    assert!(output.status.success(), "{script} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    Some(())
+}
+
+/// A script that runs, its streams piped.
+fn node(script: &str) -> Option<Child> {
     let chromium =
         ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| version(name).is_some());
     let missing = if version("node").and_then(|version| major(&version)).is_none_or(|major| major < NODE) {
@@ -37,27 +73,20 @@ fn run(script: &str, input: &str) -> Option<()> {
         None
     };
     if let Some(missing) = missing {
-        assert!(std::env::var_os("CI").is_none(), "CI tests forms in a browser, and {missing}");
+        assert!(std::env::var_os("CI").is_none(), "CI tests pages in a browser, and {missing}");
         // Not `eprintln!`: that is captured, and a skip is to be seen.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: forms in a browser: {missing}");
+        let _ = writeln!(std::io::stderr(), "SKIPPED: pages in a browser: {missing}");
         return None;
     }
-    let mut node = Command::new("node")
+    let node = Command::new("node")
         .arg(script)
         .current_dir(folder())
         .env("CHROMIUM", chromium.unwrap())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A script that fails before it has read everything says why itself.
-    let _ = node.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = node.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    println!("{said}");
-    assert!(output.status.success(), "{script} failed:\n{said}");
-    Some(())
+        .spawn();
+    Some(node.unwrap())
 }
 
 /// The oldest Node that the driver of the browser runs on.

@@ -9,8 +9,10 @@ use clap::{
 use clap_complete::Shell;
 use keyway::vault::ConnectionId;
 
+mod api;
 mod kept;
 
+pub(crate) use api::{Session, SessionCommand, Start, Token, TokenCommand};
 pub(crate) use kept::{
     Allow, Audit, Connection, ConnectionCommand, Grant, GrantCommand, Store, Vault, VaultCommand, Whose,
     source,
@@ -150,6 +152,12 @@ A key that is not listed is answered 401.")]
     /// Makes and revokes grants: tokens that let somebody use one connection, and do not show its key
     #[command(after_help = kept::OF_GRANT)]
     Grant(Grant),
+    /// Makes, rotates and revokes tokens of the REST API: a platform's backend shows one
+    #[command(after_help = api::OF_TOKEN)]
+    Token(Token),
+    /// Makes links that people open to link an account
+    #[command(after_help = api::OF_SESSION)]
+    Session(Session),
     /// Shows who did what with the vault
     #[command(after_help = kept::OF_AUDIT)]
     Audit(Audit),

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(300);
 
 /// Runs the command.
 pub(crate) async fn audit(args: &Audit) -> Result<Exit, Failure> {
-    let (location, tenant) = (Location::of(&args.whose.store)?, vault::tenant(&args.whose)?);
+    let (location, tenant) = (Location::of(&args.whose.store)?, vault::tenant(args.whose.tenant.as_ref())?);
     if args.anchor {
         let anchor = location.with(async |vault| Ok(vault.anchor().await?)).await?.to_string();
         if args.answer.json {

@@ -26,7 +26,7 @@ const PAGE: usize = 1000;
 pub(crate) async fn connection(registry: &Registry, args: &args::Connection) -> Result<Exit, Failure> {
     let (part, json) = (Part::of(&args.whose)?, args.answer.json);
     part.with(async |_, scope| match &args.command {
-        ConnectionCommand::List => list(scope, json).await,
+        ConnectionCommand::List { end_user } => list(scope, end_user.as_deref(), json).await,
         ConnectionCommand::Show { id } => show(&scope.get(id).await?, json, None),
         ConnectionCommand::Check { id } => check::check(registry, scope, id, json).await,
         ConnectionCommand::Rename { id, name } => {
@@ -37,10 +37,14 @@ pub(crate) async fn connection(registry: &Registry, args: &args::Connection) -> 
     .await
 }
 
-async fn list(scope: &Scope, json: bool) -> Result<Exit, Failure> {
+async fn list(scope: &Scope, end_user: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let mut all: Vec<Connection> = Vec::new();
     loop {
-        let page = scope.list(all.last().map(|last| &last.id), PAGE).await?;
+        let after = all.last().map(|last| &last.id);
+        let page = match end_user {
+            Some(user) => scope.list_of(user, after, PAGE).await?,
+            None => scope.list(after, PAGE).await?,
+        };
         if page.is_empty() {
             break;
         }
@@ -50,7 +54,10 @@ async fn list(scope: &Scope, json: bool) -> Result<Exit, Failure> {
     if json {
         output::json(&views)?;
     } else if views.is_empty() {
-        output::note("There are no connections yet; `keyway connect ID --save` makes one.");
+        output::note(match end_user {
+            Some(_) => "There are no connections of this user.",
+            None => "There are no connections yet; `keyway connect ID --save` makes one.",
+        });
     } else {
         output::result(&view::table(&views))?;
     }

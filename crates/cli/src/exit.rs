@@ -105,6 +105,15 @@ impl From<keyway_hub::Error> for Failure {
     }
 }
 
+impl From<keyway_connect::Error> for Failure {
+    fn from(error: keyway_connect::Error) -> Self {
+        match error {
+            keyway_connect::Error::Vault(error) => error.into(),
+            other => Self::Because(other.to_string()),
+        }
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Error::from(error).into()

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use keyway::{Entry, Field, Method};
+use keyway::{Entry, Field, Method, VerdictKind};
 use keyway_testkit::{Check, Fixtures, MethodFixtures};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -75,6 +75,17 @@ pub(crate) fn to_try(method: &Method, fixtures: &MethodFixtures) -> String {
         "Keys to try in the sandbox".bold(),
         rows(method, &shown, "  ").trim_end()
     )
+}
+
+/// A few keys to paste into a form: one that is good, and two that are not, each in another way.
+pub(crate) fn to_paste(method: &Method, fixtures: &MethodFixtures, indent: &str) -> String {
+    let mut seen = vec![VerdictKind::Valid];
+    let wrong = fixtures.checks().iter().filter(|check| {
+        let is_new = !seen.contains(&check.verdict());
+        seen.push(check.verdict());
+        is_new
+    });
+    rows(method, &fixtures.good().into_iter().chain(wrong.take(2)).collect::<Vec<_>>(), indent)
 }
 
 /// The keys of a provider's method as a table: the verdict that it gets, what to type, and what it is.

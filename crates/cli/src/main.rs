@@ -7,6 +7,7 @@
 
 mod args;
 mod exit;
+mod expiry;
 mod outcome;
 mod output;
 mod process;
@@ -35,6 +36,8 @@ mod sandbox;
 mod save;
 mod schema;
 mod serve;
+mod session;
+mod token;
 mod vault;
 mod watch;
 
@@ -79,6 +82,8 @@ fn run(args: Args) -> Result<Exit, Failure> {
             runtime()?.block_on(connection::connection(&registry(args.folder)?, &connection))
         }
         Command::Grant(grant) => runtime()?.block_on(grant::grant(&registry(args.folder)?, &grant)),
+        Command::Token(token) => runtime()?.block_on(token::token(&token)),
+        Command::Session(session) => runtime()?.block_on(session::session(registry(args.folder)?, &session)),
         Command::Audit(audit) => runtime()?.block_on(audit::audit(&audit)),
         Command::Serve(serve) => runtime()?.block_on(serve::serve(args.folder, &serve)),
         Command::Sandbox(sandbox) => runtime()?.block_on(sandbox::sandbox(&registry(args.folder)?, &sandbox)),

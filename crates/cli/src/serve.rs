@@ -1,9 +1,10 @@
-//! `keyway serve`: the gateway.
+//! `keyway serve`: the gateway, the connect pages and the REST API.
 
 mod check;
 mod config;
 mod file;
 mod log;
+mod logo;
 mod plan;
 mod run;
 mod sandbox;
@@ -16,7 +17,7 @@ use self::{
     config::{Loaded, Sources},
     log::Logging,
     plan::Plan,
-    run::Signals,
+    run::{Hub, Signals},
     socket::Sockets,
 };
 use crate::{
@@ -43,12 +44,14 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     // A port is opened once the vault is: with a wrong key, nobody else ever sees this process.
     location
         .with(async |vault| {
-            let sockets = Sockets::bind(&plan.config)
+            let sockets = Sockets::bind(&plan.config, plan.scheme())
                 .map_err(|(key, why)| Failure::Because(format!("{}: {why}", loaded.place(key))))?;
             let gateway = plan.open(vault).await?;
+            let connect = sockets.connect_url.as_ref().map(|url| plan.connect(vault, url, |builder| builder));
+            let hub = Hub { gateway, connect: connect.transpose()? };
             let signals = Signals::listen()?;
             output::result(&sockets.told(plan.scheme()))?;
-            run::run(&mut plan, gateway, sockets, signals).await
+            run::run(&mut plan, hub, sockets, signals).await
         })
         .await
 }

@@ -25,7 +25,12 @@ pub use event::{Event, EventConnection, EventData, EventError, EventPage, EventT
 pub use limits::Limits;
 pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
+pub use web::Peer;
 pub use webhook::{
     Deliveries, Endpoint, EndpointError, EndpointId, EndpointState, Endpoints, LastAttempt, NewEndpoint,
     Tested, signature,
 };
+
+/// The script with which a platform's page opens a session: what the npm package `@keyway/connect` has, also served as
+/// `/keyway.js`.
+pub const KEYWAY_JS: &str = include_str!("../js/keyway.js");

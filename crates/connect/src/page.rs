@@ -3,28 +3,41 @@
 //! Every page is a whole document, works without script, and says in its `<title>` and one `<h1>` where one is.
 
 mod accounts;
+mod ago;
+mod asset;
 mod choose;
+mod colour;
 mod confirm;
 mod done;
 mod frame;
 mod key;
 mod link;
+mod mark;
+mod palette;
+mod problem;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
-use keyway_core::Entry;
+use keyway_core::{Account, Entry};
 use keyway_vault::Connection;
 
 pub(crate) use self::{
     accounts::{accounts, remove},
+    asset::asset,
     choose::choose,
+    colour::Colour,
     confirm::confirm,
     done::{cancelled, done},
     frame::{checking, checking_end},
     key::key,
     link::{blocked, link, unusable},
+    mark::monogram,
+    palette::look_css,
+    problem::problem,
 };
 use crate::{
-    Direction, Look,
+    Direction, Look, Purpose,
     session::{Checked, Told},
 };
 
@@ -34,12 +47,17 @@ pub(crate) struct Chrome {
     /// The session's look over that of the configuration.
     pub(crate) look: Look,
     pub(crate) direction: Direction,
-    /// `/connect/ses_…`: what the session's own addresses begin with; empty where there is no session.
+    /// `/connect/ses_…`: what the session's own addresses begin with; empty where there is no session. `{base}/look.css` and
+    /// `{base}/logo` are of the look; on the pages of a link they stand below the link's own address.
     pub(crate) base: String,
     /// The token against forged requests, for every form of the page.
     pub(crate) csrf: String,
     /// Whether it stands in a frame or popup, whose page is told what came of it.
     pub(crate) is_embedded: bool,
+    /// What the session is for; `None` where there is no session.
+    pub(crate) purpose: Option<Purpose>,
+    /// The origin whose frame or popup it is in.
+    pub(crate) parent_origin: Option<String>,
 }
 
 /// The choice of a provider.
@@ -87,4 +105,10 @@ pub(crate) struct Done<'p> {
     pub(crate) return_url: Option<&'p str>,
     /// Whether there is a list of accounts to go back to.
     pub(crate) can_go_back: bool,
+}
+
+/// What a person knows a connection by.
+fn name_of(connection: &Connection) -> &str {
+    let label = || connection.account.as_ref().map(Account::label);
+    connection.name.as_deref().or_else(label).unwrap_or(&connection.provider)
 }

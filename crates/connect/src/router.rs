@@ -1,15 +1,25 @@
 //! Who answers what.
 
-use axum::Router;
+use axum::{Router, http::StatusCode, middleware::from_fn_with_state};
 
 use crate::{Connect, api, flow};
 
 impl Connect {
-    /// Pages and API as a router, for a program with a server of its own.
+    /// Pages and API as a router, for a program with a server of its own; [`serve`](Self::serve) has one.
     ///
     /// # Contract
-    /// Each request has to come with an extension of [`std::net::SocketAddr`]-like trust of its own: `serve` adds who asks.
-    pub(crate) fn router(&self) -> Router {
-        Router::new().merge(flow::routes()).merge(api::routes()).with_state(self.clone())
+    /// Each request has an extension [`Peer`](crate::Peer) with the address of the client, which is what guesses are counted by;
+    /// without it all clients are counted as one. The router stands at the root of the public URL.
+    ///
+    /// # Security
+    /// A request that proxies and servers may read in two ways (two `Host` lines, `Content-Length` beside `Transfer-Encoding`) and a
+    /// head that never ends are the server's to refuse, and connections its to limit.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .merge(flow::routes())
+            .merge(api::routes())
+            .fallback(async || StatusCode::NOT_FOUND)
+            .layer(from_fn_with_state(self.clone(), flow::finish))
+            .with_state(self.clone())
     }
 }

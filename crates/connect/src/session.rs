@@ -13,9 +13,9 @@ pub(crate) use self::new::is_loopback;
 pub use self::new::{NewSession, SessionError, Started};
 pub(crate) use self::{
     desk::{Desk, Missing},
-    step::{Checked, Happened, Step, Told},
+    step::{Checked, Happened, Other, Step, Told},
 };
-use crate::{Direction, Look};
+use crate::{Direction, Look, web::Browser};
 
 /// A session's id: `ses_` and 20 characters. It is no secret: whoever goes on with a session shows the cookie of the browser that
 /// opened it.
@@ -140,6 +140,43 @@ impl Session {
             (_, Some(_)) => Status::Opened,
             _ => Status::Created,
         }
+    }
+
+    /// Whether its link can be opened by one of these browsers: by any as long as nobody did and it is time, then by that one.
+    pub(crate) fn can_be_opened_by(&self, browsers: &[Browser]) -> bool {
+        match &self.kept.browser {
+            Some(opened) => browsers.iter().any(|browser| browser.hash() == opened),
+            None => self.kept.link_until > desk::seconds(SystemTime::now()),
+        }
+    }
+
+    /// Counts its changes: a page that was drawn of an older one shows something else than there is.
+    pub(crate) fn version(&self) -> i64 {
+        self.document.version
+    }
+
+    /// The connection that gets a new key.
+    pub(crate) fn target(&self) -> Option<ConnectionId> {
+        ConnectionId::parse(self.kept.target.as_deref()?).ok()
+    }
+
+    /// Whether it is for looking after accounts: it goes on when one is linked.
+    pub(crate) fn is_manage(&self) -> bool {
+        matches!(self.kept.purpose, Purpose::Manage { .. })
+    }
+
+    /// Whether no key is asked for any more, or at this moment.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.kept.step {
+            Step::Asking | Step::Checked(_) => false,
+            Step::Done { .. } => !self.is_manage(),
+            Step::Saving { .. } | Step::Cancelled => true,
+        }
+    }
+
+    /// Where its pages are: `/connect/ses_…`.
+    pub(crate) fn base(&self) -> String {
+        format!("/connect/{}", self.id)
     }
 
     /// What it is for.

@@ -7,11 +7,11 @@ mod headers;
 mod server;
 mod turns;
 
+pub use self::server::Peer;
 pub(crate) use self::{
     browser::Browser,
     guard::{Refused, guard},
     guesses::Guesses,
     headers::{Frame, headers},
-    server::Peer,
     turns::Turns,
 };

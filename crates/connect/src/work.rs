@@ -42,11 +42,11 @@ async fn lead<J: Future<Output = Result<Infallible, Error>>>(
             taken = vault.lead(name, lasts) => taken,
         };
         let wait = match taken {
-            Ok(Some(lead)) => {
+            Ok(Some(mut lead)) => {
                 let ended = tokio::select! {
                     () = stop.asked() => None,
                     Err(error) = job() => Some(error),
-                    error = hold(&lead, lasts) => error,
+                    error = hold(&mut lead, lasts) => error,
                 };
                 if let Some(error) = &ended {
                     tracing::error!(job = name, %error, "work breaks off, and goes on later");
@@ -70,12 +70,12 @@ async fn lead<J: Future<Output = Result<Infallible, Error>>>(
 }
 
 /// Holds a lead until somebody else has it, or nobody can tell any more.
-async fn hold(lead: &Lead, lasts: Duration) -> Option<Error> {
+async fn hold(lead: &mut Lead, lasts: Duration) -> Option<Error> {
     let mut held = Instant::now();
     loop {
         sleep(lasts / 3).await;
         let asked = Instant::now();
-        match lead.prolong().await {
+        match lead.prolong(lasts).await {
             Ok(true) => held = asked,
             Ok(false) => return None,
             // Until it ends nobody else can have it.

@@ -76,6 +76,7 @@ impl Loader {
         file: &str,
         text: &str,
         fixtures: Option<Cow<'static, str>>,
+        logo: Option<Cow<'static, str>>,
         build: fn(Descriptor) -> Box<dyn Provider>,
     ) {
         match Descriptor::parse(file, text) {
@@ -83,6 +84,7 @@ impl Loader {
                 provider: build(descriptor).into(),
                 source: file.to_owned(),
                 fixtures,
+                logo,
                 shapes: Arc::default(),
             }),
             Err(error) => self.problems.extend(error.into_problems()),
@@ -145,16 +147,16 @@ impl Loader {
             Ok(text) => text,
             Err(why) => return self.problems.push(Problem::of_file(&file, why, None)),
         };
-        let fixtures = path.with_file_name("fixtures.yaml");
-        let fixtures = match fixtures.exists().then(|| read_file(&fixtures)).transpose() {
-            Ok(fixtures) => fixtures,
-            Err(why) => {
-                self.problems.push(Problem::of_file(&fixtures.display().to_string(), why, None));
+        let mut beside = |name: &str| {
+            let path = path.with_file_name(name);
+            path.exists().then(|| read_file(&path)).transpose().unwrap_or_else(|why| {
+                self.problems.push(Problem::of_file(&path.display().to_string(), why, None));
                 None
-            }
+            })
         };
+        let (fixtures, logo) = (beside("fixtures.yaml"), beside("logo.svg"));
         let before = self.entries.len();
-        self.load(&file, &text, fixtures.map(Cow::Owned), Described::build);
+        self.load(&file, &text, fixtures.map(Cow::Owned), logo.map(Cow::Owned), Described::build);
         let folder = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
         if let Some(entry) = self.entries.get(before)
             && *entry.descriptor().id() != *folder

@@ -10,7 +10,7 @@ use crate::{
     guide::GUIDE,
     host,
     placement::{AUTHORIZE, Placements, Strips},
-    template::Template,
+    template::{Part, Template},
     yaml::{At, Holds, Key, MapView, Names, Node, Words},
 };
 
@@ -106,6 +106,14 @@ impl Method {
     /// The places in which its requests have a secret value.
     pub fn places(&self) -> impl Iterator<Item = Place<'_>> {
         self.placements.places(&self.fields)
+    }
+
+    /// The host that receives a value first, where it is the same for everybody; `None` where a field says which.
+    pub fn host(&self) -> Option<&str> {
+        match self.origins.first()?.parts() {
+            [Part::Literal(origin)] => origin.strip_prefix("https://"),
+            _ => None,
+        }
     }
 
     /// The headers in which the provider tells its limits.

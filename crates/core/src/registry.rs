@@ -24,6 +24,7 @@ pub struct Entry {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) source: String,
     pub(crate) fixtures: Option<Cow<'static, str>>,
+    pub(crate) logo: Option<Cow<'static, str>>,
     pub(crate) shapes: Arc<Shapes>,
 }
 
@@ -46,6 +47,12 @@ impl Entry {
     /// The text of its `fixtures.yaml`, where there is one.
     pub fn fixtures(&self) -> Option<&str> {
         self.fixtures.as_deref()
+    }
+
+    /// The text of its `logo.svg`, where there is one. Whoever shows it to a browser does so as a picture, or in a sandbox: it may
+    /// come from a directory.
+    pub fn logo(&self) -> Option<&str> {
+        self.logo.as_deref()
     }
 
     /// Accepts a submission: checks all of it, and makes a credential.
@@ -133,6 +140,7 @@ impl Registry {
                 &file,
                 registration.descriptor,
                 Some(registration.fixtures.into()),
+                Some(registration.logo.into()),
                 registration.build,
             );
         }
@@ -148,7 +156,7 @@ impl Registry {
     ) -> Result<Self, LoadError> {
         let mut loader = Loader::default();
         for (file, text) in list {
-            loader.load(file, text, None, Described::build);
+            loader.load(file, text, None, None, Described::build);
         }
         loader.finish()
     }

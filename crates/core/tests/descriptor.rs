@@ -56,6 +56,18 @@ fn the_base_is_sound() {
     assert!(case("version: 1", "version: 1").contains("(nothing)"));
 }
 
+#[test]
+fn categories_are_as_they_were_written() {
+    for (line, expected) in [
+        ("", &[][..]),
+        ("categories: []", &[]),
+        ("categories: [Space travel, Rockets, Kites & kings]", &["Space travel", "Rockets", "Kites & kings"]),
+    ] {
+        let text = BASE.replace("links:", &format!("{line}\nlinks:"));
+        assert_eq!(Descriptor::parse("acme.yaml", &text).expect(line).categories(), expected, "{line}");
+    }
+}
+
 /// N10.
 #[test]
 fn yaml() {

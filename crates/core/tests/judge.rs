@@ -15,8 +15,8 @@ use bytes::Bytes;
 use common::{REGISTRY, submission};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use keyway_core::{
-    Answer, Credential, MAX_HOPS, ReasonCode, Transport, TransportError, TransportErrorKind, Verdict,
-    VerdictKind,
+    Account, Answer, Credential, Descriptor, MAX_HOPS, Method, Provider, ReasonCode, Transport,
+    TransportError, TransportErrorKind, Verdict, VerdictKind,
 };
 
 const NOW: u64 = 1_700_000_000;
@@ -333,6 +333,45 @@ fn an_answer_that_echoes_the_key_has_nothing_in_common_with_others() {
     assert_eq!(of(key, ROOTLY_USER.replace("[Acme]", &format!("[{key}]"))), None);
 }
 
+/// Says of every answer that the account is of a group.
+#[derive(Debug)]
+struct Careless {
+    descriptor: Descriptor,
+    group: String,
+}
+
+impl Provider for Careless {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn judge(&self, _: &Method, _: &Answer) -> Verdict {
+        Verdict::Valid(Account::new("7", "Jo").with_group(&self.group))
+    }
+}
+
+#[test]
+fn what_an_adapter_says_of_accounts_is_held_to_the_same() {
+    let key = "made-up-key-that-an-adapter-decoded";
+    let long = "x".repeat(201);
+    for (group, expected) in [
+        ("Acme", Some("Acme")),
+        ("", None),
+        (" ", None),
+        ("Ac\u{200b}me", None),
+        ("\u{1b}[31mAcme", None),
+        (&long, None),
+        (key, None),
+        (&format!("Acme {key}"), None),
+    ] {
+        let descriptor = include_str!("../../../providers/rootly/provider.yaml");
+        let descriptor = Descriptor::parse("rootly.yaml", descriptor).expect("it is sound");
+        let careless = Careless { descriptor, group: group.to_owned() };
+        let (verdict, _) = validate_by(&careless, &rootly(key), [Ok(answer(200, JSON, "{}"))]);
+        assert_eq!(verdict.account().expect("it is valid").group(), expected, "{group}");
+    }
+}
+
 #[test]
 fn n40_how_long_to_wait() {
     for (status, headers, expected) in [
@@ -377,9 +416,16 @@ fn validate(
     credential: &Credential,
     answers: impl IntoIterator<Item = Result<Answer, TransportError>>,
 ) -> (Verdict, Vec<Request<Bytes>>) {
+    validate_by(&**credential.provider(), credential, answers)
+}
+
+fn validate_by(
+    provider: &dyn Provider,
+    credential: &Credential,
+    answers: impl IntoIterator<Item = Result<Answer, TransportError>>,
+) -> (Verdict, Vec<Request<Bytes>>) {
     let fake = Fake { answers: Mutex::new(answers.into_iter().collect()), ..Fake::default() };
     let verdict = {
-        let provider = credential.provider();
         let mut future = pin!(provider.validate(credential, &fake));
         match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(verdict) => verdict,

@@ -40,6 +40,7 @@ pub struct Html<'a> {
     form: &'a Form<'a>,
     action: Option<&'a str>,
     hidden: Vec<(&'a str, &'a str)>,
+    verb: &'a str,
     submit: &'a str,
     prefix: &'a str,
     level: u8,
@@ -53,6 +54,7 @@ impl Form<'_> {
             form: self,
             action: None,
             hidden: Vec::new(),
+            verb: "Connect",
             submit: "Connect",
             prefix: "keyway-",
             level: 2,
@@ -71,6 +73,12 @@ impl<'a> Html<'a> {
     /// Sends something along, such as a token against forged requests. The name is no field's id.
     pub fn hidden(mut self, name: &'a str, value: &'a str) -> Self {
         self.hidden.push((name, value));
+        self
+    }
+
+    /// What the form is for, as its accessible name and the guide's heading begin: "Reconnect", say; "Connect" without it.
+    pub fn verb(mut self, verb: &'a str) -> Self {
+        self.verb = verb;
         self
     }
 
@@ -110,7 +118,7 @@ impl<'a> Html<'a> {
         // time, and are no text of the page. The server says all that is wrong at once, and better.
         html! {
             form.keyway-form method="post" action=[self.action] accept-charset="utf-8" autocomplete="off" novalidate
-                aria-label={ "Connect " (form.descriptor().name()) ": " (form.method().label()) } {
+                aria-label={ (self.verb) " " (form.descriptor().name()) ": " (form.method().label()) } {
                 @for (name, value) in &self.hidden { input type="hidden" name=(name) value=(value); }
                 @if form.is_refused() { (self.problems()) }
                 @if !form.warnings().is_empty() { (self.remarks()) }

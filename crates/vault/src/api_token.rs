@@ -9,7 +9,8 @@ use keyway_core::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Document, Error, NewDocument, Tenant, Token, TokenHash, TokenKind, Vault, error::tampered,
+    Actor, Document, Error, NewDocument, Tenant, Token, TokenHash, TokenKind, Vault, What, audit::Event,
+    connection::name_of, error::tampered,
 };
 
 /// What a token may be used for.
@@ -136,7 +137,10 @@ impl Vault {
 }
 
 impl Tokens {
-    /// Makes one; `tenant` is whose, none for the platform.
+    /// Makes one; `tenant` is whose, none for the platform. Its name has 1 to 100 characters on one line.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name that it cannot have, for no scope at all, and for an end that is over.
     pub async fn create(
         &self,
         tenant: Option<&Tenant>,
@@ -144,16 +148,26 @@ impl Tokens {
         scopes: &[ApiScope],
         expires_at: Option<SystemTime>,
     ) -> Result<NewApiToken, Error> {
-        let text = serde_json::to_vec(&Kept { name: name.map(str::to_owned), scopes: scopes.to_vec() })
-            .expect("texts are JSON");
+        let name = name.map(|name| name_of("a token", name)).transpose()?;
+        let mut scopes = scopes.to_vec();
+        scopes.sort_unstable();
+        scopes.dedup();
+        if scopes.is_empty() {
+            return Err(Error::Invalid("a token has at least one scope".to_owned()));
+        }
+        if expires_at.is_some_and(|end| end <= SystemTime::now()) {
+            return Err(Error::Invalid("a token's end is in the future".to_owned()));
+        }
+        let text = serde_json::to_vec(&Kept { name, scopes }).expect("texts are JSON");
+        let documents = self.vault.documents();
         loop {
             let token = Token::of(TokenKind::Api);
             let id = token.secret().expose()[..ID].to_owned();
             let mark = Some(token.hash().as_bytes());
+            self.note("token.created", tenant, &id).await?;
             let new = NewDocument { kind: KIND, id: &id, tenant, mark, expires_at, text: &text };
-            let _ = &self.actor;
-            if self.vault.documents().insert(new).await? {
-                let document = self.vault.documents().get(KIND, &id).await?.ok_or(Error::NotFound)?;
+            if documents.insert(new).await? {
+                let document = documents.get(KIND, &id).await?.ok_or(Error::NotFound)?;
                 return Ok(NewApiToken { secret: token.secret().clone(), token: shown(&document)? });
             }
         }
@@ -174,21 +188,57 @@ impl Tokens {
         self.vault.documents().list(KIND, None, after, limit).await?.iter().map(shown).collect()
     }
 
-    /// Makes another one like it; the old one ends after `overlap`.
+    /// Makes another one like it; the old one ends after `overlap`, unless it ends before.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id. Whatever fails, the old one stays as it was.
     pub async fn rotate(&self, id: &str, overlap: Duration) -> Result<NewApiToken, Error> {
-        let document = self.document(id).await?;
-        let old = shown(&document)?;
+        let old = shown(&self.document(id).await?)?;
+        // First: whoever has the old one must never have none.
         let new = self.create(old.tenant.as_ref(), old.name.as_deref(), &old.scopes, old.expires_at).await?;
-        let ends = SystemTime::now() + overlap;
-        let ends = old.expires_at.map_or(ends, |end| end.min(ends));
-        self.vault.documents().replace(&document, &document.text, Some(ends)).await?;
+        if let Err(error) = self.end(&old, overlap).await {
+            // Nobody has it.
+            let _ = self.revoke(new.token.id.as_str()).await;
+            return Err(error);
+        }
         Ok(new)
     }
 
     /// Ends one at once.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id.
     pub async fn revoke(&self, id: &str) -> Result<(), Error> {
-        while !self.vault.documents().remove(&self.document(id).await?).await? {}
+        let mut document = self.document(id).await?;
+        self.note("token.revoked", document.tenant.as_ref(), id).await?;
+        while !self.vault.documents().remove(&document).await? {
+            match self.document(id).await {
+                // It ended by itself.
+                Err(Error::NotFound) => return Ok(()),
+                other => document = other?,
+            }
+        }
         Ok(())
+    }
+
+    async fn end(&self, old: &ApiToken, overlap: Duration) -> Result<(), Error> {
+        let id = old.id.as_str();
+        self.note("token.rotated", old.tenant.as_ref(), id).await?;
+        let after_overlap = SystemTime::now().checked_add(overlap);
+        loop {
+            let document = self.document(id).await?;
+            let end = document.expires_at.into_iter().chain(after_overlap).min();
+            if self.vault.documents().replace(&document, &document.text, end).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes to the audit log what is about to be done.
+    async fn note(&self, kind: &'static str, tenant: Option<&Tenant>, id: &str) -> Result<(), Error> {
+        let (actor, token) = (Some(self.actor.to_string()), Some(id.to_owned()));
+        let what = What { actor, token, ..What::default() };
+        self.vault.note(Event::of_tenant(tenant.map(Tenant::as_str), kind, &what)).await
     }
 
     async fn document(&self, id: &str) -> Result<Document, Error> {

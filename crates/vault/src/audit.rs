@@ -61,6 +61,9 @@ pub struct What {
     /// The grant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grant: Option<String>,
+    /// The API token's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// The master key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -176,6 +179,11 @@ impl Event {
     /// Something that concerns the whole vault.
     pub(crate) fn of_vault(kind: &'static str, what: &What) -> Self {
         Self { tenant: None, connection: None, kind, body: json(what) }
+    }
+
+    /// Something about a tenant, or the platform, that is no connection.
+    pub(crate) fn of_tenant(tenant: Option<&str>, kind: &'static str, what: &What) -> Self {
+        Self { tenant: tenant.map(str::to_owned), connection: None, kind, body: json(what) }
     }
 
     /// Something about a connection.

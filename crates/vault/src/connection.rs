@@ -170,20 +170,34 @@ pub struct Opened {
 /// The longest name, in characters.
 const MAX_NAME: usize = 100;
 
-/// A name as it is kept.
+/// A connection's name as it is kept.
 pub(crate) fn name(text: &str) -> Result<String, Error> {
+    name_of("a connection", text)
+}
+
+/// A name as it is kept; `what` has it.
+pub(crate) fn name_of(what: &str, text: &str) -> Result<String, Error> {
     let text = text.trim();
     let length = text.chars().count();
     if length == 0 || length > MAX_NAME || text.chars().any(char::is_control) {
-        return Err(Error::Invalid(format!(
-            "a connection's name has 1 to {MAX_NAME} characters on one line"
-        )));
+        return Err(Error::Invalid(format!("{what}'s name has 1 to {MAX_NAME} characters on one line")));
     }
     if text.chars().any(is_invisible) {
-        return Err(Error::Invalid(
-            "a connection's name has no characters that cannot be seen, or that turn the text around"
-                .to_owned(),
-        ));
+        return Err(Error::Invalid(format!(
+            "{what}'s name has no characters that cannot be seen, or that turn the text around"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+/// Whose a connection is among the tenant's users, as it is kept: as the platform names them.
+pub(crate) fn end_user(text: &str) -> Result<String, Error> {
+    const MAX: usize = 128;
+    let is_odd = |one: char| one.is_control() || is_invisible(one);
+    if !(1..=MAX).contains(&text.chars().count()) || text.chars().any(is_odd) {
+        return Err(Error::Invalid(format!(
+            "an end user is named by 1 to {MAX} characters on one line, all of which can be seen"
+        )));
     }
     Ok(text.to_owned())
 }

@@ -1,16 +1,17 @@
 //! Documents: small things that are kept beside connections, sealed, such as sessions and tokens.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::SystemTime,
-};
+use std::{fmt, time::SystemTime};
 
-use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use zeroize::Zeroizing;
 
-use crate::{Error, Tenant, Vault};
+use crate::{
+    Error, Tenant, Vault,
+    audit::{millis, now, time},
+    error::tampered,
+    packed::Packed,
+    store::{DocumentChange, DocumentRow, DocumentsOf},
+};
 
 /// A text that is kept sealed under a kind and an id, perhaps until a time.
 ///
@@ -54,7 +55,7 @@ pub struct NewDocument<'n> {
     pub text: &'n [u8],
 }
 
-/// All documents of a vault. Clones share the same writer, which commits what comes within 5 milliseconds together.
+/// All documents of a vault. Clones share the same writer, which commits what waits at a time together.
 ///
 /// They are not in the audit log: what has to be is noted by whoever writes them.
 #[derive(Clone)]
@@ -62,8 +63,12 @@ pub struct Documents {
     vault: Vault,
 }
 
-#[derive(Default)]
-pub(crate) struct Fake(Mutex<BTreeMap<(&'static str, String), Document>>);
+const MAX_KIND: usize = 32;
+const MAX_ID: usize = 128;
+const MAX_MARK: usize = 64;
+const MAX_TEXT: usize = 256 * 1024;
+/// The most that are listed together.
+const MAX_PAGE: usize = 1000;
 
 impl Vault {
     /// The documents that are kept in it.
@@ -74,73 +79,92 @@ impl Vault {
 
 impl Documents {
     /// Keeps a new one. `false` when there is one with this id or mark already; nothing is changed then.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a kind, id, mark or text that a [`Document`] cannot have.
     pub async fn insert(&self, new: NewDocument<'_>) -> Result<bool, Error> {
-        let mut all = self.all();
-        let taken = all.values().any(|one| {
-            one.kind == new.kind
-                && (one.id == new.id || (new.mark.is_some() && one.mark.as_deref() == new.mark))
-        });
-        if taken {
-            return Ok(false);
+        check_name(new.kind, new.id)?;
+        if new.mark.is_some_and(|mark| mark.is_empty() || mark.len() > MAX_MARK) {
+            return Err(Error::Invalid(format!("a document's mark has 1 to {MAX_MARK} bytes")));
         }
-        let document = Document {
-            kind: new.kind,
+        let mut row = DocumentRow {
+            kind: new.kind.to_owned(),
             id: new.id.to_owned(),
-            tenant: new.tenant.cloned(),
+            tenant: new.tenant.map(Tenant::to_string),
             mark: new.mark.map(<[u8]>::to_vec),
-            expires_at: new.expires_at,
-            created_at: SystemTime::now(),
             version: 1,
-            text: Zeroizing::new(new.text.to_vec()),
+            created_at: now(),
+            expires_at: new.expires_at.map(millis),
+            record: Vec::new(),
         };
-        all.insert((new.kind, new.id.to_owned()), document);
-        Ok(true)
+        self.seal(&mut row, new.text)?;
+        self.write(DocumentChange::Insert(row)).await
     }
 
     /// Replaces text and end of a document that is still as it was read. `None` when it is not, or is gone; nothing is
     /// changed then.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a text that is too long.
     pub async fn replace(
         &self,
         old: &Document,
         text: &[u8],
         expires_at: Option<SystemTime>,
     ) -> Result<Option<Document>, Error> {
-        let mut all = self.all();
-        let Some(one) = all.get_mut(&(old.kind, old.id.clone())).filter(|one| one.version == old.version)
-        else {
-            return Ok(None);
+        let mut row = DocumentRow {
+            kind: old.kind.to_owned(),
+            id: old.id.clone(),
+            tenant: old.tenant.as_ref().map(Tenant::to_string),
+            mark: old.mark.clone(),
+            version: old.version + 1,
+            created_at: millis(old.created_at),
+            expires_at: expires_at.map(millis),
+            record: Vec::new(),
         };
-        one.version += 1;
-        one.expires_at = expires_at;
-        one.text = Zeroizing::new(text.to_vec());
-        Ok(Some(one.clone()))
+        self.seal(&mut row, text)?;
+        let new = Document {
+            version: row.version,
+            expires_at: row.expires_at.map(time),
+            text: Zeroizing::new(text.to_vec()),
+            ..old.clone()
+        };
+        Ok(self.write(DocumentChange::Replace(row)).await?.then_some(new))
     }
 
     /// Removes a document that is still as it was read. `false` when it is not, or is gone.
     pub async fn remove(&self, old: &Document) -> Result<bool, Error> {
-        let mut all = self.all();
-        let key = (old.kind, old.id.clone());
-        let is_there = all.get(&key).is_some_and(|one| one.version == old.version);
-        if is_there {
-            all.remove(&key);
-        }
-        Ok(is_there)
+        let (kind, id) = (old.kind.to_owned(), old.id.clone());
+        self.write(DocumentChange::Remove { kind, id, version: old.version }).await
     }
 
     /// One document, of whatever tenant.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] when it is not as it was written.
     pub async fn get(&self, kind: &'static str, id: &str) -> Result<Option<Document>, Error> {
-        Ok(self.all().get(&(kind, id.to_owned())).filter(|one| is_alive(one)).cloned())
+        if check_name(kind, id).is_err() {
+            return Ok(None);
+        }
+        let row = self.vault.0.store.document(kind, id).await?;
+        // The store may answer with another one.
+        self.shown(kind, row.as_ref(), |row| row.id == id)
     }
 
     /// The document with a mark, of whatever tenant.
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] when it is not as it was written.
     pub async fn by_mark(&self, kind: &'static str, mark: &[u8]) -> Result<Option<Document>, Error> {
-        let all = self.all();
-        let mut found = all.values().filter(|one| one.kind == kind && one.mark.as_deref() == Some(mark));
-        Ok(found.find(|one| is_alive(one)).cloned())
+        let row = self.vault.0.store.document_by_mark(kind, mark).await?;
+        self.shown(kind, row.as_ref(), |row| row.mark.as_deref() == Some(mark))
     }
 
     /// Documents of a kind, sorted by id, from the one after `after` on; at most `limit`, and at most 1,000. `tenant` is whose:
     /// of one, of the platform (`Some(None)`), or of everybody (`None`).
+    ///
+    /// # Errors
+    /// [`Error::Tampered`] names the first one that is not as it was written.
     pub async fn list(
         &self,
         kind: &'static str,
@@ -148,27 +172,26 @@ impl Documents {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Document>, Error> {
-        let all = self.all();
-        let found = all.values().filter(|one| {
-            one.kind == kind
-                && tenant.is_none_or(|tenant| one.tenant.as_ref() == tenant)
-                && after.is_none_or(|after| one.id.as_str() > after)
-                && is_alive(one)
-        });
-        Ok(found.take(limit.min(1000)).cloned().collect())
+        let of = match tenant {
+            None => DocumentsOf::All,
+            Some(None) => DocumentsOf::Platform,
+            Some(Some(tenant)) => DocumentsOf::Tenant(tenant.as_str()),
+        };
+        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
+        let rows = self.vault.0.store.documents(kind, of, after, limit, now()).await?;
+        let is_asked_for = |row: &DocumentRow| {
+            tenant.is_none_or(|tenant| row.tenant.as_deref() == tenant.map(Tenant::as_str))
+        };
+        let mut list = Vec::with_capacity(rows.len());
+        for row in &rows {
+            list.extend(self.shown(kind, Some(row), is_asked_for)?);
+        }
+        Ok(list)
     }
 
     /// Signs texts for a purpose, with a key of the vault that every process over it has and nobody else.
     pub fn sign(&self, purpose: &str, texts: &[&[u8]]) -> [u8; 32] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.vault.id().as_bytes());
-        let mut context = hmac::Context::with_key(&key);
-        for text in std::iter::once(purpose.as_bytes()).chain(texts.iter().copied()) {
-            context.update(&(text.len() as u64).to_be_bytes());
-            context.update(text);
-        }
-        let mut signature = [0; 32];
-        signature.copy_from_slice(context.sign().as_ref());
-        signature
+        self.vault.0.roots.signature(purpose, texts)
     }
 
     /// Whether a signature is that of these texts, in constant time.
@@ -176,13 +199,79 @@ impl Documents {
         verify_slices_are_equal(&self.sign(purpose, texts), signature).is_ok()
     }
 
-    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<(&'static str, String), Document>> {
-        self.vault.0.fake.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seal(&self, row: &mut DocumentRow, text: &[u8]) -> Result<(), Error> {
+        if text.len() > MAX_TEXT {
+            return Err(Error::Invalid(format!("a document has at most {MAX_TEXT} bytes")));
+        }
+        row.record = self.vault.0.roots.documents().seal(&bound(row), text);
+        Ok(())
+    }
+
+    async fn write(&self, change: DocumentChange) -> Result<bool, Error> {
+        self.vault.0.documents.write(&*self.vault.0.store, change).await
+    }
+
+    fn shown(
+        &self,
+        kind: &'static str,
+        row: Option<&DocumentRow>,
+        is_asked_for: impl Fn(&DocumentRow) -> bool,
+    ) -> Result<Option<Document>, Error> {
+        let Some(row) = row else { return Ok(None) };
+        let damaged = || tampered(&named(row));
+        if row.kind != kind || !is_asked_for(row) {
+            return Err(damaged());
+        }
+        // Opened first: whether it has ended is not believed of a row that somebody changed.
+        let text = opened(&self.vault, row)?;
+        if row.expires_at.is_some_and(|end| end <= now()) {
+            return Ok(None);
+        }
+        let tenant = row.tenant.as_deref().map(Tenant::parse).transpose().map_err(|_| damaged())?;
+        Ok(Some(Document {
+            kind,
+            id: row.id.clone(),
+            tenant,
+            mark: row.mark.clone(),
+            expires_at: row.expires_at.map(time),
+            created_at: time(row.created_at),
+            version: row.version,
+            text,
+        }))
     }
 }
 
-fn is_alive(one: &Document) -> bool {
-    one.expires_at.is_none_or(|end| end > SystemTime::now())
+/// What a document's row seals.
+pub(crate) fn opened(vault: &Vault, row: &DocumentRow) -> Result<Zeroizing<Vec<u8>>, Error> {
+    vault.0.roots.documents().open(&bound(row), &row.record).map_err(|_| tampered(&named(row)))
+}
+
+/// What a document is called where something is wrong with it.
+pub(crate) fn named(row: &DocumentRow) -> String {
+    format!("document {} {}", row.kind, row.id)
+}
+
+/// All of a row that is in clear.
+fn bound(row: &DocumentRow) -> Packed {
+    Packed::new("keyway/v1/document")
+        .text(&row.kind)
+        .text(&row.id)
+        .maybe(row.tenant.as_deref().map(str::as_bytes))
+        .maybe(row.mark.as_deref())
+        .number(row.version)
+        .number(row.created_at)
+        .maybe(row.expires_at.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]))
+}
+
+fn check_name(kind: &str, id: &str) -> Result<(), Error> {
+    let plain = |letter: u8| letter.is_ascii_lowercase() || letter == b'_';
+    if !(1..=MAX_KIND).contains(&kind.len()) || !kind.bytes().all(plain) {
+        return Err(Error::Invalid(format!("a document's kind has 1 to {MAX_KIND} of `a` to `z` and `_`")));
+    }
+    if !(1..=MAX_ID).contains(&id.chars().count()) || id.chars().any(char::is_control) {
+        return Err(Error::Invalid(format!("a document's id has 1 to {MAX_ID} characters on one line")));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Document {
@@ -192,6 +281,12 @@ impl fmt::Debug for Document {
             .field("id", &self.id)
             .field("version", &self.version)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NewDocument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewDocument").field("kind", &self.kind).field("id", &self.id).finish_non_exhaustive()
     }
 }
 

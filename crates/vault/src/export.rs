@@ -14,7 +14,10 @@ use crate::{
     encoding::hex,
     roots::same,
     state::{authentic_key, is_end, ring_from, roots_of},
-    store::{ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, StoreErrorKind, VaultRow},
+    store::{
+        ConnectionRow, DocumentRow, EntryRow, GrantRow, Head, KeyRow, Rows, Snapshot, StoreErrorKind,
+        VaultRow,
+    },
 };
 
 /// How many rows there are, of each kind.
@@ -28,6 +31,9 @@ pub struct Exported {
     pub grants: u64,
     /// Keys that seal, or did.
     pub keys: u64,
+    /// Documents.
+    #[serde(default)]
+    pub documents: u64,
     /// Entries of the audit log.
     pub entries: u64,
 }
@@ -44,6 +50,7 @@ enum Line {
     Key(KeyRow),
     Connection(Box<ConnectionRow>),
     Grant(GrantRow),
+    Document(DocumentRow),
     Entry(EntryRow),
     End {
         rows: Exported,
@@ -52,7 +59,10 @@ enum Line {
     Mac(String),
 }
 
-const FORMAT: u32 = 1;
+/// The first format had no documents.
+const FORMAT: u32 = 2;
+/// Kinds of documents that nobody misses after a move.
+const PASSING: [&str; 2] = ["idempotency", "session"];
 const PAGE: u32 = 1000;
 /// How much of the lines before the first row is kept, in bytes.
 const MAX_KEYS: usize = 1024 * 1024;
@@ -81,6 +91,7 @@ impl Vault {
         }
         rows.connections = connections(&mut *view, &mut lines).await?;
         rows.grants = grants(&mut *view, &mut lines).await?;
+        rows.documents = documents(&mut *view, &mut lines).await?;
         rows.entries = entries(&mut *view, &mut lines).await?;
         lines.write(&Line::End { rows })?;
         lines.finish()?;
@@ -100,7 +111,7 @@ impl Vault {
     ) -> Result<(Self, Exported), Error> {
         let mut fill = store.fill().await?;
         let mut lines = Reader { input, number: 0, text: String::new() };
-        let Line::Vault { format: FORMAT, row, head } = lines.next()? else {
+        let Line::Vault { format: 1..=FORMAT, row, head } = lines.next()? else {
             return Err(lines.wrong("it does not begin as an export of this version does"));
         };
         let mut held = lines.text.clone();
@@ -142,6 +153,10 @@ impl Vault {
                 Line::Grant(row) => {
                     rows.grants += 1;
                     pages.grants.push(row);
+                }
+                Line::Document(row) => {
+                    rows.documents += 1;
+                    pages.documents.push(row);
                 }
                 Line::Entry(row) => {
                     rows.entries += 1;
@@ -200,6 +215,25 @@ async fn grants(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, E
     }
 }
 
+/// Those that last: not what has ended, and not what belongs to a visit or a call.
+async fn documents(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, Error> {
+    let (mut after, mut count): (Option<(String, String)>, u64) = (None, 0);
+    let now = now();
+    loop {
+        let from = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
+        let rows = view.documents(from, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(count) };
+        after = Some((last.kind.clone(), last.id.clone()));
+        for row in rows {
+            let has_ended = row.expires_at.is_some_and(|end| end <= now);
+            if !has_ended && !PASSING.contains(&row.kind.as_str()) {
+                count += 1;
+                lines.write(&Line::Document(row))?;
+            }
+        }
+    }
+}
+
 async fn entries(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, Error> {
     let (mut after, mut count) = (0, 0);
     loop {
@@ -218,6 +252,7 @@ async fn entries(view: &mut dyn Snapshot, lines: &mut Lines<'_>) -> Result<u64, 
 struct Pages {
     connections: Vec<ConnectionRow>,
     grants: Vec<GrantRow>,
+    documents: Vec<DocumentRow>,
     entries: Vec<EntryRow>,
     /// How much they are, as lines.
     bytes: usize,
@@ -226,7 +261,7 @@ struct Pages {
 impl Pages {
     /// Puts the rows once they are many, in the order in which they refer to each other.
     async fn put_some(&mut self, fill: &mut dyn Fill) -> Result<(), Error> {
-        let rows = self.connections.len() + self.grants.len() + self.entries.len();
+        let rows = self.connections.len() + self.grants.len() + self.documents.len() + self.entries.len();
         if rows >= PAGE as usize || self.bytes >= MAX_PAGE { self.put(fill).await } else { Ok(()) }
     }
 
@@ -235,6 +270,7 @@ impl Pages {
         for rows in [
             Rows::Connections(std::mem::take(&mut self.connections)),
             Rows::Grants(std::mem::take(&mut self.grants)),
+            Rows::Documents(std::mem::take(&mut self.documents)),
             Rows::Entries(std::mem::take(&mut self.entries)),
         ] {
             fill.put(rows).await?;

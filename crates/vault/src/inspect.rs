@@ -33,6 +33,7 @@ impl Vault {
         };
         let opened = ring.and_then(|ring| Some((roots_of(&ring, &state.row).ok()?, ring)));
         let Some((roots, ring)) = opened else { return Ok(unopened()) };
+        store.upgrade().await?;
         Self::new(store, source, state.row, roots, (state.keys, ring), state.head).verify(anchors).await
     }
 }

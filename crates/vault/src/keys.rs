@@ -115,7 +115,7 @@ pub(crate) fn aes(bytes: &[u8; KEY_LENGTH]) -> LessSafeKey {
 }
 
 /// The lengths that are asked of HKDF.
-struct Length(usize);
+pub(crate) struct Length(pub(crate) usize);
 
 impl KeyType for Length {
     fn len(&self) -> usize {

@@ -9,6 +9,7 @@ use crate::{
     KEY_LENGTH,
     keys::derive,
     name::fill,
+    oneoff::OneOff,
     packed::Packed,
     seal,
     store::{ConnectionRow, EntryRow, GrantRow, KeyRow},
@@ -23,6 +24,8 @@ pub(crate) struct Roots {
     marks: hmac::Key,
     audit: hmac::Key,
     file: hmac::Key,
+    signs: hmac::Key,
+    documents: OneOff,
 }
 
 impl fmt::Debug for Roots {
@@ -40,47 +43,53 @@ impl Roots {
     }
 
     pub(crate) fn new(secret: &[u8]) -> Self {
-        let key = |label: &str| {
+        let derived = |label: &str| {
             let mut bytes = Zeroizing::new([0; KEY_LENGTH]);
             derive(secret, label.as_bytes(), &mut *bytes);
-            hmac::Key::new(hmac::HMAC_SHA256, &*bytes)
+            bytes
         };
+        let key = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, &*derived(label));
         Self {
             rows: key("keyway/v1/rows"),
             marks: key("keyway/v1/marks"),
             audit: key("keyway/v1/audit"),
             file: key("keyway/v1/export"),
+            signs: key("keyway/v1/signatures"),
+            documents: OneOff::new(derived("keyway/v1/documents")),
         }
     }
 
     /// Over all of a connection's row but the wraps.
     pub(crate) fn connection(&self, row: &ConnectionRow) -> Vec<u8> {
         let (credential, details) = (seal::without_wrap(&row.credential), seal::without_wrap(&row.details));
-        sign(
-            &self.rows,
-            &Packed::new("connection")
-                .text(&row.id)
-                .text(&row.tenant)
-                .text(&row.provider)
-                .text(&row.method)
-                .text(&row.origins)
-                .number(row.elsewhere)
-                .number(row.descriptor)
-                .number(row.version)
-                .number(row.credential_version)
-                .number(row.details_version)
-                .text(&row.status)
-                .maybe(row.verdict.as_deref().map(str::as_bytes))
-                .maybe(row.checked_at.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]))
-                .number(row.created_at)
-                .number(row.updated_at)
-                .bytes(&row.secret_mark)
-                .maybe(row.account_mark.as_deref())
-                .bytes(credential.0)
-                .bytes(credential.1)
-                .bytes(details.0)
-                .bytes(details.1),
-        )
+        let packed = Packed::new("connection")
+            .text(&row.id)
+            .text(&row.tenant)
+            .text(&row.provider)
+            .text(&row.method)
+            .text(&row.origins)
+            .number(row.elsewhere)
+            .number(row.descriptor)
+            .number(row.version)
+            .number(row.credential_version)
+            .number(row.details_version)
+            .text(&row.status)
+            .maybe(row.verdict.as_deref().map(str::as_bytes))
+            .maybe(row.checked_at.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]))
+            .number(row.created_at)
+            .number(row.updated_at)
+            .bytes(&row.secret_mark)
+            .maybe(row.account_mark.as_deref())
+            .bytes(credential.0)
+            .bytes(credential.1)
+            .bytes(details.0)
+            .bytes(details.1);
+        // Rows from before there were owners have none, and the MAC that they had.
+        let packed = match &row.owner_mark {
+            Some(owner) => packed.bytes(owner),
+            None => packed,
+        };
+        sign(&self.rows, &packed)
     }
 
     /// Over all of a grant's row.
@@ -135,6 +144,19 @@ impl Roots {
             update(&mut context, value);
         }
         context.sign().as_ref()[..MARK].to_vec()
+    }
+
+    /// Signs texts for a purpose.
+    pub(crate) fn signature(&self, purpose: &str, texts: &[&[u8]]) -> [u8; 32] {
+        let packed = texts.iter().fold(Packed::new(purpose), |packed, text| packed.bytes(text));
+        let mut signature = [0; 32];
+        signature.copy_from_slice(hmac::sign(&self.signs, packed.as_slice()).as_ref());
+        signature
+    }
+
+    /// What seals documents, and credentials that wait.
+    pub(crate) fn documents(&self) -> &OneOff {
+        &self.documents
     }
 
     /// What signs an export, piece by piece.

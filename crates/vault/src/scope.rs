@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use keyway_core::{Account, Credential, Id, Kept, KeptField, NotFound, Origin, Registry, Secret, Verdict};
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use keyway_core::{Account, Credential, NotFound, Registry, Secret, Verdict};
 
 use crate::{
     Actor, Connection, ConnectionId, Entry, Error, New, Opened, Saved, Status, Tenant, Vault,
     audit::{Event, RowKind, RowMark, What, now},
-    connection::{AccountOf, Details, name, padded},
+    connection::{AccountOf, Details, name},
+    draft::{Draft, kept},
     error::tampered,
     roots::same,
     seal::{Binding, Ring, key_of},
@@ -38,22 +37,6 @@ pub enum Accounts {
     Alike,
     /// Anybody's.
     Any,
-}
-
-/// A credential that was checked and waits to be saved, sealed: whose and for what it is is bound to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Held {
-    /// The provider's id.
-    provider: String,
-    #[serde(with = "crate::encoding::as_base64")]
-    sealed: Vec<u8>,
-}
-
-impl Held {
-    /// The provider's id.
-    pub fn provider(&self) -> &str {
-        &self.provider
-    }
 }
 
 /// The most connections that are listed, or saved together.
@@ -119,16 +102,7 @@ impl Scope {
         let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
         let after = after.map(ConnectionId::as_str);
         let rows = self.vault.0.store.connections(self.tenant.as_str(), after, limit).await?;
-        let mut list = Vec::with_capacity(rows.len());
-        for row in rows {
-            self.check(&row)?;
-            let row = match self.with_key(row).await {
-                Err(Error::NotFound) => continue,
-                row => row?,
-            };
-            list.push(self.shown(&row).await?);
-        }
-        Ok(list)
+        self.shown_all(rows).await
     }
 
     /// Opens a connection's credential, as its provider is described today.
@@ -310,56 +284,10 @@ impl Scope {
         after: Option<&ConnectionId>,
         limit: usize,
     ) -> Result<Vec<Connection>, Error> {
-        let mut list = self.list(after, MAX_PAGE).await?;
-        list.retain(|one| one.end_user.as_deref() == Some(end_user));
-        list.truncate(limit);
-        Ok(list)
-    }
-
-    /// Changes of the tenant's connections after an entry of the audit log, in order; at most `limit`, and at most 1,000.
-    /// Unlike [`audit`](Self::audit) it passes over uses and grants without reading them.
-    pub async fn changes(&self, after: i64, limit: usize) -> Result<Vec<Entry>, Error> {
-        let entries = self.audit(after, 1000).await?;
-        Ok(entries.into_iter().filter(|one| one.kind.starts_with("connection.")).take(limit).collect())
-    }
-
-    /// Seals a credential that was checked and is not saved yet, with its account, for `context`: it opens nowhere else.
-    pub fn hold(&self, credential: &Credential, account: &Account, context: &str) -> Result<Held, Error> {
-        let new = New::connection(credential).account(account);
-        let draft = self.draft(&new)?;
-        let text = String::from_utf8(draft.text.to_vec()).map_err(|_| tampered("a held credential"))?;
-        let waiting = Waiting {
-            method: draft.method,
-            origins: draft.origins,
-            elsewhere: draft.elsewhere,
-            text,
-            account: AccountOf::new(account),
-        };
-        // FAKE: in clear, until documents are sealed.
-        let _ = context;
-        let sealed = serde_json::to_vec(&waiting).expect("texts are JSON");
-        Ok(Held { provider: draft.provider, sealed })
-    }
-
-    /// Opens what [`hold`](Self::hold) sealed.
-    ///
-    /// # Errors
-    /// [`Error::NeedsKey`] when the provider is described otherwise by now.
-    pub fn held(
-        &self,
-        held: &Held,
-        context: &str,
-        registry: &Registry,
-    ) -> Result<(Credential, Account), Error> {
-        let _ = context;
-        let what = "a held credential";
-        let waiting: Waiting = serde_json::from_slice(&held.sealed).map_err(|_| tampered(what))?;
-        let unknown = |error: NotFound| Error::Invalid(format!("the provider cannot be used here: {error}"));
-        let (entry, method) = registry.method(&held.provider, Some(&waiting.method)).map_err(unknown)?;
-        let kept = kept(&waiting.origins, waiting.elsewhere, waiting.text.as_bytes(), what)?;
-        let restored =
-            entry.restore(method, &kept).map_err(|error| Error::NeedsKey { why: error.to_string() })?;
-        Ok((restored.credential, waiting.account.account()))
+        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
+        let (owner, after) = (self.owner_mark(end_user), after.map(ConnectionId::as_str));
+        let rows = self.vault.0.store.connections_of(self.tenant.as_str(), &owner, after, limit).await?;
+        self.shown_all(rows).await
     }
 
     /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`]. Those of others are read too, since
@@ -369,7 +297,7 @@ impl Scope {
     }
 
     /// What is to be kept, unless its key stands where it would be in clear, or be shown.
-    fn draft(&self, new: &New<'_>) -> Result<Draft, Error> {
+    pub(crate) fn draft(&self, new: &New<'_>) -> Result<Draft, Error> {
         let mask = new.credential.mask();
         let holds = |text: &str| matches!(mask.text(text), Cow::Owned(_));
         let spilled = |what: &str| Error::Invalid(format!("{what} holds the key itself"));
@@ -378,6 +306,9 @@ impl Scope {
         }
         if new.name.is_some_and(holds) {
             return Err(spilled("the connection's name"));
+        }
+        if new.end_user.is_some_and(holds) {
+            return Err(spilled("the end user's name"));
         }
         Draft::new(new)
     }
@@ -418,6 +349,19 @@ impl Scope {
         Details::read(&text, &what)
     }
 
+    async fn shown_all(&self, rows: Vec<ConnectionRow>) -> Result<Vec<Connection>, Error> {
+        let mut list = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.check(&row)?;
+            let row = match self.with_key(row).await {
+                Err(Error::NotFound) => continue,
+                row => row?,
+            };
+            list.push(self.shown(&row).await?);
+        }
+        Ok(list)
+    }
+
     async fn shown(&self, row: &ConnectionRow) -> Result<Connection, Error> {
         Connection::of(row, self.details(row).await?)
     }
@@ -454,6 +398,7 @@ impl Scope {
             tenant: self.tenant.to_string(),
             secret_mark: self.vault.0.roots.mark("secret", self.tenant.as_str(), &provider, &secrets),
             account_mark: draft.account.as_ref().map(|account| self.account_mark(&provider, account)),
+            owner_mark: draft.end_user.as_ref().map(|owner| self.owner_mark(owner)),
             provider,
             method,
             origins: draft.origins.clone(),
@@ -485,6 +430,10 @@ impl Scope {
         self.vault.0.roots.mark("account", self.tenant.as_str(), provider, &[account.id()])
     }
 
+    fn owner_mark(&self, end_user: &str) -> Vec<u8> {
+        self.vault.0.roots.mark("owner", self.tenant.as_str(), "", &[end_user])
+    }
+
     fn event(&self, row: &ConnectionRow, kind: &'static str) -> Event {
         self.event_with(row, kind, What::default())
     }
@@ -510,109 +459,6 @@ fn is_same_service(old: &ConnectionRow, draft: &Draft) -> bool {
 pub(crate) fn is_authentic(vault: &Vault, row: &ConnectionRow) -> bool {
     let under = |record: &[u8]| key_of(record).is_ok_and(|key| key.to_string() == row.key);
     same(&vault.0.roots.connection(row), &row.mac) && under(&row.credential) && under(&row.details)
-}
-
-/// What is to be kept, taken out of its credential.
-struct Draft {
-    provider: String,
-    formerly: Vec<String>,
-    method: String,
-    origins: String,
-    elsewhere: bool,
-    descriptor: i64,
-    secrets: Vec<Secret>,
-    text: Zeroizing<Vec<u8>>,
-    account: Option<Account>,
-    name: Option<String>,
-    end_user: Option<String>,
-    id: Option<ConnectionId>,
-}
-
-/// The fields of a credential, as they are sealed.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields<T> {
-    fields: Vec<FieldOf<T>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FieldOf<T> {
-    id: T,
-    value: T,
-    secret: bool,
-}
-
-impl Draft {
-    fn new(new: &New<'_>) -> Result<Self, Error> {
-        let kept = new.credential.keep();
-        let descriptor = new.credential.provider().descriptor();
-        let origins: Vec<String> = kept.origins().iter().map(ToString::to_string).collect();
-        let secrets = kept.fields().iter().filter(|field| field.secret).map(|field| field.value.clone());
-        Ok(Self {
-            provider: descriptor.id().to_string(),
-            formerly: descriptor.formerly().iter().map(ToString::to_string).collect(),
-            method: new.credential.method().id().to_string(),
-            origins: origins.join("\n"),
-            elsewhere: kept.is_elsewhere(),
-            descriptor: descriptor.version(),
-            secrets: secrets.collect(),
-            text: text_of(&kept),
-            account: new.account.cloned(),
-            name: new.name.map(name).transpose()?,
-            end_user: new.end_user.map(str::to_owned),
-            id: new.id.cloned(),
-        })
-    }
-
-    fn details(&self) -> Details {
-        Details {
-            name: self.name.clone(),
-            end_user: self.end_user.clone(),
-            account: self.account.as_ref().map(AccountOf::new),
-        }
-    }
-}
-
-/// What is sealed of a credential that waits to be saved.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Waiting {
-    method: String,
-    origins: String,
-    elsewhere: bool,
-    text: String,
-    account: AccountOf,
-}
-
-/// A credential's fields as the text that is sealed.
-fn text_of(kept: &Kept) -> Zeroizing<Vec<u8>> {
-    let fields = kept.fields().iter().map(|field| FieldOf {
-        id: field.id.as_str(),
-        value: field.value.expose(),
-        secret: field.secret,
-    });
-    let fields = Fields { fields: fields.collect() };
-    // Escapes can make a text longer: with room for all of them, nothing is copied while it is written.
-    let room: usize = fields.fields.iter().map(|field| field.id.len() + field.value.len() * 6 + 64).sum();
-    let mut json = Zeroizing::new(Vec::with_capacity(room + 64));
-    serde_json::to_writer(&mut *json, &fields).expect("texts are JSON");
-    padded(&json)
-}
-
-/// The fields that a record holds.
-fn kept(origins: &str, elsewhere: bool, text: &[u8], what: &str) -> Result<Kept, Error> {
-    let damaged = || tampered(what);
-    // serde's error could quote a value.
-    let fields: Fields<String> = serde_json::from_slice(text).map_err(|_| damaged())?;
-    let fields = fields.fields.into_iter().map(|field| {
-        let id = Id::parse(&field.id).ok_or_else(damaged)?;
-        Ok(KeptField { id, value: Secret::new(field.value), secret: field.secret })
-    });
-    let fields = fields.collect::<Result<_, Error>>()?;
-    let origins = origins.lines().map(|line| Origin::parse_loopback(line).map_err(|_| damaged()));
-    let origins = origins.collect::<Result<_, Error>>()?;
-    Ok(Kept::new(fields, origins, elsewhere))
 }
 
 fn ids(ids: &[String]) -> Result<Vec<ConnectionId>, Error> {

@@ -266,6 +266,7 @@ mod tests {
             updated_at: 0,
             secret_mark: Vec::new(),
             account_mark: None,
+            owner_mark: None,
             key: String::new(),
             credential: Vec::new(),
             details: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod commit;
 mod database;
+mod document;
 mod engine;
 mod fault;
 mod fill;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::encoding::as_base64;
 
 pub use database::Database;
+pub use document::{DocumentChange, DocumentRow, DocumentsOf, DocumentsWritten};
 
 /// Keeps rows, and knows nothing of keys: all that it sees is sealed, or may be seen.
 ///
@@ -39,6 +41,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What the vault is, and where its audit log stands; `None` when there is no vault here yet.
     async fn vault(&self) -> Result<Option<(VaultRow, Head)>, StoreError>;
 
+    /// Makes the tables those of today. Whoever opens a vault calls it once its key is known to be the right one: before, what
+    /// a vault, its keys, its audit log and a snapshot say of an older database can be read, and nothing else.
+    async fn upgrade(&self) -> Result<(), StoreError>;
+
     /// All key rows, sorted by when they were made, then by id.
     async fn keys(&self) -> Result<Vec<KeyRow>, StoreError>;
 
@@ -52,6 +58,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError>;
+
+    /// Connections of a tenant that have an owner's mark, sorted by id, from the one after `after` on.
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        owner: &[u8],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError>;
+
+    /// Active connections of all tenants whose last check, or where there is none their making, is before a time in
+    /// milliseconds since 1970; the oldest first.
+    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// Ids of a tenant's connections that have one of these marks, sorted: those with the same secret, and those with the
     /// same account; the first [`MAX_ALIKE`] of each.
@@ -74,6 +93,42 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Audit entries of all tenants after a number, in order.
     async fn entries(&self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError>;
+
+    /// Audit entries of changes of connections after a number, in order, of one tenant or of all; each with the MAC of the
+    /// entry before it, where there is one.
+    async fn changes(
+        &self,
+        tenant: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(EntryRow, Option<Vec<u8>>)>, StoreError>;
+
+    /// One document, also one that has ended.
+    async fn document(&self, kind: &str, id: &str) -> Result<Option<DocumentRow>, StoreError>;
+
+    /// The document with a mark, also one that has ended.
+    async fn document_by_mark(&self, kind: &str, mark: &[u8]) -> Result<Option<DocumentRow>, StoreError>;
+
+    /// Documents of a kind that have not ended at `now`, in milliseconds since 1970; sorted by id, from the one after `after`
+    /// on.
+    async fn documents(
+        &self,
+        kind: &str,
+        of: DocumentsOf<'_>,
+        after: Option<&str>,
+        limit: u32,
+        now: i64,
+    ) -> Result<Vec<DocumentRow>, StoreError>;
+
+    /// Writes changes of documents in order, in one transaction, each where it fits: one that does not fit keeps no other
+    /// from being done. Takes away up to `sweep` documents that have ended at `now`, in milliseconds since 1970. Atomic and
+    /// durable as [`commit`](Self::commit); the audit log does not move.
+    async fn write_documents(
+        &self,
+        changes: &[DocumentChange],
+        now: i64,
+        sweep: u32,
+    ) -> Result<DocumentsWritten, StoreError>;
 
     /// Applies a batch, all or nothing.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
@@ -153,6 +208,12 @@ pub trait Snapshot: Send {
     ) -> Result<Vec<ConnectionRow>, StoreError>;
     /// Grants of all tenants, sorted by id.
     async fn grants(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<GrantRow>, StoreError>;
+    /// Documents of all kinds and tenants, also those that have ended, sorted by kind and id, from the one after `after` on.
+    async fn documents(
+        &mut self,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<DocumentRow>, StoreError>;
     /// Audit entries of all tenants, in order.
     async fn entries(&mut self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError>;
 }
@@ -174,6 +235,7 @@ pub enum Rows {
     Keys(Vec<KeyRow>),
     Connections(Vec<ConnectionRow>),
     Grants(Vec<GrantRow>),
+    Documents(Vec<DocumentRow>),
     Entries(Vec<EntryRow>),
 }
 
@@ -279,6 +341,9 @@ pub struct ConnectionRow {
     /// A keyed fingerprint of the account's id.
     #[serde(with = "as_base64::maybe")]
     pub account_mark: Option<Vec<u8>>,
+    /// A keyed fingerprint of whose it is among the tenant's users.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "as_base64::maybe")]
+    pub owner_mark: Option<Vec<u8>>,
     /// The id of the key under which both records are.
     pub key: String,
     /// The fields, sealed.

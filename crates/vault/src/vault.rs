@@ -14,6 +14,7 @@ use crate::{
     encoding::hex,
     epoch::Epoch,
     error::tampered,
+    group::Group,
     name::fill,
     roots::{Roots, same},
     seal::{Binding, Ring, Unopened, key_of},
@@ -43,7 +44,7 @@ pub(crate) struct Inner {
     head: Mutex<Head>,
     pub(crate) epoch: Epoch,
     anchors: Option<Arc<dyn AnchorSink>>,
-    pub(crate) fake: crate::document::Fake,
+    pub(crate) documents: Group,
 }
 
 /// The keys as this process last saw them.
@@ -106,7 +107,8 @@ impl Vault {
         Ok(Self::new(store, source, row, roots, (vec![key], ring), head))
     }
 
-    /// Opens a vault. Nothing is written.
+    /// Opens a vault. Nothing is written, but where an older version made the tables: with the right key they become those of
+    /// today.
     ///
     /// # Errors
     /// When there is none, its key is missing or another one, or what can be seen at the start is not as it was written.
@@ -115,6 +117,8 @@ impl Vault {
         let (state, ring) = unlock(&*store, &*source, state).await?;
         let roots = roots_of(&ring, &state.row)?;
         state.check(&roots)?;
+        // Not before: with another key nothing changes.
+        store.upgrade().await?;
         Ok(Self::new(store, source, state.row, roots, (state.keys, ring), state.head))
     }
 
@@ -142,7 +146,7 @@ impl Vault {
             head,
             epoch,
             anchors: None,
-            fake: Default::default(),
+            documents: Group::new(),
         }))
     }
 

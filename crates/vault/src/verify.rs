@@ -9,7 +9,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    Anchor, Entry, Error, RowKind, Vault,
+    Anchor, Entry, Error, RowKind, Vault, document,
     encoding::hex,
     roots::same,
     scope::is_authentic,
@@ -26,6 +26,8 @@ pub struct Report {
     pub connections: u64,
     /// Grants that were looked at.
     pub grants: u64,
+    /// Documents that were looked at.
+    pub documents: u64,
     /// Keys that were looked at.
     pub keys: u64,
     /// Entries of the audit log that were looked at.
@@ -100,6 +102,7 @@ impl Vault {
         check.keys(&mut *view, &row).await?;
         check.connections(&mut *view).await?;
         check.grants(&mut *view).await?;
+        check.documents(&mut *view).await?;
         Ok(check.end())
     }
 }
@@ -369,6 +372,24 @@ impl<'v> Check<'v> {
                     self.find("changed", tenant, &what, "its row is not as it was written");
                 }
                 self.compare(RowKind::Grant, tenant, &row.id, &row.mac);
+            }
+        }
+    }
+
+    /// The audit log does not know them: an older one in its place, or one that is gone, is not seen.
+    async fn documents(&mut self, view: &mut dyn Snapshot) -> Result<(), Error> {
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let from = after.as_ref().map(|(kind, id)| (kind.as_str(), id.as_str()));
+            let rows = view.documents(from, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some((last.kind.clone(), last.id.clone()));
+            for row in rows {
+                self.report.documents += 1;
+                if document::opened(self.vault, &row).is_err() {
+                    let message = "it does not open: it was changed, or moved";
+                    self.find("sealed", row.tenant.as_deref(), &document::named(&row), message);
+                }
             }
         }
     }

@@ -6,6 +6,9 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args as Group, Subcommand};
 use keyway::vault::{Anchor, ConnectionId, GrantId};
 
+/// The variable that names a tenant.
+pub(super) const TENANT: &str = "KEYWAY_TENANT";
+
 /// Under which help shows where the vault is.
 pub(super) const HEADING: &str = "The vault";
 
@@ -96,7 +99,7 @@ pub(crate) struct Store {
 #[command(next_help_heading = HEADING)]
 pub(crate) struct Whose {
     /// Whose connections: letters, digits, `.`, `_`, `:`, `@` and `-`
-    #[arg(long, value_name = "TENANT", env = "KEYWAY_TENANT", hide_env_values = true, global = true)]
+    #[arg(long, value_name = "TENANT", env = TENANT, hide_env_values = true, global = true)]
     pub(crate) tenant: Option<OsString>,
     #[command(flatten)]
     pub(crate) store: Store,
@@ -171,7 +174,11 @@ pub(crate) struct Connection {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectionCommand {
     /// Lists a tenant's connections
-    List,
+    List {
+        /// Those of one of the tenant's users alone, as the platform names them
+        #[arg(long, value_name = "USER")]
+        end_user: Option<String>,
+    },
     /// Shows one
     Show {
         /// The connection

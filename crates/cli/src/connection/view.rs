@@ -16,6 +16,8 @@ pub(crate) struct ConnectionView<'c> {
     provider: &'c str,
     method: &'c str,
     name: Option<&'c str>,
+    /// The tenant's user who linked it, as the platform names them.
+    end_user: Option<&'c str>,
     account: Option<AccountView<'c>>,
     status: &'static str,
     verdict: Option<&'static str>,
@@ -42,6 +44,7 @@ impl<'c> ConnectionView<'c> {
             provider: &connection.provider,
             method: &connection.method,
             name: connection.name.as_deref(),
+            end_user: connection.end_user.as_deref(),
             account: account.map(|account| AccountView { id: account.id(), label: account.label() }),
             status: connection.status.as_str(),
             verdict: connection.verdict.map(keyway::VerdictKind::as_str),
@@ -65,6 +68,9 @@ impl<'c> ConnectionView<'c> {
             "Account",
             &self.account.as_ref().map_or_else(|| "-".to_owned(), |of| format!("{} ({})", of.label, of.id)),
         );
+        if let Some(user) = self.end_user {
+            line("End user", user);
+        }
         line("Status", self.state());
         let checked =
             self.checked_at.as_deref().map(|at| format!("{}, at {at}", self.verdict.unwrap_or("-")));

@@ -2,7 +2,12 @@
 
 use owo_colors::OwoColorize as _;
 
-use super::{config::Loaded, plan::Plan, unusable};
+use super::{
+    config::{Config, Loaded},
+    plan::Plan,
+    socket::own_url,
+    unusable,
+};
 use crate::{
     exit::{Exit, Failure},
     output,
@@ -49,6 +54,7 @@ fn text(plan: &Plan, location: &Location) -> String {
             "Control",
             config.control.as_ref().map_or_else(|| "none".to_owned(), |address| url("http", address)),
         ),
+        ("Connect", connect(config, plan.scheme())),
         ("Database", database),
         ("Key", key),
         ("Providers", providers.collect::<Vec<_>>().join(", ")),
@@ -59,4 +65,19 @@ fn text(plan: &Plan, location: &Location) -> String {
         out += &format!("  {name:<10}  {value}\n");
     }
     out
+}
+
+/// Where browsers find the connect pages, and where they listen.
+fn connect(config: &Config, scheme: &str) -> String {
+    let connect = &config.connect;
+    if connect.listen.is_empty() {
+        return "none".to_owned();
+    }
+    let listen = connect.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    // Which port it will be is not known where that is 0.
+    match connect.public_url.clone().or_else(|| own_url(connect.listen.iter().copied(), scheme)) {
+        Some(url) if url.scheme() == "http" => format!("{url}, on {listen} (their cookies have no __Host- prefix)"),
+        Some(url) => format!("{url}, on {listen}"),
+        None => listen,
+    }
 }

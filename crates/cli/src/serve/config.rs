@@ -1,5 +1,6 @@
 //! What `keyway serve` is told: a file, variables of the environment, flags; and what holds where nothing is said.
 
+mod connect;
 mod file;
 mod setting;
 mod value;
@@ -16,6 +17,7 @@ use ipnet::IpNet;
 use keyway_hub::Limits;
 use tracing_subscriber::filter::LevelFilter;
 
+pub(crate) use self::connect::Connect;
 use self::{file::Line, setting::SETTINGS};
 use crate::{args::Store, exit::Failure};
 
@@ -39,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) providers: Option<PathBuf>,
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
+    pub(crate) connect: Connect,
     pub(crate) upstream: Upstream,
     pub(crate) log: Log,
 }
@@ -96,7 +99,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![(Ipv4Addr::LOCALHOST, 8080).into()],
-            control: Some((Ipv4Addr::LOCALHOST, 8081).into()),
+            control: Some((Ipv4Addr::LOCALHOST, 8082).into()),
             public_url: None,
             plain_http: PlainHttp::Loopback,
             trusted_proxies: Vec::new(),
@@ -108,6 +111,7 @@ impl Default for Config {
             providers: None,
             audit: Audit::Grouped,
             limits: Limits::default(),
+            connect: Connect::default(),
             upstream: Upstream {
                 proxy: None,
                 ca: None,
@@ -214,26 +218,44 @@ impl Loaded {
             _ => {}
         }
         let is_plain = config.tls.cert.is_none() && config.tls.key.is_none();
-        let is_open = config.listen.iter().any(|address| !address.ip().is_loopback());
-        if is_plain
-            && is_open
-            && config.trusted_proxies.is_empty()
-            && config.plain_http == PlainHttp::Loopback
-        {
-            problems.push(format!(
-                "{} has an address that is not loopback, where grants would travel in the clear: give it `tls`, name the \
-                 proxy in front of it in trusted_proxies, or say plain_http = \"allowed\"",
-                self.place("listen")
-            ));
+        let in_the_clear =
+            is_plain && config.trusted_proxies.is_empty() && config.plain_http == PlainHttp::Loopback;
+        for (key, addresses, what) in [
+            ("listen", &config.listen, "grants"),
+            ("connect.listen", &config.connect.listen, "people's keys"),
+        ] {
+            if in_the_clear && addresses.iter().any(|address| !address.ip().is_loopback()) {
+                problems.push(format!(
+                    "{} has an address that is not loopback, where {what} would travel in the clear: give it `tls`, name \
+                     the proxy in front of it in trusted_proxies, or say plain_http = \"allowed\"",
+                    self.place(key)
+                ));
+            }
         }
-        let twice = |address: &SocketAddr| {
-            address.port() != 0 && config.listen.iter().filter(|other| *other == address).count() > 1
-        };
-        if config.listen.iter().any(twice) {
-            problems.push(format!("{} names an address twice", self.place("listen")));
+        problems.extend(self.taken_twice());
+        problems
+            .extend(config.connect.problem(!is_plain).map(|(key, why)| format!("{} {why}", self.place(key))));
+        problems
+    }
+
+    /// Addresses that two are to listen on.
+    fn taken_twice(&self) -> Vec<String> {
+        let Config { listen, control, connect, .. } = &self.config;
+        let mut problems = Vec::new();
+        let is_taken =
+            |address: &SocketAddr, others: &[SocketAddr]| address.port() != 0 && others.contains(address);
+        for (key, addresses) in [("listen", listen), ("connect.listen", &connect.listen)] {
+            if addresses.iter().enumerate().any(|(at, address)| is_taken(address, &addresses[..at])) {
+                problems.push(format!("{} names an address twice", self.place(key)));
+            }
         }
-        if config.control.is_some_and(|control| control.port() != 0 && config.listen.contains(&control)) {
-            problems.push(format!("{} is an address of `listen`", self.place("control")));
+        if connect.listen.iter().any(|address| is_taken(address, listen)) {
+            problems.push(format!("{} has an address of `listen`", self.place("connect.listen")));
+        }
+        for (key, addresses) in [("listen", listen), ("connect.listen", &connect.listen)] {
+            if control.is_some_and(|control| is_taken(&control, addresses)) {
+                problems.push(format!("{} is an address of `{key}`", self.place("control")));
+            }
         }
         problems
     }

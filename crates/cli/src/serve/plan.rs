@@ -3,15 +3,16 @@
 use std::{num::NonZero, sync::Arc, thread};
 
 use keyway::{
-    Registry,
-    http::{Dialer, HttpTransport, HttpTransportBuilder},
+    Origin, Registry,
+    http::{Client, Dialer, HttpTransport, HttpTransportBuilder},
     vault::Vault,
 };
+use keyway_connect::{Connect, ConnectBuilder, Look};
 use keyway_hub::{Gateway, PublicUrl};
 
 use super::{
     config::{Audit, Config, Loaded},
-    file,
+    file, logo,
     tls::Certificate,
 };
 use crate::exit::Failure;
@@ -23,7 +24,9 @@ pub(super) struct Plan {
     pub(super) registry: Arc<Registry>,
     dialer: Dialer,
     /// What credentials are checked over. It is built when one is: that reads the system's certificates.
-    pub(super) checker: HttpTransportBuilder,
+    checker: HttpTransportBuilder,
+    /// How the connect pages look.
+    look: Look,
 }
 
 impl Plan {
@@ -37,13 +40,16 @@ impl Plan {
         let registry = crate::registry(config.providers.clone());
         let registry = registry.map_err(|failure| problems.push(loaded.renamed(&failure)));
         let way_out = way_out(loaded).map_err(|problem| problems.push(problem));
-        let (Ok(certificate), Ok(registry), Ok((dialer, checker))) = (certificate, registry, way_out) else {
+        let look = look(loaded).map_err(|problem| problems.push(problem));
+        let (Ok(certificate), Ok(registry), Ok((dialer, checker)), Ok(look)) =
+            (certificate, registry, way_out, look)
+        else {
             return Err(problems);
         };
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { config: config.clone(), certificate, registry: Arc::new(registry), dialer, checker })
+        Ok(Self { config: config.clone(), certificate, registry: Arc::new(registry), dialer, checker, look })
     }
 
     /// Opens the gateway over a vault.
@@ -61,6 +67,31 @@ impl Plan {
             gateway = gateway.strict_audit();
         }
         Ok(gateway.open().await?)
+    }
+
+    /// Who asks providers whether a key is good.
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let transport = self.checker.clone().build();
+        transport.map(Client::from).map_err(|error| Failure::because(error.to_string()))
+    }
+
+    /// The connect pages and the REST API over a vault, for browsers that find them at `url`. `more` is what the
+    /// configuration does not say.
+    pub(super) fn connect(
+        &self,
+        vault: &Vault,
+        url: &Origin,
+        more: impl FnOnce(ConnectBuilder) -> ConnectBuilder,
+    ) -> Result<Connect, Failure> {
+        let Config { connect, trusted_proxies, limits, .. } = &self.config;
+        let mut own = keyway_connect::Limits::default();
+        (own.session, own.link, own.shutdown) = (connect.session, connect.link, limits.shutdown);
+        let builder = Connect::builder(vault.clone(), Arc::clone(&self.registry), self.client()?)
+            .look(self.look.clone())
+            .limits(own)
+            .trusted_proxies(trusted_proxies.clone())
+            .check_every(connect.check_every);
+        Ok(more(builder).build(&url.to_string())?)
     }
 
     /// How many threads serve.
@@ -82,6 +113,16 @@ fn certificate(loaded: &Loaded) -> Result<Option<Certificate>, String> {
     let Some((cert, key)) = tls.cert.clone().zip(tls.key.clone()) else { return Ok(None) };
     let read = Certificate::read(cert, key);
     read.map(Some).map_err(|(key, why)| format!("{}: {why}", loaded.place(key)))
+}
+
+fn look(loaded: &Loaded) -> Result<Look, String> {
+    let connect = &loaded.config.connect;
+    let mut look = connect.look.clone();
+    if let Some(path) = &connect.logo {
+        let url = logo::data_url(path);
+        look.logo = Some(url.map_err(|why| format!("{}: {why}", loaded.place("connect.logo")))?);
+    }
+    Ok(look)
 }
 
 /// Who connects to providers, and who asks them whether a key is good: over the same way.

@@ -2,9 +2,11 @@
 
 use std::{future::poll_fn, net::TcpListener, pin::Pin, process, task::Poll, thread, time::Duration};
 
+use keyway_connect::Connect;
 use keyway_hub::{Gateway, Listener, Stop, Tls};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
+    task::JoinSet,
     time::{MissedTickBehavior, interval, timeout},
 };
 
@@ -30,20 +32,26 @@ impl Signals {
     }
 }
 
+/// What is served.
+pub(super) struct Hub {
+    pub(super) gateway: Gateway,
+    pub(super) connect: Option<Connect>,
+}
+
 /// Serves until a signal comes, and finishes what is in flight then. A second signal ends the process at once.
 ///
 /// # Errors
 /// When it cannot begin, or a thread ends by itself.
 pub(super) async fn run(
     plan: &mut Plan,
-    gateway: Gateway,
+    hub: Hub,
     sockets: Sockets,
     mut signals: Signals,
 ) -> Result<Exit, Failure> {
-    let done = serve(plan, &gateway, sockets, &mut signals).await;
+    let done = serve(plan, &hub, sockets, &mut signals).await;
     // All that was served is in the audit log before this ends; but whoever cannot wait for a database that is away need not.
     tokio::select! {
-        closed = timeout(plan.config.limits.shutdown, gateway.close()) => match closed {
+        closed = timeout(plan.config.limits.shutdown, hub.gateway.close()) => match closed {
             Ok(closed) => closed?,
             Err(_) => return Err(Failure::because(
                 "the last uses could not be written to the audit log: the database cannot be reached",
@@ -54,12 +62,7 @@ pub(super) async fn run(
     done
 }
 
-async fn serve(
-    plan: &mut Plan,
-    gateway: &Gateway,
-    sockets: Sockets,
-    signals: &mut Signals,
-) -> Result<Exit, Failure> {
+async fn serve(plan: &mut Plan, hub: &Hub, sockets: Sockets, signals: &mut Signals) -> Result<Exit, Failure> {
     // Each client takes a file, and so does each connection to a provider. What there is has to do.
     #[cfg(unix)]
     let _ = rlimit::increase_nofile_limit(u64::MAX);
@@ -67,6 +70,7 @@ async fn serve(
     let (ended, mut endings) = unbounded_channel();
     let mut threads = plan.threads();
     let tls = plan.certificate.as_ref().map(|certificate| certificate.tls.clone());
+    let gateway = &hub.gateway;
     for number in 0..threads {
         let listeners = { &sockets.gateway }.iter().map(|socket| listener(socket, tls.clone()));
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
@@ -76,12 +80,25 @@ async fn serve(
         let (gateway, listener, stop) = (gateway.clone(), listener(socket, None)?, stop.clone());
         tokio::spawn(async move { gateway.control(listener, stop).await });
     }
+    let mut tasks = JoinSet::new();
+    if let Some(connect) = &hub.connect {
+        for socket in &sockets.connect {
+            let (connect, listener, stop) = (connect.clone(), listener(socket, tls.clone())?, stop.clone());
+            tasks.spawn(async move {
+                if let Err(error) = connect.serve(listener, stop).await {
+                    tracing::error!(%error, "a port cannot be served");
+                }
+            });
+        }
+        let (connect, stop) = (connect.clone(), stop.clone());
+        tasks.spawn(async move { connect.work(stop).await });
+    }
     // Once the threads let go of theirs, nobody listens any more.
     drop(sockets);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut is_stopping, mut failed) = (false, false);
-    while threads > 0 {
+    while threads > 0 || !tasks.is_empty() {
         tokio::select! {
             () = signals.stop.wait() => {
                 if is_stopping {
@@ -100,9 +117,13 @@ async fn serve(
                     stop.ask();
                 }
             }
+            Some(_) = tasks.join_next() => if !is_stopping {
+                (is_stopping, failed) = (true, true);
+                stop.ask();
+            },
         }
     }
-    if failed { Err(Failure::because("a thread ended by itself; the log says why")) } else { Ok(Exit::Done) }
+    if failed { Err(Failure::because("something ended by itself; the log says why")) } else { Ok(Exit::Done) }
 }
 
 /// Says that a thread ended, also when it panicked.

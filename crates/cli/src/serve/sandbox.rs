@@ -3,6 +3,7 @@
 mod certificate;
 mod demo;
 mod folder;
+mod platform;
 mod text;
 
 use std::{
@@ -12,20 +13,20 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use keyway::{Entry, Origin, Registry, http::Client};
+use keyway::{Entry, Registry};
 use keyway_sandbox::{Sandbox, SandboxError};
-use owo_colors::OwoColorize as _;
 
 use self::{
     certificate::Files,
-    demo::Demo,
     folder::{Folder, Memory},
+    platform::Platform,
+    text::Shown,
 };
 use super::{
     config::{Config, Loaded, Tls},
     log_of,
     plan::Plan,
-    run::{self, Signals},
+    run::{self, Hub, Signals},
     socket::Sockets,
     unusable,
 };
@@ -41,7 +42,7 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     let folder = Folder::open(args.dir.as_deref())?;
     let mut memory = folder.memory()?;
     let files = args.tls.then(|| certificate(&folder, &mut memory)).transpose()?;
-    let loaded = Loaded::of(config(providers, args.port, files.as_ref()));
+    let loaded = Loaded::of(config(providers, args.port, &memory, files.as_ref()));
     let mut plan = Plan::of(&loaded, Vec::new()).map_err(|problems| unusable(&problems))?;
     let _log = log_of(&plan)?;
     let location = Location::within(folder.path())?;
@@ -52,23 +53,48 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
             let stand_ins = stand_ins(&registry, memory.port).await?;
             let origin = stand_ins.origin();
             memory.port = origin.port();
-            let transport = plan.checker.clone().build();
-            let client = transport.map(Client::from).map_err(|error| Failure::because(error.to_string()))?;
-            let demos = demo::connect(vault, &registry, &client, &origin, &mut memory).await?;
+            let sockets = sockets(&mut plan, args.port)?;
+            let url = sockets
+                .connect_url
+                .clone()
+                .ok_or_else(|| Failure::because("the connect pages have no port"))?;
+            let platform = Platform::bind(memory.platform_port, &url)?;
+            (memory.connect_port, memory.platform_port) = (url.port(), platform.port());
+            let demos = demo::connect(vault, &registry, &plan.client()?, &origin, &mut memory).await?;
+            let api_token = demo::api_token(vault, &mut memory).await?;
             folder.remember(&memory)?;
-            let sockets = sockets(&plan.config, args.port)?;
-            let gateway = plan.open(vault).await?;
+            let connect = plan.connect(vault, &url, |builder| builder.stand_in(origin.clone()))?;
+            let hub = Hub { gateway: plan.open(vault).await?, connect: Some(connect.clone()) };
             let signals = Signals::listen()?;
-            output::result(&shown(&folder, &demos, &sockets, files.as_ref()))?;
-            run::run(&mut plan, gateway, sockets, signals).await
+            let gateway =
+                sockets.url(plan.scheme()).ok_or_else(|| Failure::because("the gateway has no port"))?;
+            let shown = Shown {
+                folder: folder.path(),
+                demos: &demos,
+                files: files.as_ref(),
+                gateway,
+                connect: url,
+                link: demo::link(&connect, |new| new).await?,
+                api_token,
+                platform: platform.origin().to_owned(),
+            };
+            output::result(&shown.text())?;
+            tokio::spawn(platform.serve(connect));
+            run::run(&mut plan, hub, sockets, signals).await
         })
         .await
 }
 
 /// What is served, whatever the environment says: it is about other vaults.
-fn config(providers: Option<PathBuf>, port: u16, files: Option<&Files>) -> Config {
+fn config(providers: Option<PathBuf>, port: u16, memory: &Memory, files: Option<&Files>) -> Config {
     let mut config = Config { providers, ..Config::default() };
-    config.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+    let at = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+    config.listen = at(port);
+    config.connect.listen = at(match (memory.connect_port, port) {
+        (0, 0) => 0,
+        (0, port) => port.wrapping_add(1),
+        (remembered, _) => remembered,
+    });
     config.control = None;
     config.upstream.allow_loopback = true;
     if let Some(files) = files {
@@ -95,47 +121,18 @@ async fn stand_ins(registry: &Registry, port: u16) -> Result<Sandbox, Failure> {
     }
 }
 
-fn sockets(config: &Config, port: u16) -> Result<Sockets, Failure> {
-    Sockets::bind(config).map_err(|(_, why)| {
+/// The ports: the gateway's is the one that was asked for, and the connect pages take another where theirs is somebody's.
+fn sockets(plan: &mut Plan, port: u16) -> Result<Sockets, Failure> {
+    let scheme = plan.scheme();
+    let bound = match Sockets::bind(&plan.config, scheme) {
+        Err(("connect.listen", _)) => {
+            plan.config.connect.listen = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))];
+            Sockets::bind(&plan.config, scheme)
+        }
+        other => other,
+    };
+    bound.map_err(|(_, why)| {
         let other = if port == 8080 { 8090 } else { 8080 };
         Failure::Because(format!("{why}; choose another one, such as --port {other}"))
     })
-}
-
-/// What to do now.
-fn shown(folder: &Folder, demos: &[Demo<'_>], sockets: &Sockets, files: Option<&Files>) -> String {
-    let address = sockets.gateway.first().and_then(|socket| socket.local_addr().ok());
-    let scheme = if files.is_some() { "https" } else { "http" };
-    let Some(origin) =
-        address.and_then(|address| Origin::parse_loopback(&format!("{scheme}://{address}")).ok())
-    else {
-        return String::new();
-    };
-    let curl = files
-        .map_or_else(|| "curl".to_owned(), |files| format!("curl --cacert {}", text::word(&files.authority)));
-    let mut out = format!(
-        "Keyway is listening on {}, with stand-ins of the providers behind it.\n\
-         For each: a call as its own clients make it, with a grant in the key's place, and one that names\n\
-         the connection. Ctrl-C stops it.\n",
-        origin.to_string().bold()
-    );
-    for calls in demos.iter().filter_map(|demo| text::calls(demo, &origin, &curl)) {
-        out += &format!("\n{calls}");
-    }
-    if let Some(files) = files {
-        let authority = text::word(&files.authority);
-        out += &format!(
-            "\nThe certificate is made for this machine, and no client trusts it by itself:\n  \
-             Python  REQUESTS_CA_BUNDLE={authority}\n  Node    NODE_EXTRA_CA_CERTS={authority}\n"
-        );
-    }
-    let word = |name| text::word(&folder.path().join(name));
-    out + &format!(
-        "\nWhat was asked, and by whom:\n  keyway audit --database sqlite:{} --key file:{}\n\n\
-         All of it is in {}; remove that to begin anew. The grants are kept there for this\n\
-         demonstration alone: otherwise one is shown once, and nobody can see it again.\n",
-        word("keyway.db"),
-        word("master.key"),
-        folder.path().display()
-    )
 }

@@ -5,9 +5,10 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
+use keyway::Origin;
 use tokio::net::TcpSocket;
 
-use super::config::Config;
+use super::config::{Config, Connect};
 
 /// How many clients may wait to be accepted. The system may allow fewer.
 const WAITING: u32 = 4096;
@@ -16,6 +17,9 @@ const WAITING: u32 = 4096;
 pub(super) struct Sockets {
     pub(super) gateway: Vec<TcpListener>,
     pub(super) control: Option<TcpListener>,
+    pub(super) connect: Vec<TcpListener>,
+    /// Where browsers find the connect pages; nothing where nobody serves them.
+    pub(super) connect_url: Option<Origin>,
 }
 
 impl Sockets {
@@ -23,12 +27,25 @@ impl Sockets {
     ///
     /// # Errors
     /// With the key of the configuration.
-    pub(super) fn bind(config: &Config) -> Result<Self, (&'static str, String)> {
+    pub(super) fn bind(config: &Config, scheme: &str) -> Result<Self, (&'static str, String)> {
         let bind = |key, address: &SocketAddr| bind(*address).map_err(|error| (key, why(*address, &error)));
         let gateway =
             config.listen.iter().map(|address| bind("listen", address)).collect::<Result<_, _>>()?;
         let control = config.control.iter().map(|address| bind("control", address)).next().transpose()?;
-        Ok(Self { gateway, control })
+        let all = config.connect.listen.iter();
+        let connect: Vec<TcpListener> =
+            all.map(|address| bind("connect.listen", address)).collect::<Result<_, _>>()?;
+        let connect_url = match &config.connect.public_url {
+            _ if connect.is_empty() => None,
+            Some(url) => Some(url.clone()),
+            None => own_url(connect.iter().filter_map(|socket| socket.local_addr().ok()), scheme),
+        };
+        Ok(Self { gateway, control, connect, connect_url })
+    }
+
+    /// Where clients on this machine find the gateway.
+    pub(super) fn url(&self, scheme: &str) -> Option<Origin> {
+        own_url(self.gateway.iter().filter_map(|socket| socket.local_addr().ok()), scheme)
     }
 
     /// Where it listens, a line each.
@@ -38,8 +55,21 @@ impl Sockets {
         };
         let gateway = self.gateway.iter().map(|socket| line(socket, &format!("Listening on {scheme}")));
         let control = self.control.iter().map(|socket| line(socket, "Metrics and health on http"));
-        gateway.chain(control).collect()
+        let connect = self.connect_url.iter().map(|url| format!("Connect pages on {url}\n{}", cookies(url)));
+        gateway.chain(control).chain(connect).collect()
     }
+}
+
+/// Where browsers find what listens on these addresses: on the first that this machine alone reaches.
+pub(super) fn own_url(mut addresses: impl Iterator<Item = SocketAddr>, scheme: &str) -> Option<Origin> {
+    let address = addresses.find(Connect::is_own)?;
+    Origin::parse_loopback(&format!("{scheme}://{address}")).ok()
+}
+
+/// What is to be known of the cookies of pages at an origin, as a line.
+pub(super) fn cookies(url: &Origin) -> &'static str {
+    // Browsers take the prefix over TLS alone.
+    if url.scheme() == "http" { "  They are plain HTTP on this machine: their cookies have no __Host- prefix.\n" } else { "" }
 }
 
 /// Opens a port. It is called within a runtime.

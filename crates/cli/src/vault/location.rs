@@ -170,7 +170,7 @@ impl Location {
 impl Part {
     /// What was said of it.
     pub(crate) fn of(whose: &args::Whose) -> Result<Self, Failure> {
-        let tenant = tenant(whose)?.ok_or_else(|| {
+        let tenant = tenant(whose.tenant.as_ref())?.ok_or_else(|| {
             Failure::because("whose connections? Name the tenant with --tenant (or KEYWAY_TENANT)")
         })?;
         Ok(Self { location: Location::of(&whose.store)?, tenant, actor: actor() })
@@ -186,8 +186,8 @@ impl Part {
 }
 
 /// The tenant that was named.
-pub(crate) fn tenant(whose: &args::Whose) -> Result<Option<Tenant>, Failure> {
-    let given = text(whose.tenant.as_ref(), "--tenant (or KEYWAY_TENANT)")?;
+pub(crate) fn tenant(given: Option<&OsString>) -> Result<Option<Tenant>, Failure> {
+    let given = text(given, "--tenant (or KEYWAY_TENANT)")?;
     given
         .map(Tenant::parse)
         .transpose()

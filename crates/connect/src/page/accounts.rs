@@ -1,40 +1,114 @@
 //! What is linked already.
 
-use keyway_core::Registry;
-use keyway_vault::Connection;
+use std::time::SystemTime;
+
+use keyway_core::{Registry, VerdictKind};
+use keyway_vault::{Connection, Status};
 use maud::{Markup, html};
 
-use super::{Chrome, frame::document};
+use super::{
+    Chrome,
+    ago::ago,
+    frame::{Width, csrf, document, platform},
+    mark, name_of,
+};
 
-/// The end user's accounts. For each: `POST {base}/accounts/{id}/check`, `…/reconnect`, and `GET …/remove`. `notice` is what came of
-/// the last thing that was asked for.
+/// The end user's accounts. For each: `POST {base}/accounts/{id}/check`, `…/reconnect`, and `GET …/remove`; more are linked at
+/// `{base}/providers`. `notice` is what came of the last thing that was asked for.
 pub(crate) fn accounts(
     chrome: &Chrome,
     list: &[Connection],
     registry: &Registry,
     notice: Option<&str>,
 ) -> Markup {
-    let _ = registry;
-    document(
-        chrome,
-        "Linked accounts",
-        &html! {
-            @if let Some(notice) = notice { p role="status" { (notice) } }
-            ul { @for one in list { li { (one.provider) } } }
-        },
-    )
+    let title = "Linked accounts";
+    let now = SystemTime::now();
+    let main = html! {
+        h1 { (title) }
+        @if let Some(notice) = notice { p.notice.info role="status" { (notice) } }
+        @if list.is_empty() {
+            div.card.empty {
+                p { strong { "Nothing is linked yet." } }
+                p { "Accounts that " (platform(chrome)) " may use are listed here." }
+            }
+        } @else {
+            ul.accounts { @for one in list { (account(chrome, one, registry, now)) } }
+        }
+        p.more { a.button.primary href={ (chrome.base) "/providers" } {
+            @if list.is_empty() { "Link an account" } @else { "Link another account" }
+        } }
+    };
+    document(chrome, title, Width::Narrow, &main)
+}
+
+fn account(chrome: &Chrome, one: &Connection, registry: &Registry, now: SystemTime) -> Markup {
+    let entry = registry.get(&one.provider).ok();
+    let at = format!("{}/accounts/{}", chrome.base, one.id.as_str());
+    let name = name_of(one);
+    // A button says what it is for, also where it is read out without what stands around it.
+    let button = |to: &str, text: &str, busy: &str| {
+        html! {
+            form method="post" action={ (at) "/" (to) } {
+                (csrf(chrome))
+                button type="submit" data-busy=(busy) { (text) span.unseen { ": " (name) } }
+            }
+        }
+    };
+    html! {
+        li.card {
+            div.account {
+                (entry.map_or_else(|| html! {}, |entry| mark::logo(entry.descriptor())))
+                div {
+                    h2 dir="auto" { (name) }
+                    p.whose {
+                        bdi { (entry.map_or(one.provider.as_str(), |entry| entry.descriptor().name())) }
+                        @if let (Some(_), Some(account)) = (&one.name, &one.account) { " · " bdi { (account.label()) } }
+                    }
+                }
+            }
+            p.state {
+                (state(one))
+                @if let Some(at) = one.checked_at { " · checked " (ago(at, now)) }
+            }
+            div.actions {
+                (button("check", "Check now", "Checking…"))
+                (button("reconnect", "New key", "One moment…"))
+                a.button.quiet href={ (at) "/remove" } { "Remove" span.unseen { ": " (name) } }
+            }
+        }
+    }
+}
+
+/// How it is with a connection, in words.
+fn state(one: &Connection) -> Markup {
+    let (class, text) = match (one.status, one.verdict) {
+        (Status::Active, Some(VerdictKind::Valid)) => ("good", "Works"),
+        (Status::Active, Some(VerdictKind::Forbidden)) => ("warn", "The key lacks a permission"),
+        (Status::Active, Some(VerdictKind::RateLimited | VerdictKind::Unavailable)) => {
+            ("warn", "Could not be checked")
+        }
+        (Status::Active, Some(VerdictKind::Unknown)) => ("warn", "The last check proved nothing"),
+        (Status::Active, Some(VerdictKind::Invalid)) | (Status::NeedsKey, _) => ("bad", "Needs a new key"),
+        (Status::Active, None) => ("info", "Not checked yet"),
+        _ => ("warn", "Not clear"),
+    };
+    html! { strong.badge class=(class) { (text) } }
 }
 
 /// Whether to remove one: `POST {base}/accounts/{id}/remove`.
 pub(crate) fn remove(chrome: &Chrome, one: &Connection, name: &str) -> Markup {
-    document(
-        chrome,
-        &format!("Remove {name}?"),
-        &html! {
+    let main = html! {
+        p.back { a href={ (chrome.base) "/accounts" } { "Linked accounts" } }
+        div.card {
+            h1 { "Remove “" bdi { (name) } "”?" }
+            p.lead { (platform(chrome)) " can no longer use this account. Whatever works through it stops at once." }
+            p { "Its key is deleted here, and stays valid at the service itself: switch it off there if nothing else uses it." }
             form method="post" action={ (chrome.base) "/accounts/" (one.id.as_str()) "/remove" } {
-                input type="hidden" name="csrf" value=(chrome.csrf);
-                button type="submit" { "Remove" }
+                (csrf(chrome))
+                button.danger type="submit" data-busy="Removing…" { "Remove it" }
             }
-        },
-    )
+            p.keep { a.button href={ (chrome.base) "/accounts" } { "Keep it" } }
+        }
+    };
+    document(chrome, &format!("Remove {name}"), Width::Narrow, &main)
 }

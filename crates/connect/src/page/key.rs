@@ -2,20 +2,66 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{Chrome, Key, frame::document, verdict::verdict};
+use super::{
+    Chrome, Key,
+    frame::{Width, cancel, document, platform},
+    mark, name_of,
+    verdict::{closes, verdict},
+};
 
-/// The form of a method. It is sent to `{base}/providers/{id}/{method}`.
+/// The form of a method. It is sent to `{base}/providers/{id}/{method}`; another method's is at the same address.
 pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
-    let descriptor = page.form.descriptor();
-    let action = format!("{}/providers/{}/{}", chrome.base, descriptor.id(), page.form.method().id());
-    let form =
-        page.form.html().action(&action).hidden("csrf", &chrome.csrf).submit("Check the key").to_string();
-    document(
-        chrome,
-        &format!("Connect {}", descriptor.name()),
-        &html! {
-            @if let Some(told) = page.told { (verdict(told, page.entry)) }
-            (PreEscaped(form))
-        },
-    )
+    let (descriptor, method) = (page.form.descriptor(), page.form.method());
+    let provider = format!("{}/providers/{}", chrome.base, descriptor.id());
+    let action = format!("{provider}/{}", method.id());
+    let html = page.form.html().action(&action).hidden("csrf", &chrome.csrf).submit("Check and continue");
+    let guide = PreEscaped(html.guide());
+    let form = PreEscaped(html.without_guide().to_string());
+    let title = match page.target {
+        Some(_) => format!("New key for {}", descriptor.name()),
+        None => format!("Link {}", descriptor.name()),
+    };
+    let main = html! {
+        @if page.can_go_back { p.back { a href={ (chrome.base) "/providers" } { "All services" } } }
+        div.head {
+            (mark::logo(descriptor))
+            div {
+                h1 dir="auto" { (title) }
+                @if let Some(target) = page.target {
+                    p { "The connection " strong { bdi { (name_of(target)) } } " gets the new key. Everything else of it stays." }
+                } @else {
+                    p { "Enter a key of your " bdi { (descriptor.name()) } " account. It is checked before anything is linked." }
+                }
+            }
+        }
+        @if let Some(told) = page.told { (verdict(chrome, told, page.entry, page.target)) }
+        @if !page.told.is_some_and(closes) {
+            @if descriptor.methods().len() > 1 {
+                nav.tabs aria-label="Kinds of key" {
+                    ul { @for other in descriptor.methods() {
+                        li { a href={ (provider) "/" (other.id().as_str()) } dir="auto"
+                            aria-current=[(other.id() == method.id()).then_some("page")] { (other.label()) } }
+                    } }
+                }
+            }
+            div.columns {
+                div.card.entry {
+                    p.jump { a href="#keyway-guide" { "Where do I find it?" } }
+                    (form)
+                    p.fate {
+                        "It is sent to "
+                        @match method.host() {
+                            Some(host) => code dir="ltr" { (host) },
+                            None => { "the server that you name, " }
+                        }
+                        @if method.host().is_some() { ", " }
+                        "and kept encrypted by " (platform(chrome)) ". No page ever shows it again."
+                    }
+                }
+                div.card.guide { (guide) }
+            }
+        }
+        (cancel(chrome))
+    };
+    document(chrome, &title, Width::Wide, &main)
 }

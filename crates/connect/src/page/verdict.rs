@@ -1,11 +1,162 @@
-//! What a check said, in words of its own, with a way forward.
+//! What a check said, in words of its own, with a way forward. None of them says that it is anybody's fault.
 
-use keyway_core::Entry;
+use keyway_core::{Entry, VerdictKind};
+use keyway_vault::Connection;
 use maud::{Markup, html};
 
+use super::{Chrome, ago::length, frame::platform, name_of};
 use crate::session::Told;
 
+const OTHER_ACCOUNT: &str = "other_account";
+const UNSUITED: &str = "unsuited";
+const TOO_MANY: &str = "too_many";
+
 /// What a check said that was not good.
-pub(super) fn verdict(told: &Told, entry: &Entry) -> Markup {
-    html! { div role="alert" data-verdict=(told.kind) { h2 { (entry.descriptor().name()) ": " (told.kind) } } }
+pub(super) fn verdict(chrome: &Chrome, told: &Told, entry: &Entry, target: Option<&Connection>) -> Markup {
+    let words = Words::of(chrome, told, entry, target);
+    html! {
+        div.notice.bad[words.is_about_the_key].warn[!words.is_about_the_key] role="alert" tabindex="-1" autofocus
+            data-verdict=(told.kind) {
+            h2 dir="auto" { (words.title) }
+            p dir="auto" { @match &told.say { Some(say) => (sentence(say)), None => (words.why) } }
+            p { (words.next) }
+        }
+    }
+}
+
+/// Whether no more keys are taken.
+pub(super) fn closes(told: &Told) -> bool {
+    told.kind == TOO_MANY
+}
+
+struct Words {
+    title: String,
+    /// What the descriptor may say better.
+    why: Markup,
+    next: Markup,
+    /// Otherwise another try with the same key may do.
+    is_about_the_key: bool,
+}
+
+impl Words {
+    fn of(chrome: &Chrome, told: &Told, entry: &Entry, target: Option<&Connection>) -> Self {
+        let name = entry.descriptor().name();
+        let links = entry.descriptor().links();
+        let (keys, support) = (links.keys.as_deref(), links.support.as_deref());
+        match told.kind.as_str() {
+            OTHER_ACCOUNT => Self {
+                title: "This key belongs to another account".to_owned(),
+                why: html! {
+                    "The key works. "
+                    @match target {
+                        Some(target) => {
+                            "The connection " strong { bdi { (name_of(target)) } } " stands for "
+                            @match target.account.as_ref() {
+                                Some(account) => strong { bdi { (account.label()) } },
+                                None => "another account",
+                            }
+                            ", and what uses it counts on that."
+                        }
+                        None => "The connection stands for another one, and what uses it counts on that.",
+                    }
+                },
+                next: html! {
+                    "Sign in to " (name) " with that account, make a key there, and enter it here. " (keys_link(keys, name))
+                },
+                is_about_the_key: true,
+            },
+            UNSUITED => Self {
+                title: format!("This key cannot be used for {name} here"),
+                why: html! { "It was entered as it should be, and its server is not one that may be asked from here." },
+                next: html! { "Check the server in the form below, or tell " (platform(chrome)) " about it." },
+                is_about_the_key: true,
+            },
+            TOO_MANY => Self {
+                title: "Too many keys were tried".to_owned(),
+                why: html! { "To keep accounts safe, this link takes no more keys. Nothing was linked or changed." },
+                next: html! { "Go back to " (platform(chrome)) " and start again with a new link." },
+                is_about_the_key: false,
+            },
+            kind => Self::of_kind(VerdictKind::parse(kind), name, keys, support, told.retry_after),
+        }
+    }
+
+    fn of_kind(
+        kind: Option<VerdictKind>,
+        name: &str,
+        keys: Option<&str>,
+        support: Option<&str>,
+        retry_after: Option<u64>,
+    ) -> Self {
+        match kind {
+            Some(VerdictKind::Invalid) => Self {
+                title: format!("{name} does not accept this key"),
+                why: html! {
+                    "It may have been copied in part, replaced, switched off, or made for another server of " (name) "."
+                },
+                next: html! { "Copy it once more, or make a new one. " (keys_link(keys, name)) },
+                is_about_the_key: true,
+            },
+            Some(VerdictKind::Forbidden) => Self {
+                title: "This key may not do enough".to_owned(),
+                why: html! { (name) " knows the key, but it lacks a permission that is needed here." },
+                next: html! {
+                    "Make a key with more permissions, or ask an administrator of your " (name) " account for one. "
+                    (keys_link(keys, name))
+                },
+                is_about_the_key: true,
+            },
+            Some(VerdictKind::RateLimited) => Self {
+                title: format!("{name} asks to wait a little"),
+                why: html! { "It was asked too often in a short time. That says nothing about your key." },
+                next: html! { (wait(retry_after)) " It was not kept, so enter it again then." },
+                is_about_the_key: false,
+            },
+            Some(VerdictKind::Unavailable) => Self {
+                title: format!("{name} could not be reached"),
+                why: html! { "It does not answer at the moment. That says nothing about your key." },
+                next: html! {
+                    (wait(retry_after)) " Your key was not kept, so enter it again then. "
+                    (support_link(support, name, "If it goes on, see"))
+                },
+                is_about_the_key: false,
+            },
+            _ => Self {
+                title: "It is not clear whether this key works".to_owned(),
+                why: html! { (name) " answered, but its answer proves neither that the key is good nor that it is not." },
+                next: html! {
+                    "Check the key and try again. " (support_link(support, name, "If it stays like this, see"))
+                },
+                is_about_the_key: false,
+            },
+        }
+    }
+}
+
+/// When to try again.
+fn wait(seconds: Option<u64>) -> Markup {
+    match seconds {
+        Some(seconds) => html! { "Try again in about " (length(seconds)) "." },
+        None => html! { "Try again in a minute." },
+    }
+}
+
+fn keys_link(url: Option<&str>, name: &str) -> Markup {
+    html! { @if let Some(url) = url { (outside(url, &format!("Go to {name} (new tab)"))) "." } }
+}
+
+fn support_link(url: Option<&str>, name: &str, before: &str) -> Markup {
+    html! { @if let Some(url) = url { (before) " " (outside(url, &format!("{name}’s help (new tab)"))) "." } }
+}
+
+fn outside(url: &str, text: &str) -> Markup {
+    html! { a href=(url) target="_blank" rel="noopener noreferrer" { (text) } }
+}
+
+/// A reason as a sentence: it begins with a capital letter and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", chars.as_str())
 }

@@ -11,9 +11,10 @@ use keyway_vault::{
 };
 
 use super::{Kept, NewSession, Purpose, Session, SessionError, SessionId, Started, Step};
-use crate::Limits;
+use crate::{Limits, web::Browser};
 
 const KIND: &str = "session";
+const PREFIX: &str = "ses_";
 
 /// Keeps sessions.
 #[derive(Debug, Clone)]
@@ -33,8 +34,6 @@ pub(crate) struct Desk {
 pub(crate) enum Missing {
     /// It is not there, for this browser.
     Session,
-    /// The browser has no cookie of ours.
-    Cookie,
     /// The vault cannot be asked.
     Vault(Error),
 }
@@ -98,7 +97,7 @@ impl Desk {
         };
         let code = Token::of(TokenKind::Link);
         // Of the code alone nothing is kept but its hash.
-        let id = format!("ses_{}", &ConnectionId::random().as_str()[4..]);
+        let id = format!("{PREFIX}{}", &ConnectionId::random().as_str()[4..]);
         let text = text(&kept)?;
         let mark = Some(code.hash().as_bytes());
         let expires_at = Some(now + lasts);
@@ -124,6 +123,9 @@ impl Desk {
 
     /// A session, whoever asks.
     pub(crate) async fn session(&self, id: &str) -> Result<Option<Session>, Error> {
+        if !is_id(id) {
+            return Ok(None);
+        }
         self.documents.get(KIND, id).await?.map(read).transpose()
     }
 
@@ -138,28 +140,61 @@ impl Desk {
         self.documents.by_mark(KIND, hash.as_bytes()).await?.map(read).transpose()
     }
 
-    /// Opens a link for a browser. Again for the same browser it is the same.
-    pub(crate) async fn open(&self, code: &str, browser: &str) -> Result<Session, Missing> {
-        loop {
-            let session = self.by_code(code).await?.ok_or(Missing::Session)?;
-            match &session.kept.browser {
-                Some(opened) if opened == browser => return Ok(session),
-                Some(_) => return Err(Missing::Session),
-                None if session.kept.link_until < seconds(SystemTime::now()) => return Err(Missing::Session),
-                None => {}
+    /// Opens a link for a browser; `session` is what was read of the link. Again for the same browser it is the same.
+    pub(crate) async fn open(
+        &self,
+        mut session: Session,
+        code: &str,
+        browser: &Browser,
+    ) -> Result<Session, Missing> {
+        while session.kept.browser.is_none() {
+            if !session.can_be_opened_by(&[]) {
+                return Err(Missing::Session);
             }
             let mut kept = session.kept.clone();
-            kept.browser = Some(browser.to_owned());
-            if let Some(session) = self.replace(&session, kept).await? {
-                return Ok(session);
-            }
+            kept.browser = Some(browser.hash().to_owned());
+            session = match self.replace(&session, kept).await? {
+                Some(session) => session,
+                None => self.by_code(code).await?.ok_or(Missing::Session)?,
+            };
         }
+        let is_theirs = session.kept.browser.as_deref() == Some(browser.hash());
+        if is_theirs { Ok(session) } else { Err(Missing::Session) }
     }
 
-    /// The session of a browser.
-    pub(crate) async fn of_browser(&self, id: &str, browser: &str) -> Result<Session, Missing> {
-        let session = self.session(id).await?;
-        session.filter(|session| session.kept.browser.as_deref() == Some(browser)).ok_or(Missing::Session)
+    /// The session of one of the browsers that a request may be of, and which of them it is.
+    pub(crate) async fn of_browser(
+        &self,
+        id: &str,
+        browsers: Vec<Browser>,
+    ) -> Result<(Session, Browser), Missing> {
+        if browsers.is_empty() {
+            return Err(Missing::Session);
+        }
+        let session = self.session(id).await?.ok_or(Missing::Session)?;
+        let opened = session.kept.browser.as_deref();
+        let browser = browsers.into_iter().find(|browser| opened == Some(browser.hash()));
+        Ok((session, browser.ok_or(Missing::Session)?))
+    }
+
+    /// Changes what is kept of a session, as it is by then. `change` says whether there is anything to change; it may be asked
+    /// again where somebody else was first. `None` when the session is gone.
+    pub(crate) async fn change(
+        &self,
+        mut session: Session,
+        mut change: impl FnMut(&mut Kept) -> bool,
+    ) -> Result<Option<Session>, Error> {
+        loop {
+            let mut kept = session.kept.clone();
+            if !change(&mut kept) {
+                return Ok(Some(session));
+            }
+            if let Some(session) = self.replace(&session, kept).await? {
+                return Ok(Some(session));
+            }
+            let Some(newer) = self.session(session.id.as_str()).await? else { return Ok(None) };
+            session = newer;
+        }
     }
 
     /// Replaces what is kept of a session that is still as it was read; `None` when somebody was first.
@@ -200,6 +235,13 @@ fn read(document: Document) -> Result<Session, Error> {
 
 fn text(kept: &Kept) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(kept).map_err(|_| Error::Invalid("a session is too large".to_owned()))
+}
+
+/// Whether a text has the form of a session's id.
+fn is_id(text: &str) -> bool {
+    text.strip_prefix(PREFIX).is_some_and(|rest| {
+        rest.len() == 20 && rest.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+    })
 }
 
 /// Seconds since 1970.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_core::Secret;
+use keyway_core::{__private::is_invisible, Secret};
 use url::Url;
 
 use super::{Purpose, Session};
@@ -99,8 +99,9 @@ impl NewSession {
     pub(super) fn check(&self) -> Result<(), SessionError> {
         let wrong = |field, why: &str| Err(SessionError::Field { field, why: why.to_owned() });
         let count = self.end_user.chars().count();
-        if count == 0 || count > 128 || self.end_user.chars().any(char::is_control) {
-            return wrong("end_user", "has 1 to 128 characters on one line");
+        let is_odd = |c: char| c.is_control() || is_invisible(c);
+        if count == 0 || count > 128 || self.end_user.chars().any(is_odd) {
+            return wrong("end_user", "has 1 to 128 characters on one line, all of which can be seen");
         }
         if self.parent_origin.as_deref().is_some_and(|text| !is_origin(text)) {
             return wrong(
@@ -127,9 +128,12 @@ fn is_web(text: &str) -> bool {
         && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)))
 }
 
-/// Whether a text is the origin of a web page, as browsers write it.
+/// Whether a text is the origin of a web page, as browsers write it. It comes to stand in a policy: a host may hold `;`, `,` or `*`
+/// by the URL standard, and no host of a web page does.
 fn is_origin(text: &str) -> bool {
-    is_web(text) && Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
+    is_web(text)
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte))
+        && Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
 }
 
 pub(crate) fn is_loopback(url: &Url) -> bool {

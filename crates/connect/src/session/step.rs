@@ -18,6 +18,10 @@ pub(crate) enum Step {
         connection: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
+        /// The connection was there before, and this counted its keys when the new one was confirmed: one that is newer may be the
+        /// very one that is being saved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaces: Option<i64>,
     },
     /// It is saved.
     Done {

@@ -13,6 +13,8 @@ pub(crate) struct Browser {
 }
 
 const BYTES: usize = 32;
+/// The cookies of ours that a request may have.
+const MOST: usize = 4;
 /// Half a day: longer than any session, and no reason to know somebody again tomorrow.
 const AGE: u32 = 12 * 60 * 60;
 
@@ -24,18 +26,18 @@ impl Browser {
         Self::of(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The one that a request is of; none where it has no cookie of ours, or several.
-    pub(crate) fn read(headers: &HeaderMap, is_secure: bool) -> Option<Self> {
+    /// Those that a request may be of. They are two where the same site holds a frame and a page of ours: a browser keeps a cookie for
+    /// each, and sends both. Who knows the token or the session tells which it is.
+    pub(crate) fn read(headers: &HeaderMap, is_secure: bool) -> Vec<Self> {
         let name = name(is_secure);
         let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut found = lines
+        let found = lines
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .filter(|(key, _)| *key == name)
             .map(|(_, value)| value);
-        let (Some(cookie), None) = (found.next(), found.next()) else { return None };
-        let decoded = URL_SAFE_NO_PAD.decode(cookie).ok()?;
-        (decoded.len() == BYTES).then(|| Self::of(cookie.to_owned()))
+        let is_ours = |cookie: &&str| URL_SAFE_NO_PAD.decode(cookie).is_ok_and(|bytes| bytes.len() == BYTES);
+        found.filter(is_ours).take(MOST).map(|cookie| Self::of(cookie.to_owned())).collect()
     }
 
     fn of(cookie: String) -> Self {

@@ -23,24 +23,28 @@ const FIXED: [(HeaderName, HeaderValue); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// Adds what every answer has. What is set already stays.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// Adds what every answer has. What is set already stays. `Strict-Transport-Security` is not among it: it would hold for whatever
+/// else is served under the same name, at any port, and so is for whoever runs that name to say.
 pub(crate) fn headers(answer: &mut Response, frame: Frame<'_>) {
-    let ancestors = match frame {
-        Frame::Nobody => "'none'",
-        Frame::Of(origin) => origin,
-    };
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-         form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
-    );
     let headers = answer.headers_mut();
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let ancestors = match frame {
+            Frame::Nobody => "'none'",
+            Frame::Of(origin) => origin,
+        };
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+        );
+        let policy = HeaderValue::try_from(policy).unwrap_or(NOTHING);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        if matches!(frame, Frame::Nobody) {
+            headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
     }
     for (name, value) in FIXED {
         headers.entry(name).or_insert(value);
-    }
-    if matches!(frame, Frame::Nobody) {
-        headers.entry(header::X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("DENY"));
     }
 }

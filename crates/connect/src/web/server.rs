@@ -18,9 +18,9 @@ use tower::ServiceExt as _;
 
 use crate::{Connect, Error, shared::Shared};
 
-/// Who asks: the client's address, from a trusted proxy's header where there is one.
+/// Who asks: the client's address, from a trusted proxy's header where there is one. Requests have it as an extension.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub struct Peer(pub IpAddr);
 
 impl Connect {
     /// Serves pages and API until it is asked to stop; what is in flight is finished then.

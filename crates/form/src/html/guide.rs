@@ -16,7 +16,7 @@ pub(super) fn guide(form: &Html<'_>) -> Rendered {
     let below = form.level + 1;
     html! {
         section.keyway-guide aria-labelledby=(title) {
-            (Heading { level: form.level, id: Some(&title), text: format_args!("Connect {}", descriptor.name()) })
+            (Heading { level: form.level, id: Some(&title), text: format_args!("{} {}", form.verb, descriptor.name()) })
             p.keyway-summary dir="auto" { (descriptor.summary()) }
             (links(form))
             @if !guide.needs().is_empty() {

@@ -167,6 +167,42 @@ fn two_forms_stand_on_one_page() {
 }
 
 #[test]
+fn form_and_guide_stand_in_two_columns() {
+    let registry = every();
+    let (entry, method) = registry.method("every", None).unwrap();
+    let submission = Submission::new().with("api_key", "old_x");
+    let remark = FieldProblem { field: String::new(), code: Code::Shape, message: "this is odd".into() };
+    let form = refused(entry, method, &submission).with_warnings(&[remark]);
+    let html = form.html().without_guide().verb("Reconnect").submit("Check the key");
+    let (fields, guide) = (html.to_string(), html.guide());
+    // Whichever stands first; the page's own `h1` is above both.
+    for page in [format!("{fields}{guide}"), format!("{guide}{fields}")] {
+        let elements = parse(&page);
+        let mut level = 1;
+        for heading in &elements {
+            let Some(found) = heading.name.strip_prefix('h').and_then(|digit| digit.parse::<u8>().ok())
+            else {
+                continue;
+            };
+            assert!((2..=level + 1).contains(&found), "h{found} below h{level}: {}", heading.text);
+            level = found;
+        }
+        // What an input says of its step is what the guide says under that number.
+        let step = with_id(&elements, "keyway-field-api_key-step");
+        let in_guide = with_id(&elements, "keyway-step-2");
+        assert_eq!(step.text, format!("Step 2: {}", in_guide.text));
+        let described = named(&elements, "api_key").get("aria-describedby").unwrap();
+        assert!(described.split(' ').any(|id| id == "keyway-field-api_key-step"), "{described}");
+    }
+    let elements = parse(&(fields + &guide));
+    assert_eq!(elements[0].get("aria-label"), Some("Reconnect Every: All parts"));
+    assert_eq!(with_id(&elements, "keyway-guide").text, "Reconnect Every");
+    assert_eq!(elements.iter().find(|one| one.name == "button").unwrap().text, "Check the key");
+    let plain = parse(&form.html().to_string());
+    assert_eq!(plain[0].get("aria-label"), Some("Connect Every: All parts"));
+}
+
+#[test]
 fn n63_a_hostile_descriptor_is_inert() {
     for text in hostile::texts() {
         let yaml = hostile::descriptor(&text);
@@ -182,7 +218,7 @@ fn n63_a_hostile_descriptor_is_inert() {
             form.clone().with_warnings(&problems).with_values(&submission),
             form.with_errors(&problems),
         ] {
-            let html = form.html().action(&text).hidden(&text, &text).submit(&text);
+            let html = form.html().action(&text).hidden(&text, &text).verb(&text).submit(&text);
             let elements = parse(&html.to_string());
             assert_eq!(forms(&elements), 1);
             parse(&html.clone().without_guide().to_string());
@@ -208,7 +244,7 @@ fn says_what_the_descriptor_says(descriptor: &Descriptor, form: &Form<'_>, text:
             "{name}: {said}"
         );
     };
-    said("h2", &format!("Connect {}", descriptor.name()));
+    said("h2", format!("{text} {}", descriptor.name()).trim());
     said("label", text.trim());
     said("option", text.trim());
     said("option", &format!("x{text}x"));

@@ -22,7 +22,7 @@ methods:
     check:
       request: GET /me
       valid: { status: 200, body: { /id: { exists: true } } }
-      account: { id: /id, label: ["{/name}"] }
+      account: { id: /id, label: ["{/name}"], same_by: { pointer: /team } }
 "#;
 
 pub(crate) const FIXTURES: &str = r#"
@@ -35,7 +35,7 @@ methods:
       accept-encoding: identity
       x-api-key: {api_key}
     checks:
-      - { name: good, values: { api_key: acme_made_up_good }, answer: { status: 200, body: { id: 7, name: Ada } }, verdict: valid, account: { id: "7", label: Ada }, source: docs }
+      - { name: good, values: { api_key: acme_made_up_good }, answer: { status: 200, body: { id: 7, name: Ada, team: Moon } }, verdict: valid, account: { id: "7", label: Ada, group: Moon }, source: docs }
       - { name: revoked, values: { api_key: acme_made_up_revoked }, answer: { status: 401 }, verdict: invalid, source: docs }
       - { name: forbidden, values: { api_key: acme_made_up_forbidden }, answer: { status: 403 }, verdict: forbidden, source: inferred }
       - { name: not found, values: { api_key: acme_made_up_404 }, answer: { status: 404 }, verdict: unknown, source: inferred }

@@ -109,6 +109,8 @@ fn a_provider_that_breaks_a_rule_fails_it() {
         "acme",
     );
     breaks("every_fixture_has_its_verdict", text(same, ("label: Ada", "label: Eve")), "acme");
+    breaks("every_fixture_has_its_verdict", text(same, ("group: Moon", "group: Mars")), "acme");
+    breaks("every_fixture_has_its_verdict", text((", same_by: { pointer: /team }", ""), same), "acme");
     breaks("every_fixture_has_its_verdict", text(same, ("retry_after: 30", "retry_after: 31")), "acme");
     breaks("calls_arrive_as_the_fixtures_say", text(("https://api.", "https://ipa."), same), "acme");
     let strips = ("\"https://api.acme.example\"", "\"https://api.acme.example\", strip: { query: [key] }");

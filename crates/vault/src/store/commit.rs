@@ -137,7 +137,7 @@ async fn apply(transaction: &mut Transaction, change: &Change) -> Result<bool, S
 }
 
 /// Adds a row, unless there is one of its id, or what it refers to is not there.
-async fn add<T: Table>(transaction: &mut Transaction, row: &T) -> Result<u64, StoreError> {
+pub(super) async fn add<T: Table>(transaction: &mut Transaction, row: &T) -> Result<u64, StoreError> {
     let sql = format!("{} ON CONFLICT DO NOTHING", insert::<T>(1));
     transaction.execute_referring(sql, row.values()).await
 }

@@ -34,7 +34,7 @@ impl Database {
         Self(Engine::Sqlite(path.into()))
     }
 
-    /// Opens what is there; older tables become those of today.
+    /// Opens what is there. Older tables become those of today when a vault is opened with its key.
     ///
     /// # Errors
     /// [`StoreErrorKind::Missing`] when there is nothing of Keyway, [`StoreErrorKind::Newer`] when a newer Keyway made it,

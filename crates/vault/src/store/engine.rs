@@ -6,17 +6,19 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::{
-    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, MAX_ALIKE,
-    Marks, Rewrap, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
+    Alike, Batch, Committed, ConnectionRow, Counts, DocumentChange, DocumentRow, DocumentsOf,
+    DocumentsWritten, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, MAX_ALIKE, Marks, Rewrap, Snapshot,
+    Store, StoreError, StoreErrorKind, Turn, VaultRow,
     commit::{self, Locked},
+    document,
     fill::Filling,
     link::Pool,
     postgres::Listening,
+    schema,
     snapshot::View,
     sqlite,
     table::{Table as _, VAULT, select, vault},
-    value::values,
-    value::{Columns, only},
+    value::{Columns, Value, only, values},
 };
 
 /// A store in a SQL database.
@@ -67,6 +69,10 @@ impl Store for SqlStore {
         self.pool.row(VAULT, values![], vault).await
     }
 
+    async fn upgrade(&self) -> Result<(), StoreError> {
+        schema::upgrade(&self.pool).await
+    }
+
     async fn keys(&self) -> Result<Vec<KeyRow>, StoreError> {
         self.pool.rows(select::<KeyRow>("ORDER BY created_at, id"), values![], KeyRow::read).await
     }
@@ -85,6 +91,27 @@ impl Store for SqlStore {
         let sql = select::<ConnectionRow>("WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3");
         let values = values![tenant, after.unwrap_or_default(), i64::from(limit)];
         self.pool.rows(sql, values, ConnectionRow::read).await
+    }
+
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        owner: &[u8],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let sql =
+            select::<ConnectionRow>("WHERE tenant = $1 AND owner_mark = $2 AND id > $3 ORDER BY id LIMIT $4");
+        let values = values![tenant, owner, after.unwrap_or_default(), i64::from(limit)];
+        self.pool.rows(sql, values, ConnectionRow::read).await
+    }
+
+    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
+        let sql = select::<ConnectionRow>(
+            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 \
+             ORDER BY coalesce(checked_at, created_at), id LIMIT $2",
+        );
+        self.pool.rows(sql, values![before, i64::from(limit)], ConnectionRow::read).await
     }
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
@@ -132,6 +159,54 @@ impl Store for SqlStore {
     async fn entries(&self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError> {
         let sql = select::<EntryRow>("WHERE seq > $1 ORDER BY seq LIMIT $2");
         self.pool.rows(sql, values![after, i64::from(limit)], EntryRow::read).await
+    }
+
+    async fn changes(
+        &self,
+        tenant: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(EntryRow, Option<Vec<u8>>)>, StoreError> {
+        // Word for word as in the indexes, or they are of no use.
+        let whose = if tenant.is_some() { "AND tenant = $3" } else { "" };
+        let sql = format!(
+            "SELECT {}, (SELECT before.mac FROM keyway_entries AS before WHERE before.seq = keyway_entries.seq - 1) \
+             FROM keyway_entries WHERE substr(kind, 1, 11) = 'connection.' AND seq > $1 {whose} ORDER BY seq LIMIT $2",
+            EntryRow::COLUMNS.join(", ")
+        );
+        let mut values = values![after, i64::from(limit)];
+        values.extend(tenant.map(Value::from));
+        self.pool.rows(sql, values, |columns| Ok((EntryRow::read(columns)?, columns.take()?))).await
+    }
+
+    async fn document(&self, kind: &str, id: &str) -> Result<Option<DocumentRow>, StoreError> {
+        let sql = select::<DocumentRow>("WHERE kind = $1 AND id = $2");
+        self.pool.row(sql, values![kind, id], DocumentRow::read).await
+    }
+
+    async fn document_by_mark(&self, kind: &str, mark: &[u8]) -> Result<Option<DocumentRow>, StoreError> {
+        let sql = select::<DocumentRow>("WHERE kind = $1 AND mark = $2");
+        self.pool.row(sql, values![kind, mark], DocumentRow::read).await
+    }
+
+    async fn documents(
+        &self,
+        kind: &str,
+        of: DocumentsOf<'_>,
+        after: Option<&str>,
+        limit: u32,
+        now: i64,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        document::list(&self.pool, kind, of, after, limit, now).await
+    }
+
+    async fn write_documents(
+        &self,
+        changes: &[DocumentChange],
+        now: i64,
+        sweep: u32,
+    ) -> Result<DocumentsWritten, StoreError> {
+        document::write(&self.pool, changes, now, sweep).await
     }
 
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {

@@ -53,6 +53,7 @@ impl Filling {
             Rows::Keys(rows) => put(&mut self.transaction, &rows).await,
             Rows::Connections(rows) => put(&mut self.transaction, &rows).await,
             Rows::Grants(rows) => put(&mut self.transaction, &rows).await,
+            Rows::Documents(rows) => put(&mut self.transaction, &rows).await,
             Rows::Entries(rows) => put(&mut self.transaction, &rows).await,
         }
     }

@@ -9,13 +9,15 @@ use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
     link::{Pool, Transaction},
-    value::only,
-    value::values,
+    table::{VAULT, vault},
+    value::{only, values},
 };
 
 /// A step: its text for SQLite, and for PostgreSQL. Once published, a step never changes.
-const STEPS: &[(&str, &str)] =
-    &[(include_str!("../../migrations/sqlite-1.sql"), include_str!("../../migrations/postgres-1.sql"))];
+const STEPS: &[(&str, &str)] = &[
+    (include_str!("../../migrations/sqlite-1.sql"), include_str!("../../migrations/postgres-1.sql")),
+    (include_str!("../../migrations/sqlite-2.sql"), include_str!("../../migrations/postgres-2.sql")),
+];
 
 /// Where sqlx keeps which steps were taken. Its usual name might be taken by the database's owner.
 const TABLE: &str = "keyway_migrations";
@@ -37,14 +39,26 @@ pub(super) async fn version(pool: &Pool) -> Result<Option<i64>, StoreError> {
     pool.row("SELECT max(version) FROM keyway_migrations", values![], only).await.map(Option::flatten)
 }
 
-/// Makes sure that the tables are those of today.
+/// Makes sure that there are tables, and no newer ones. Older ones in which there is a vault stay as they are until its key is
+/// known to be the right one; then comes [`upgrade`].
 pub(super) async fn require(pool: &Pool) -> Result<(), StoreError> {
+    if is_today(pool).await? || pool.row(VAULT, values![], vault).await?.is_some() {
+        return Ok(());
+    }
+    migrate(pool).await
+}
+
+/// Makes older tables those of today.
+pub(super) async fn upgrade(pool: &Pool) -> Result<(), StoreError> {
+    if is_today(pool).await? { Ok(()) } else { migrate(pool).await }
+}
+
+async fn is_today(pool: &Pool) -> Result<bool, StoreError> {
     let today = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     match version(pool).await? {
         None => Err(StoreError::new(StoreErrorKind::Missing)),
         Some(version) if version > today => Err(StoreError::new(StoreErrorKind::Newer)),
-        Some(version) if version == today => Ok(()),
-        Some(_) => migrate(pool).await,
+        Some(version) => Ok(version == today),
     }
 }
 

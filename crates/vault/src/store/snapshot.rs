@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{
-    ConnectionRow, EntryRow, GrantRow, Head, KeyRow, Snapshot, StoreError, VaultRow,
+    ConnectionRow, DocumentRow, EntryRow, GrantRow, Head, KeyRow, Snapshot, StoreError, VaultRow,
     link::{Pool, Transaction},
     table::{Table as _, VAULT, select, vault},
     value::values,
@@ -44,6 +44,16 @@ impl Snapshot for View {
     async fn grants(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<GrantRow>, StoreError> {
         let values = values![after.unwrap_or_default(), i64::from(limit)];
         self.0.rows(select::<GrantRow>(BY_ID), values, GrantRow::read).await
+    }
+
+    async fn documents(
+        &mut self,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        let (kind, id) = after.unwrap_or_default();
+        let sql = select::<DocumentRow>("WHERE (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3");
+        self.0.rows(sql, values![kind, id, i64::from(limit)], DocumentRow::read).await
     }
 
     async fn entries(&mut self, after: i64, limit: u32) -> Result<Vec<EntryRow>, StoreError> {

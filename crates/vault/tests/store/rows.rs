@@ -62,6 +62,7 @@ pub(crate) fn connection(tenant: &str, id: &str) -> ConnectionRow {
         updated_at: 1_700_000_000_001,
         secret_mark: vec![1; 32],
         account_mark: None,
+        owner_mark: None,
         key: "k1".into(),
         credential: (0..=255).collect(),
         details: vec![],

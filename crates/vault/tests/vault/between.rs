@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use keyway_vault::{
-    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks,
-    Rewrap, Snapshot, Store, StoreError, StoreErrorKind, VaultRow,
+    Alike, Batch, Committed, ConnectionRow, Counts, DocumentChange, DocumentRow, DocumentsOf,
+    DocumentsWritten, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks, Rewrap, Snapshot, Store,
+    StoreError, StoreErrorKind, VaultRow,
 };
 
 type Step = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -96,6 +97,61 @@ impl Store for Between {
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         self.store.connections(tenant, after, limit).await
+    }
+
+    async fn upgrade(&self) -> Result<(), StoreError> {
+        self.store.upgrade().await
+    }
+
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        owner: &[u8],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.store.connections_of(tenant, owner, after, limit).await
+    }
+
+    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.store.due(before, limit).await
+    }
+
+    async fn changes(
+        &self,
+        tenant: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(EntryRow, Option<Vec<u8>>)>, StoreError> {
+        self.store.changes(tenant, after, limit).await
+    }
+
+    async fn document(&self, kind: &str, id: &str) -> Result<Option<DocumentRow>, StoreError> {
+        self.store.document(kind, id).await
+    }
+
+    async fn document_by_mark(&self, kind: &str, mark: &[u8]) -> Result<Option<DocumentRow>, StoreError> {
+        self.store.document_by_mark(kind, mark).await
+    }
+
+    async fn documents(
+        &self,
+        kind: &str,
+        of: DocumentsOf<'_>,
+        after: Option<&str>,
+        limit: u32,
+        now: i64,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        self.store.documents(kind, of, after, limit, now).await
+    }
+
+    async fn write_documents(
+        &self,
+        changes: &[DocumentChange],
+        now: i64,
+        sweep: u32,
+    ) -> Result<DocumentsWritten, StoreError> {
+        self.store.write_documents(changes, now, sweep).await
     }
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {

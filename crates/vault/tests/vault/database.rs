@@ -26,8 +26,15 @@ pub(crate) struct Column {
     pub(crate) nullable: bool,
 }
 
-pub(crate) const TABLES: [&str; 6] =
-    ["keyway_vault", "keyway_head", "keyway_keys", "keyway_connections", "keyway_grants", "keyway_entries"];
+pub(crate) const TABLES: [&str; 7] = [
+    "keyway_vault",
+    "keyway_head",
+    "keyway_keys",
+    "keyway_connections",
+    "keyway_grants",
+    "keyway_documents",
+    "keyway_entries",
+];
 
 impl Raw {
     pub(crate) async fn open(folder: &TempDir) -> Self {

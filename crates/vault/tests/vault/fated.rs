@@ -11,8 +11,9 @@ use std::{
 
 use async_trait::async_trait;
 use keyway_vault::{
-    Alike, Batch, Committed, ConnectionRow, Counts, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks,
-    Rewrap, Rows, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
+    Alike, Batch, Committed, ConnectionRow, Counts, DocumentChange, DocumentRow, DocumentsOf,
+    DocumentsWritten, EntryRow, Fill, GrantRow, Head, KeyRow, Lease, Marks, Rewrap, Rows, Snapshot, Store,
+    StoreError, StoreErrorKind, Turn, VaultRow,
 };
 
 /// What becomes of a call.
@@ -56,6 +57,11 @@ impl Plan {
 
     pub(crate) fn disarm(&self) {
         self.armed.store(false, Ordering::SeqCst);
+    }
+
+    /// Counts its calls from 0 again.
+    pub(crate) fn again(&self) {
+        self.calls.store(0, Ordering::SeqCst);
     }
 
     fn next(&self, writes: bool) -> (Fate, Duration) {
@@ -161,6 +167,61 @@ impl Store for Fated {
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         self.plan.read(self.store.connections(tenant, after, limit)).await
+    }
+
+    async fn upgrade(&self) -> Result<(), StoreError> {
+        self.plan.write(self.store.upgrade()).await
+    }
+
+    async fn connections_of(
+        &self,
+        tenant: &str,
+        owner: &[u8],
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.plan.read(self.store.connections_of(tenant, owner, after, limit)).await
+    }
+
+    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.plan.read(self.store.due(before, limit)).await
+    }
+
+    async fn changes(
+        &self,
+        tenant: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(EntryRow, Option<Vec<u8>>)>, StoreError> {
+        self.plan.read(self.store.changes(tenant, after, limit)).await
+    }
+
+    async fn document(&self, kind: &str, id: &str) -> Result<Option<DocumentRow>, StoreError> {
+        self.plan.read(self.store.document(kind, id)).await
+    }
+
+    async fn document_by_mark(&self, kind: &str, mark: &[u8]) -> Result<Option<DocumentRow>, StoreError> {
+        self.plan.read(self.store.document_by_mark(kind, mark)).await
+    }
+
+    async fn documents(
+        &self,
+        kind: &str,
+        of: DocumentsOf<'_>,
+        after: Option<&str>,
+        limit: u32,
+        now: i64,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        self.plan.read(self.store.documents(kind, of, after, limit, now)).await
+    }
+
+    async fn write_documents(
+        &self,
+        changes: &[DocumentChange],
+        now: i64,
+        sweep: u32,
+    ) -> Result<DocumentsWritten, StoreError> {
+        self.plan.write(self.store.write_documents(changes, now, sweep)).await
     }
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
@@ -271,6 +332,14 @@ impl Snapshot for FatedView {
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
         self.plan.read(self.view.connections(after, limit)).await
+    }
+
+    async fn documents(
+        &mut self,
+        after: Option<(&str, &str)>,
+        limit: u32,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        self.plan.read(self.view.documents(after, limit)).await
     }
 
     async fn grants(&mut self, after: Option<&str>, limit: u32) -> Result<Vec<GrantRow>, StoreError> {

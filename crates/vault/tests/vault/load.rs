@@ -6,17 +6,18 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     env, fs,
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    os::unix::fs::OpenOptionsExt as _,
+    path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
     sync::Arc,
 };
 
 use keyway_core::Registry;
-use keyway_vault::{Actor, Connection, Database, KeyFile, KeySource as _, Store, Tenant, Vault};
+use keyway_vault::{Actor, Anchor, Connection, Database, KeyFile, KeySource, Store, Tenant, Vault};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::setting::{actor, expire_leases, key_of, registry, tenant};
+use crate::setting::{actor, key_of, registry, tenant};
 
 /// The tenants that `load` works for.
 const TENANTS: [&str; 3] = ["t0", "t1", "t2"];
@@ -85,15 +86,93 @@ impl Place {
         Load { child, out, said: Vec::new() }
     }
 
-    /// Lets time pass, for the leases of processes that are gone.
-    pub(crate) async fn expire_leases(&self) {
+    /// What opens it.
+    pub(crate) fn key_source(&self) -> Arc<dyn KeySource> {
+        Arc::new(self.key_file())
+    }
+
+    /// A store, as whoever would make a vault opens it.
+    pub(crate) async fn created(&self) -> Arc<dyn Store> {
+        self.database().create().await.unwrap()
+    }
+
+    /// Puts what is there into the tables that the first step alone makes, given for both engines.
+    pub(crate) async fn make_older(&self, (sqlite, postgres): (&'static str, &'static str)) -> Before {
+        let vault = self.vault().await;
+        let anchor = vault.anchor().await.unwrap();
+        vault.close().await;
+        let copies = |from: &str| {
+            let all = FIRST.map(|(table, columns)| {
+                format!("INSERT INTO keyway_{table} ({columns}) SELECT {columns} FROM {from}.keyway_{table};")
+            });
+            all.concat() + "DELETE FROM keyway_migrations WHERE version > 1;"
+        };
         if let Some(path) = self.address.strip_prefix("sqlite:") {
-            expire_leases(Path::new(path)).await;
+            let later = format!("{path}.later");
+            fs::rename(path, &later).unwrap();
+            fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).unwrap();
+            self.run(&format!(
+                "PRAGMA journal_mode = WAL; {sqlite} {MIGRATIONS_OF_SQLITE} ATTACH '{later}' AS later; {}",
+                copies("later")
+            ))
+            .await;
+            fs::remove_file(later).unwrap();
+        } else {
+            let move_away = "CREATE SCHEMA later; DO $$ DECLARE name text; BEGIN FOR name IN \
+                 SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP \
+                 EXECUTE format('ALTER TABLE public.%I SET SCHEMA later', name); END LOOP; END $$;";
+            let copies = copies("later");
+            self.run(&format!(
+                "{move_away} {postgres} {MIGRATIONS_OF_POSTGRES} {copies} DROP SCHEMA later CASCADE"
+            ))
+            .await;
+        }
+        Before { anchor }
+    }
+
+    /// All that the database holds, for a look whether something changed.
+    pub(crate) async fn bytes(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
+        if self.address.starts_with("sqlite:") {
+            for file in fs::read_dir(self.folder.path()).unwrap() {
+                let file = file.unwrap();
+                let name = file.file_name().into_string().unwrap();
+                // Shared memory: who reads, and how far. And a log that is empty is none.
+                if !name.ends_with("-shm") {
+                    all.push((name, fs::read(file.path()).unwrap()));
+                }
+            }
+            all.retain(|(_, bytes)| !bytes.is_empty());
         } else {
             let mut connection = PgConnection::connect(&self.address).await.unwrap();
-            sqlx::raw_sql("UPDATE keyway_leases SET expires_at = 0").execute(&mut connection).await.unwrap();
+            let sql = "SELECT relname::text, query_to_xml(format('SELECT xmin, * FROM %I ORDER BY 2', relname), \
+                 true, false, '')::text || relkind::text FROM pg_class \
+                 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' \
+                 UNION ALL SELECT indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'public'";
+            let rows: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
+            all.extend(rows.into_iter().map(|(name, text)| (name, text.into_bytes())));
+        }
+        all.sort();
+        all
+    }
+
+    /// Runs SQL past the vault.
+    pub(crate) async fn run(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if let Some(path) = self.address.strip_prefix("sqlite:") {
+            let mut connection = sqlx::SqliteConnection::connect(path).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        } else {
+            let mut connection = PgConnection::connect(&self.address).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         }
+    }
+
+    /// Lets time pass, for the leases of processes that are gone.
+    pub(crate) async fn expire_leases(&self) {
+        self.run("UPDATE keyway_leases SET expires_at = 0").await;
     }
 
     /// Ends a rotation that was interrupted. Tells whether there was one.
@@ -131,6 +210,37 @@ impl Place {
             if self.address.starts_with("sqlite:") { &["keys", "keyway.db"] } else { &["keys"] };
         assert_eq!(names, expected);
     }
+}
+
+/// The tables of the first step, with their columns.
+const FIRST: [(&str, &str); 8] = [
+    ("migrations", "version, description, installed_on, success, checksum, execution_time"),
+    ("vault", "one, id, created_at, root"),
+    ("head", "one, seq, mac, changed"),
+    ("keys", "id, state, created_at, wrapped, mac"),
+    (
+        "connections",
+        "id, tenant, provider, method, origins, elsewhere, descriptor, version, credential_version, \
+         details_version, status, verdict, checked_at, created_at, updated_at, secret_mark, account_mark, key, \
+         credential, details, mac",
+    ),
+    ("grants", "id, tenant, connection, hash, terms, version, created_at, revoked_at, mac"),
+    ("entries", "seq, at, tenant, connection, kind, body, mac"),
+    ("leases", "name, holder, expires_at"),
+];
+
+/// As sqlx makes it.
+const MIGRATIONS_OF_SQLITE: &str = "CREATE TABLE keyway_migrations (version BIGINT PRIMARY KEY, \
+     description TEXT NOT NULL, installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, \
+     checksum BLOB NOT NULL, execution_time BIGINT NOT NULL);";
+const MIGRATIONS_OF_POSTGRES: &str = "CREATE TABLE keyway_migrations (version BIGINT PRIMARY KEY, \
+     description TEXT NOT NULL, installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, \
+     checksum BYTEA NOT NULL, execution_time BIGINT NOT NULL);";
+
+/// What is known of a database that is older now.
+pub(crate) struct Before {
+    /// Where its audit log stood.
+    pub(crate) anchor: Anchor,
 }
 
 /// A running `load`.

@@ -2,11 +2,33 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod alike;
+/// Each case as two tests: `case::sqlite` and `case::postgres`.
+#[cfg(unix)]
+macro_rules! on_both_engines {
+    ($($case:ident),* $(,)?) => {
+        $(mod $case {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn sqlite() {
+                super::$case($crate::load::Place::sqlite().await).await;
+            }
+            #[tokio::test(flavor = "multi_thread")]
+            async fn postgres() {
+                if let Some(place) = $crate::load::Place::postgres().await {
+                    super::$case(place).await;
+                }
+            }
+        })*
+    };
+}
+
 mod audit;
 mod between;
 #[cfg(unix)]
 mod crash;
 mod database;
+#[cfg(unix)]
+mod documents;
 mod epoch;
 mod export;
 mod fated;
@@ -24,6 +46,8 @@ mod story;
 mod tamper;
 mod tenants;
 mod token;
+#[cfg(unix)]
+mod upgrade;
 mod verify;
 mod walk;
 #[cfg(unix)]

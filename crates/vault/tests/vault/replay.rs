@@ -163,8 +163,12 @@ async fn a_key_for_the_provider_under_its_new_name_replaces_the_old_one() {
         .with("app", "a")
         .with("token", "shopkey-madeup-0001");
     let credential = renamed.accept("store", None, &fields).unwrap().credential;
-    let accounts = keyway_vault::Accounts::Any;
-    let replaced = scope.replace(&id, New::connection(&credential), accounts).await.unwrap();
+    // Whose account it is was marked under the old name.
+    let accounts = keyway_vault::Accounts::Same;
+    let (ada, stranger) = (account("u1"), account("u2"));
+    let of = |account| scope.replace(&id, New::connection(&credential).account(account), accounts);
+    assert_eq!(of(&stranger).await, Err(Error::OtherAccount));
+    let replaced = of(&ada).await.unwrap();
     assert_eq!((replaced.provider.as_str(), replaced.name.as_deref()), ("store", Some("Büro")));
     let opened = scope.open(&id, &renamed).await.unwrap();
     assert_eq!(token_of(&opened, "https://eu.shop.example/x").as_deref(), Some("shopkey-madeup-0001"));

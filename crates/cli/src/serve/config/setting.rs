@@ -8,8 +8,8 @@ use super::{
     Audit, Config, Format, PlainHttp,
     file::Value,
     value::{
-        Why, address, addresses, count, database, duration, head, in_memory, networks, number, one_of,
-        or_none, path, proxy, public_url, size,
+        Why, address, addresses, addresses_or_none, colour, count, database, duration, every, head,
+        in_memory, networks, number, one_of, or_none, origin, path, platform, proxy, public_url, size, up_to,
     },
 };
 use crate::args;
@@ -83,6 +83,29 @@ pub(super) const SETTINGS: &[Setting] = &[
     key("limits.pool", Set::Number(|config, text| put(&mut config.limits.pool, count(text)))),
     key("limits.pool_idle", Set::Text(|config, text| put(&mut config.limits.pool_idle, duration(text)))),
     key("limits.shutdown", Set::Text(|config, text| put(&mut config.limits.shutdown, duration(text)))),
+    key(
+        "connect.listen",
+        Set::Texts(|config, texts| put(&mut config.connect.listen, addresses_or_none(texts))),
+    ),
+    key("connect.public_url", Set::Text(|config, text| put(&mut config.connect.public_url, origin(text)))),
+    key("connect.name", Set::Text(|config, text| put(&mut config.connect.look.name, platform(text)))),
+    key("connect.logo", Set::Text(|config, text| put(&mut config.connect.logo, path(text)))),
+    key("connect.accent", Set::Text(|config, text| put(&mut config.connect.look.accent, colour(text)))),
+    key(
+        "connect.accent_dark",
+        Set::Text(|config, text| put(&mut config.connect.look.accent_dark, colour(text))),
+    ),
+    key(
+        "connect.background",
+        Set::Text(|config, text| put(&mut config.connect.look.background, colour(text))),
+    ),
+    key(
+        "connect.background_dark",
+        Set::Text(|config, text| put(&mut config.connect.look.background_dark, colour(text))),
+    ),
+    key("connect.check_every", Set::Text(|config, text| put(&mut config.connect.check_every, every(text)))),
+    key("connect.session", Set::Text(|config, text| put(&mut config.connect.session, up_to(text, 30)))),
+    key("connect.link", Set::Text(|config, text| put(&mut config.connect.link, up_to(text, 10)))),
     key("upstream.proxy", Set::Text(|config, text| put(&mut config.upstream.proxy, proxy(text)))),
     key("upstream.ca", Set::Text(|config, text| put(&mut config.upstream.ca, path(text)))),
     key(

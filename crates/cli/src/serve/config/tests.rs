@@ -74,7 +74,12 @@ const ROWS: &[Row] = &[
         r#""none""#,
         "none",
         |config| config.control.is_none(),
-        &[TEXT, (r#""canary""#, r#"or "none""#), (r#""127.0.0.1:8080""#, "is an address of `listen`")],
+        &[
+            TEXT,
+            (r#""canary""#, r#"or "none""#),
+            (r#""127.0.0.1:8080""#, "is an address of `listen`"),
+            (r#""127.0.0.1:8081""#, "is an address of `connect.listen`"),
+        ],
     ),
     (
         "public_url",
@@ -184,6 +189,93 @@ const ROWS: &[Row] = &[
     ("limits.pool_idle", r#""1s""#, "1s", |config| config.limits.pool_idle == Duration::from_secs(1), TIME),
     ("limits.shutdown", r#""1s""#, "1s", |config| config.limits.shutdown == Duration::from_secs(1), TIME),
     (
+        "connect.listen",
+        r#"["[::1]:1", "127.0.0.1:2"]"#,
+        "[::1]:1,127.0.0.1:2",
+        |config| config.connect.listen.len() == 2,
+        &[
+            (r#""canary""#, "takes texts between brackets"),
+            (r#"["canary:80"]"#, "takes addresses with ports"),
+            (r#"["none", "127.0.0.1:1"]"#, "takes addresses with ports"),
+            (r#"["127.0.0.1:1", "127.0.0.1:1"]"#, "names an address twice"),
+            (r#"["127.0.0.1:8080"]"#, "has an address of `listen`"),
+        ],
+    ),
+    (
+        "connect.public_url",
+        r#""https://connect.example""#,
+        "https://connect.example",
+        |config| config.connect.public_url.as_ref().is_some_and(|url| url.host() == "connect.example"),
+        &[
+            TEXT,
+            (r#""canary""#, "takes where browsers find"),
+            (r#""http://canary.example""#, "http on loopback alone"),
+            (r#""https://canary.example/canary""#, "takes where browsers"),
+            (r#""https://canary:canary@connect.example""#, "takes where browsers"),
+        ],
+    ),
+    (
+        "connect.name",
+        r#""Acme Rockets""#,
+        "Acme Rockets",
+        |config| config.connect.look.name.as_deref() == Some("Acme Rockets"),
+        &[TEXT, (LONG_NAME, "60 characters at most")],
+    ),
+    ("connect.logo", r#""there.svg""#, "there.svg", |config| config.connect.logo.is_some(), &[TEXT]),
+    ("connect.accent", r##""#3355cc""##, "#3355cc", |config| config.connect.look.accent.is_some(), COLOUR),
+    (
+        "connect.accent_dark",
+        r##""#3355CC""##,
+        "#3355CC",
+        |config| config.connect.look.accent_dark.is_some(),
+        COLOUR,
+    ),
+    (
+        "connect.background",
+        r##""#ffffff""##,
+        "#ffffff",
+        |config| config.connect.look.background.is_some(),
+        COLOUR,
+    ),
+    (
+        "connect.background_dark",
+        r##""#000000""##,
+        "#000000",
+        |config| config.connect.look.background_dark.is_some(),
+        COLOUR,
+    ),
+    (
+        "connect.check_every",
+        r#""off""#,
+        "7days",
+        |config| config.connect.check_every != Some(Duration::from_secs(24 * 60 * 60)),
+        &[
+            TEXT,
+            (r#""canary""#, "from a minute to 30 days"),
+            (r#""59s""#, "from a minute"),
+            (r#""31days""#, "to 30 days"),
+        ],
+    ),
+    (
+        "connect.session",
+        r#""20m""#,
+        "20m",
+        |config| config.connect.session == Duration::from_secs(20 * 60),
+        &[
+            TEXT,
+            (r#""canary""#, "of 30 minutes at most"),
+            (r#""31m""#, "of 30 minutes at most"),
+            (r#""0s""#, "takes a time"),
+        ],
+    ),
+    (
+        "connect.link",
+        r#""5m""#,
+        "5m",
+        |config| config.connect.link == Duration::from_secs(5 * 60),
+        &[TEXT, (r#""canary""#, "of 10 minutes at most"), (r#""11m""#, "of 10 minutes at most")],
+    ),
+    (
         "upstream.proxy",
         r#""http://there:3128""#,
         "http://there:3128",
@@ -222,6 +314,14 @@ const ROWS: &[Row] = &[
     ("log.requests", "true", "true", |config| config.log.requests, &[(r#""canary""#, "takes true or false")]),
 ];
 
+const LONG_NAME: &str = r#""sixty-one characters, which are more than fit on a page's head""#;
+const COLOUR: &[(&str, &str)] = &[
+    TEXT,
+    (r#""canary""#, "takes a colour"),
+    (r##""#fff""##, "takes a colour"),
+    (r##""#3355cg""##, "takes a colour"),
+    (r#""3355cc""#, "takes a colour"),
+];
 const TEXT_LIST: (&str, &str) = (r#""canary""#, "takes texts between brackets");
 const NUMBER: &[(&str, &str)] = &[
     (r#""canary""#, "takes a number"),
@@ -325,6 +425,40 @@ fn plain_http_beyond_loopback_is_asked_for() {
     }
     let said = problems("", &[("KEYWAY_LISTEN", "[::]:80")]);
     assert!(said[0].starts_with("KEYWAY_LISTEN has an address"), "{said:?}");
+}
+
+/// The defaults are three ports; a fourth is nobody's.
+#[test]
+fn connect_pages_are_found_where_only_this_machine_is_or_where_it_is_said() {
+    let open = "plain_http = 'allowed'\nconnect.listen = ['0.0.0.0:80']\n";
+    for (file, said) in [
+        ("connect.listen = []", ""),
+        ("connect.listen = ['none']\nconnect.public_url = 'https://connect.example'", ""),
+        ("connect.listen = ['[::1]:0']", ""),
+        (open, "connect.public_url has to say where browsers find the connect pages"),
+        (&format!("{open}connect.public_url = 'https://connect.example'"), ""),
+        (&format!("{open}connect.public_url = 'http://localhost:8081'"), ""),
+        ("connect.listen = ['0.0.0.0:80', '127.0.0.1:80']\nplain_http = 'allowed'", ""),
+        ("tls = { cert = 'a', key = 'b' }\nconnect.public_url = 'https://localhost:8443'", ""),
+        (
+            "tls = { cert = 'a', key = 'b' }\nconnect.public_url = 'http://localhost:8081'",
+            "line 2: connect.public_url is http, and with `tls` the connect pages speak https alone",
+        ),
+        (
+            "connect.public_url = 'https://connect.example'\nconnect.listen = ['0.0.0.0:80']",
+            "line 2: connect.listen has an address that is not loopback, where people's keys would travel",
+        ),
+    ] {
+        let problems = problems(file, &[]);
+        match &problems[..] {
+            [] => assert_eq!(said, "", "{file}"),
+            [problem] => assert!(!said.is_empty() && problem.starts_with(said), "{file}: {problem}"),
+            more => panic!("{file}: {more:?}"),
+        }
+    }
+    assert!(config("", &[("KEYWAY_CONNECT_LISTEN", "none")]).connect.listen.is_empty());
+    assert!(problems(r#"connect.name = "two\nlines""#, &[])[0].contains("on one line"));
+    assert!(config("connect.check_every = 'off'", &[]).connect.check_every.is_none());
 }
 
 #[test]

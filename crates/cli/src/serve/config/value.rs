@@ -8,12 +8,13 @@ use std::{
 };
 
 use ipnet::IpNet;
-use keyway::vault::Database;
+use keyway::{Origin, vault::Database};
 use keyway_hub::PublicUrl;
 
 /// What a key takes instead.
 pub(super) type Why = String;
 
+const MINUTE: Duration = Duration::from_secs(60);
 /// The longest time.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -27,6 +28,14 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, Why> {
 pub(super) fn addresses(texts: &[String]) -> Result<Vec<SocketAddr>, Why> {
     if texts.is_empty() {
         return Err("needs an address at least".to_owned());
+    }
+    texts.iter().map(|text| address(text)).collect()
+}
+
+/// Addresses; none of them, or the word `none`, is none.
+pub(super) fn addresses_or_none(texts: &[String]) -> Result<Vec<SocketAddr>, Why> {
+    if texts == ["none"] {
+        return Ok(Vec::new());
     }
     texts.iter().map(|text| address(text)).collect()
 }
@@ -47,6 +56,30 @@ pub(super) fn public_url(text: &str) -> Result<Option<String>, Why> {
         Ok(_) => Ok(Some(text.to_owned())),
         Err(_) => Err("takes where clients find the gateway, such as https://keyway.example".to_owned()),
     }
+}
+
+/// Where browsers find the connect pages.
+pub(super) fn origin(text: &str) -> Result<Option<Origin>, Why> {
+    Origin::parse_loopback(text).map(Some).map_err(|_| {
+        "takes where browsers find the connect pages, such as https://connect.example; http on loopback alone"
+            .to_owned()
+    })
+}
+
+/// What a platform is called.
+pub(super) fn platform(text: &str) -> Result<Option<String>, Why> {
+    let is_name = (1..=60).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    is_name
+        .then(|| Some(text.to_owned()))
+        .ok_or_else(|| "takes what the platform is called: 60 characters at most, on one line".to_owned())
+}
+
+/// `#1a2b3c`
+pub(super) fn colour(text: &str) -> Result<Option<String>, Why> {
+    let is_colour = text
+        .strip_prefix('#')
+        .is_some_and(|digits| digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    is_colour.then(|| Some(text.to_owned())).ok_or_else(|| "takes a colour, such as \"#3355cc\"".to_owned())
 }
 
 /// The address of a database.
@@ -74,10 +107,29 @@ pub(super) fn proxy(text: &str) -> Result<Option<String>, Why> {
 
 /// `30s`, from 1 ms to a day.
 pub(super) fn duration(text: &str) -> Result<Duration, Why> {
-    humantime::parse_duration(text)
-        .ok()
-        .filter(|time| (Duration::from_millis(1)..=DAY).contains(time))
+    within_time(text, Duration::from_millis(1), DAY)
         .ok_or_else(|| "takes a time with its unit in quotes, such as \"30s\", of a day at most".to_owned())
+}
+
+/// `24h`, from a minute to 30 days, or the word `off`.
+pub(super) fn every(text: &str) -> Result<Option<Duration>, Why> {
+    if text == "off" {
+        return Ok(None);
+    }
+    within_time(text, MINUTE, 30 * DAY).map(Some).ok_or_else(|| {
+        "takes a time from a minute to 30 days in quotes, such as \"24h\", or \"off\"".to_owned()
+    })
+}
+
+/// `5m`, from a second to some minutes.
+pub(super) fn up_to(text: &str, minutes: u32) -> Result<Duration, Why> {
+    within_time(text, Duration::from_secs(1), minutes * MINUTE).ok_or_else(|| {
+        format!("takes a time with its unit in quotes, such as \"5m\", of {minutes} minutes at most")
+    })
+}
+
+fn within_time(text: &str, least: Duration, most: Duration) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|time| (least..=most).contains(time))
 }
 
 /// `64KiB`, or a number of bytes.

@@ -1,12 +1,14 @@
-//! The demonstration: a tenant that is connected to every provider's stand-in, and a grant for each connection.
+//! The demonstration: a tenant that is connected to every provider's stand-in, a grant for each connection, and what its
+//! platform would have.
 
 use std::{sync::Arc, time::SystemTime};
 
 use keyway::{
     Account, Credential, Entry, Method, Origin, Registry, Verdict,
     http::Client,
-    vault::{Accounts, ConnectionId, Error, New, Scope, Tenant, Terms, Vault, shape_prefix},
+    vault::{Accounts, ApiScope, ConnectionId, Error, New, Scope, Tenant, Terms, Vault, shape_prefix},
 };
+use keyway_connect::{Connect, NewSession, Purpose};
 use keyway_testkit::MethodFixtures;
 
 use super::folder::{Kept, Memory};
@@ -14,6 +16,8 @@ use crate::{exit::Failure, keys, vault::actor};
 
 /// Whose connections they are.
 pub(super) const TENANT: &str = "demo";
+/// Who links accounts, as the made-up platform names its users.
+pub(super) const END_USER: &str = "ada";
 
 /// A provider that is connected.
 pub(super) struct Demo<'r> {
@@ -31,8 +35,7 @@ pub(super) async fn connect<'r>(
     origin: &Origin,
     memory: &mut Memory,
 ) -> Result<Vec<Demo<'r>>, Failure> {
-    let tenant = Tenant::parse(TENANT).map_err(|error| Failure::Because(error.to_string()))?;
-    let scope = vault.tenant(&tenant, &actor());
+    let scope = vault.tenant(&tenant()?, &actor());
     let mut demos = Vec::new();
     for entry in registry.entries() {
         for fixtures in keys::fixtures(entry)? {
@@ -52,6 +55,38 @@ pub(super) async fn connect<'r>(
         }
     }
     Ok(demos)
+}
+
+fn tenant() -> Result<Tenant, Failure> {
+    Tenant::parse(TENANT).map_err(|error| Failure::Because(error.to_string()))
+}
+
+/// The token of the REST API: the one that is remembered, where it is still good.
+pub(super) async fn api_token(vault: &Vault, memory: &mut Memory) -> Result<String, Failure> {
+    let (tenant, tokens) = (tenant()?, vault.tokens(&actor()));
+    if let Some(text) = &memory.api_token {
+        match tokens.authenticate(text).await {
+            Ok(token) if token.tenant.as_ref() == Some(&tenant) => return Ok(text.clone()),
+            Ok(_) | Err(Error::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let made = tokens.create(Some(&tenant), Some("Sandbox"), &ApiScope::ALL, None).await?;
+    let text = made.secret.expose().to_owned();
+    memory.api_token = Some(text.clone());
+    Ok(text)
+}
+
+/// A link for the platform's user. `more` is what else the session is to be.
+pub(super) async fn link(
+    connect: &Connect,
+    more: impl FnOnce(NewSession) -> NewSession,
+) -> Result<String, Failure> {
+    let new = NewSession::new(END_USER, Purpose::Connect { providers: Vec::new() });
+    let started = connect.start(&tenant()?, more(new)).await;
+    let started = started.map_err(|error| Failure::Because(error.to_string()))?;
+    // It opens once, for ten minutes, and what comes of it is good for the stand-ins alone.
+    Ok(started.link.expose().to_owned())
 }
 
 fn unsuited(entry: &Entry) -> Failure {

@@ -22,13 +22,19 @@ pub(super) struct Folder {
     _lock: File,
 }
 
-/// What is remembered. The grants stand here in clear, because the demonstration is to show the same ones again; nothing
-/// else of Keyway keeps one.
+/// What is remembered. The grants and the API token stand here in clear, because the demonstration is to show the same ones
+/// again; nothing else of Keyway keeps one. A port is 0 before the first start.
 #[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Memory {
     /// Where the stand-ins were.
     pub(super) port: u16,
+    /// Where the connect pages were.
+    pub(super) connect_port: u16,
+    /// Where the made-up platform was.
+    pub(super) platform_port: u16,
+    /// The token of the REST API.
+    pub(super) api_token: Option<String>,
     /// When the certificate ends, in seconds since 1970.
     pub(super) certificate_until: Option<u64>,
     pub(super) grants: Vec<Kept>,

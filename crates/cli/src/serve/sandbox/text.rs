@@ -1,4 +1,4 @@
-//! What the sandbox shows: for each provider, calls to copy.
+//! What the sandbox shows: for each provider, calls to copy; a link, keys to paste, and where to go on.
 
 use std::{path::Path, time::SystemTime};
 
@@ -7,21 +7,107 @@ use http::{Method as Verb, Request, StatusCode};
 use keyway::{Credential, Origin, Submission};
 use owo_colors::OwoColorize as _;
 
-use super::demo::Demo;
-use crate::sandbox::quoted;
+use super::{
+    certificate::Files,
+    demo::{Demo, END_USER},
+};
+use crate::{keys, sandbox::quoted, serve::socket::cookies};
 
 /// The header that a grant stands in where a connection is named.
 const GRANT: &str = "Keyway-Grant";
 
+/// All that is shown.
+pub(super) struct Shown<'s> {
+    pub(super) folder: &'s Path,
+    pub(super) demos: &'s [Demo<'s>],
+    pub(super) files: Option<&'s Files>,
+    pub(super) gateway: Origin,
+    pub(super) connect: Origin,
+    /// To the connect pages, once.
+    pub(super) link: String,
+    pub(super) api_token: String,
+    /// Where the made-up platform is.
+    pub(super) platform: String,
+}
+
+impl Shown<'_> {
+    /// What to do now.
+    pub(super) fn text(&self) -> String {
+        let curl = self
+            .files
+            .map_or_else(|| "curl".to_owned(), |files| format!("curl --cacert {}", word(&files.authority)));
+        let mut out = format!(
+            "Keyway is listening on {}, with stand-ins of the providers behind it.\n\
+             For each: a call as its own clients make it, with a grant in the key's place, and one that names\n\
+             the connection. Ctrl-C stops it.\n",
+            self.gateway.to_string().bold()
+        );
+        for calls in self.demos.iter().filter_map(|demo| calls(demo, &self.gateway, &curl)) {
+            out += &format!("\n{calls}");
+        }
+        out += &self.connect(&curl);
+        if let Some(files) = self.files {
+            let authority = word(&files.authority);
+            out += &format!(
+                "\nThe certificate is made for this machine, and no client trusts it by itself:\n  \
+                 Python  REQUESTS_CA_BUNDLE={authority}\n  Node    NODE_EXTRA_CA_CERTS={authority}\n"
+            );
+        }
+        let word = |name| word(&self.folder.join(name));
+        out += &format!(
+            "\nWhat was asked, and by whom:\n  keyway audit --database sqlite:{} --key file:{}\n\n\
+             All of it is in {}; remove that to begin anew. The grants and the API\n\
+             token are kept there for this demonstration alone: otherwise one is shown once, and nobody can see\n\
+             it again.\n",
+            word("keyway.db"),
+            word("master.key"),
+            self.folder.display()
+        );
+        out
+    }
+
+    /// The connect pages: a link, keys to paste there, and how to get another link.
+    fn connect(&self, curl: &str) -> String {
+        let Self { connect, link, platform, .. } = self;
+        let mut out = format!(
+            "\nPeople link their accounts on {}. This opens once, within 10 minutes:\n\n  {}\n\n{}Keys to paste there, all made \
+             up:\n",
+            connect.to_string().bold(),
+            link.bold(),
+            cookies(connect)
+        );
+        for demo in self.demos {
+            out += &format!("\n{}\n{}", head(demo).bold(), keys::to_paste(demo.method, &demo.fixtures, "  "));
+        }
+        let headers = [
+            ("Authorization", format!("Bearer {}", self.api_token)),
+            ("Content-Type", "application/json".to_owned()),
+        ];
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let session = arguments(&format!("{connect}/v1/sessions"), headers);
+        let body = quoted(&format!(r#"{{"end_user":"{END_USER}","purpose":"connect"}}"#));
+        out += &format!(
+            "\nAnother link, as a platform's backend asks for one; {connect}/openapi.json says what else it can:\n  \
+             {curl}{session} -d {body}\n\nA platform of your own to try it from: {}\n",
+            platform.bold()
+        );
+        out
+    }
+}
+
+fn head(demo: &Demo<'_>) -> String {
+    let descriptor = demo.entry.descriptor();
+    if descriptor.methods().len() > 1 {
+        format!("{}, {}", descriptor.name(), demo.method.label())
+    } else {
+        descriptor.name().to_owned()
+    }
+}
+
 /// Two calls to one provider: as its own clients make them, and by the connection. `curl` is the command, with what it
 /// needs to trust the gateway at `origin`.
-pub(super) fn calls(demo: &Demo<'_>, origin: &Origin, curl: &str) -> Option<String> {
-    let descriptor = demo.entry.descriptor();
-    let mut head = descriptor.name().to_owned();
-    if descriptor.methods().len() > 1 {
-        head += &format!(", {}", demo.method.label());
-    }
-    let mut out = format!("{}\n", head.bold());
+fn calls(demo: &Demo<'_>, origin: &Origin, curl: &str) -> Option<String> {
+    let mut out = format!("{}\n", head(demo).bold());
     if let Some(request) = in_place(demo, origin) {
         let of_grant = request.headers().iter().filter(|(_, value)| value.is_sensitive());
         let of_grant = of_grant.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
@@ -72,7 +158,7 @@ fn arguments<'h>(url: &str, headers: impl IntoIterator<Item = (&'h str, &'h str)
 }
 
 /// A path, as a word of a shell: between quotes where it has to be.
-pub(super) fn word(path: &Path) -> String {
+fn word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-~+".contains(&byte));
     if is_plain { text } else { quoted(&text) }

@@ -1,0 +1,56 @@
+/** What `POST /v1/sessions` answered: its `link` is what counts here. */
+export interface Session {
+  readonly link: string;
+}
+
+export interface Options {
+  /**
+   * The session: its link, what `POST /v1/sessions` answered, or a promise of either. A promise lets a popup be opened in the
+   * click itself, before the backend has answered: what is opened later may be blocked.
+   */
+  readonly session: string | Session | PromiseLike<string | Session>;
+  /** A window of its own, or a frame in this page. `"popup"` without it. */
+  readonly mode?: "popup" | "frame" | undefined;
+  /** What a frame is put into, as large as this is. Without it a frame is in a dialog of its own. */
+  readonly container?: Element | undefined;
+  /** Ends it: the window or frame goes away, and the promise is rejected with the signal's reason. The session stays. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An account is linked, or its connection has a new key. */
+export interface Connected {
+  /** The connection's id, for the platform's backend. */
+  readonly connectionId: string;
+  /** The provider's id; nothing where this page's Content-Security-Policy does not let the hub be asked. */
+  readonly provider: string | undefined;
+  readonly reason?: undefined;
+}
+
+/**
+ * Nothing is linked:
+ * - `closed`: the window or frame was closed before the end.
+ * - `cancelled`: the person said no.
+ * - `expired`: the link was used already, or its time is over: make another session.
+ * - `blocked`: the browser did not let a window open: call `open` in a click.
+ * - `failed`: the session cannot go on.
+ */
+export type Reason = "closed" | "cancelled" | "expired" | "blocked" | "failed";
+
+export interface NotConnected {
+  readonly reason: Reason;
+  readonly connectionId?: undefined;
+}
+
+export interface Keyway {
+  /**
+   * Opens a session, and resolves once it is over. Call it in a click.
+   *
+   * The session's `parent_origin` has to be this page's origin: nobody else gets to know what came of it. Keys never reach this
+   * page. What came of a session is also an event and a webhook: a platform that has to know listens to those.
+   *
+   * It is rejected only where `session` is no link, is rejected itself, or where `signal` ends it.
+   */
+  open(options: Options): Promise<Connected | NotConnected>;
+}
+
+export declare const Keyway: Keyway;

@@ -1,0 +1,103 @@
+// What came of a session, by its link, which opens nothing any more; nothing where that cannot be asked.
+const ask = async (link) => {
+  try {
+    const answer = await fetch(link + "/result", { credentials: "omit", signal: AbortSignal.timeout(5000) });
+    if (answer.ok) return await answer.json();
+    if (answer.status < 429) return { status: "expired" };
+  } catch {}
+};
+
+const popup = () => {
+  const [left, top] = [screenX + (outerWidth - 520) / 2, screenY + (outerHeight - 760) / 2];
+  const view = open("about:blank", "_blank", `popup,width=520,height=760,left=${left | 0},top=${top | 0}`);
+  let isShown;
+  return view && {
+    window: () => view,
+    go: (link) => view.location.replace(link),
+    end: () => view.close(),
+    state() {
+      if (view.closed) return isShown ? "closed" : "cut";
+      try {
+        isShown ||= view.location.href !== "about:blank";
+      } catch {
+        isShown = true;
+      }
+    },
+  };
+};
+
+const make = (name, properties) => Object.assign(document.createElement(name), properties);
+
+const frame = (container) => {
+  const before = document.activeElement;
+  const title = "Connect an account";
+  const view = make("iframe", { title, referrerPolicy: "no-referrer", style: "display:block;width:100%;height:100%;border:0" });
+  const style = "box-sizing:border-box;width:60rem;height:50rem;max-width:100%;max-height:100%;padding:0";
+  const dialog = container ? null : make("dialog", { ariaLabel: title, style });
+  if (dialog) {
+    const onclick = () => dialog.close();
+    dialog.append(make("button", { textContent: "✕", ariaLabel: "Close", style: "width:44px;height:44px", onclick }), view);
+    view.style.height = "calc(100% - 50px)";
+    document.body.append(dialog);
+    dialog.showModal();
+  } else container.append(view);
+  return {
+    window: () => view.contentWindow,
+    go(link) {
+      view.onload = () => (view.onload = view.focus());
+      view.src = link;
+    },
+    end() {
+      (dialog ?? view).remove();
+      if (document.activeElement === document.body) before?.focus();
+    },
+    state: () => (view.isConnected && dialog?.open !== false ? undefined : "closed"),
+  };
+};
+
+export const Keyway = {
+  /** Opens a session: see `keyway.d.ts`. */
+  async open({ session, mode, container, signal }) {
+    signal?.throwIfAborted();
+    // First of all: a window that is not opened in the click itself is blocked.
+    const view = mode === "frame" ? frame(container) : popup();
+    if (!view) return { reason: "blocked" };
+    const over = new AbortController();
+    let link, timer, isAsking, ticks = 0;
+    return new Promise((resolve, reject) => {
+      // A page with `Cross-Origin-Opener-Policy: same-origin` is cut off from its popup, which looks closed then, and tells nothing.
+      const look = async () => {
+        const state = view.state();
+        const isCut = link && state === "cut";
+        if (isAsking || !state || (isCut && ++ticks % 8)) return;
+        isAsking = true;
+        const { status, connection_id: connectionId, provider } = (link && (await ask(link))) ?? {};
+        isAsking = false;
+        if (connectionId) resolve({ connectionId, provider });
+        else if (/^(cancelled|expired)$/.test(status)) resolve({ reason: status });
+        // Nobody is in the popup: it was closed before it showed anything.
+        else if (!isCut || (status !== "opened" && document.hasFocus())) resolve({ reason: "closed" });
+      };
+      const hear = async ({ origin, source, data }) => {
+        if (!link || origin !== new URL(link).origin || source !== view.window()) return;
+        const [, type] = /^keyway\.(?:re)?(connected|cancelled|failed)$/.exec(data?.type) ?? [];
+        if (type !== "connected") return type && resolve({ reason: type });
+        isAsking = true;
+        resolve({ connectionId: data.connection_id, provider: (await ask(link))?.provider });
+      };
+      timer = setInterval(look, 250);
+      addEventListener("message", hear, { signal: over.signal });
+      signal?.addEventListener("abort", () => reject(signal.reason), { signal: over.signal });
+      Promise.resolve(session).then((given) => {
+        // Every text has a method `link`.
+        link = new URL(typeof given === "string" ? given : given.link).href;
+        if (!/^https?:/.test(link)) throw new TypeError("a session's link is https://…");
+        view.go(link);
+      }).catch(reject);
+    }).finally(() => {
+      clearInterval(timer);
+      over.abort();
+      view.end();
+    });
+  },
+};

@@ -1,0 +1,191 @@
+//! Idempotency keys: a request that is sent again is not done again.
+//!
+//! What is kept is a document, sealed, for 24 hours: the answer, and a keyed fingerprint of the body, which may hold a key. An answer
+//! that shows a secret once is kept like any other: whoever lost it on the way can have it again, and nobody else has the
+//! idempotency key, the tenant's token and the same body.
+
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::digest;
+use axum::{
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::BodyExt as _;
+use keyway_vault::{ApiScope, Document, Documents, Error, NewDocument, Tenant};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    problem::{Kind, Problem},
+    sent::Sent,
+};
+
+const KIND: &str = "idempotency";
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// How long an answer is kept.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a request that is being done keeps others away: longer than any takes, for the one that never ends.
+const CLAIM: Duration = Duration::from_secs(60);
+
+/// What is kept of a request.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// HMAC of the body, in base64.
+    fingerprint: String,
+    /// None while it is being done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<Told>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    status: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    body: String,
+}
+
+impl Sent {
+    /// Does the work, unless it was done before under the same idempotency key.
+    ///
+    /// An answer of 500 or above, and one that says when to try again, is not kept: the work is done anew then. Work under a key goes
+    /// on when the client goes away.
+    pub(super) async fn once<W, F>(self, scope: ApiScope, work: W) -> Response
+    where
+        W: FnOnce(Self) -> F + Send + 'static,
+        F: Future<Output = Result<Response, Problem>> + Send + 'static,
+    {
+        if let Err(problem) = self.call.may(scope) {
+            return problem.into_response();
+        }
+        let Some(key) = self.key.clone() else {
+            return work(self).await.unwrap_or_else(axum::response::IntoResponse::into_response);
+        };
+        let documents = self.call.connect.0.vault.documents();
+        let id = self.name(&key);
+        let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
+        let claim = match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
+            Ok(Ok(claim)) => claim,
+            Ok(Err(told)) => return told,
+            Err(problem) => return problem.into_response(),
+        };
+        let done = tokio::spawn(async move {
+            let answer = work(self).await.unwrap_or_else(axum::response::IntoResponse::into_response);
+            claim.keep(&documents, answer).await
+        });
+        match done.await {
+            Ok(answer) => answer,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Problem::new(Kind::Unavailable, "it was not finished").into_response(),
+        }
+    }
+
+    /// What the request is kept under: SHA-256 of whose token it is, of whom it is about, of method and path, and of the key.
+    fn name(&self, key: &str) -> String {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let tenant = |tenant: &Option<Tenant>| {
+            tenant.as_ref().map(|tenant| tenant.as_str().to_owned()).unwrap_or_default()
+        };
+        for part in [&tenant(&self.call.token.tenant), &tenant(&self.call.tenant), &self.route, key] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The right to do a request.
+struct Claim {
+    document: Document,
+    fingerprint: String,
+}
+
+async fn claim(
+    documents: &Documents,
+    id: &str,
+    tenant: Option<&Tenant>,
+    fingerprint: String,
+) -> Result<Result<Claim, Response>, Problem> {
+    let text = text(&Kept { fingerprint: fingerprint.clone(), answer: None });
+    // Where it is taken and gone a moment later, it is asked for again.
+    for _ in 0..3 {
+        let expires_at = Some(SystemTime::now() + CLAIM);
+        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &text };
+        let is_ours = documents.insert(new).await?;
+        let Some(document) = documents.get(KIND, id).await? else { continue };
+        let kept: Kept = serde_json::from_slice(&document.text)
+            .map_err(|_| Error::Tampered { what: "an idempotency key".to_owned() })?;
+        if kept.fingerprint != fingerprint {
+            return Err(Problem::new(Kind::KeyReused, "it came with another body before; take a new one"));
+        }
+        return Ok(match kept.answer {
+            Some(told) => Err(told.again()),
+            None if is_ours => Ok(Claim { document, fingerprint }),
+            None => Err(in_flight().into_response()),
+        });
+    }
+    Err(in_flight())
+}
+
+fn in_flight() -> Problem {
+    Problem::new(Kind::InFlight, "its answer can be had under the same key in a moment")
+        .after(Duration::from_secs(1))
+}
+
+impl Claim {
+    /// Keeps an answer, where it is one to be kept.
+    async fn keep(self, documents: &Documents, answer: Response) -> Response {
+        let is_kept =
+            !answer.status().is_server_error() && !answer.headers().contains_key(header::RETRY_AFTER);
+        let (parts, body) = answer.into_parts();
+        let body = match body.collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => bytes::Bytes::new(),
+        };
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let kept = if is_kept {
+            let told = Told {
+                status: parts.status.as_u16(),
+                kind: header(header::CONTENT_TYPE),
+                location: header(header::LOCATION),
+                body: String::from_utf8_lossy(&body).into_owned(),
+            };
+            let text = text(&Kept { fingerprint: self.fingerprint, answer: Some(told) });
+            documents.replace(&self.document, &text, Some(SystemTime::now() + KEPT)).await.map(drop)
+        } else {
+            documents.remove(&self.document).await.map(drop)
+        };
+        if let Err(error) = kept {
+            // It was done, and whoever asked is told so. The claim ends by itself.
+            tracing::warn!(%error, "an answer could not be kept for its idempotency key");
+        }
+        Response::from_parts(parts, Body::from(body))
+    }
+}
+
+impl Told {
+    fn again(self) -> Response {
+        let mut answer = Response::new(Body::from(self.body));
+        *answer.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = answer.headers_mut();
+        let kept = [(header::CONTENT_TYPE, self.kind), (header::LOCATION, self.location)];
+        for (name, value) in kept {
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        answer
+    }
+}
+
+fn text(kept: &Kept) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(kept).unwrap_or_default())
+}

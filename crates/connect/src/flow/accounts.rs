@@ -1,0 +1,150 @@
+//! The accounts that an end user linked already.
+
+use axum::{extract::RawQuery, http::StatusCode};
+use keyway_core::VerdictKind;
+use keyway_vault::{Connection, ConnectionId, Error};
+use url::form_urlencoded;
+
+use super::{
+    answer::{Answered, Halt, onward},
+    check::verdict,
+    progress::progress,
+    stand::label,
+    visit::{Sent, Visit},
+};
+use crate::{
+    Connect, page,
+    session::{Session, Step},
+};
+
+/// The accounts that are shown.
+const MOST: usize = 1000;
+
+/// `GET /connect/{session}/accounts`.
+pub(super) async fn page(visit: Visit, RawQuery(query): RawQuery) -> Answered {
+    if !is_open(&visit) {
+        return Ok(onward(&visit.base()));
+    }
+    list(&visit, query.as_deref()).await
+}
+
+/// The list, with what came of what was asked for last.
+pub(super) async fn list(visit: &Visit, query: Option<&str>) -> Answered {
+    let list = visit.scope().list_of(visit.session.end_user(), None, MOST).await;
+    let list = list.map_err(|error| visit.failed(&error))?;
+    let notice = query.and_then(|query| notice(visit, query, &list));
+    let page = page::accounts(&visit.chrome(), &list, &visit.shared().registry, notice.as_deref());
+    Ok(visit.shown(StatusCode::OK, page))
+}
+
+/// `POST …/accounts/{connection}/check`.
+pub(super) async fn check(sent: Sent) -> Answered {
+    let visit = sent.visit;
+    let one = own(&visit).await?;
+    let registry = &visit.shared().registry;
+    let name =
+        registry.get(&one.provider).map_or(&*one.provider, |entry| entry.descriptor().name()).to_owned();
+    let checking = checked(visit.connect.clone(), visit.session.clone(), one.id);
+    let list = format!("{}/accounts", visit.base());
+    Ok(progress(&visit, &name, checking, list).await)
+}
+
+async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result<String, Error> {
+    let shared = &*connect.0;
+    let said = |word: &str| Ok(format!("{}/accounts?{word}={id}", session.base()));
+    let _turn = shared.turns.of(id.as_str()).await;
+    let scope = shared.scope(&session.tenant);
+    let opened = match scope.open(&id, &shared.registry).await {
+        Err(Error::NeedsKey { .. } | Error::Invalid(_)) => return said("unusable"),
+        Err(Error::NotFound) => return Ok(format!("{}/accounts", session.base())),
+        opened => opened?,
+    };
+    let verdict = verdict(shared, &opened.credential).await;
+    match scope.checked(&opened.connection, &verdict).await {
+        Ok(_) | Err(Error::Replaced) => said("checked"),
+        Err(Error::OtherAccount) => said("other"),
+        Err(Error::NotFound) => Ok(format!("{}/accounts", session.base())),
+        Err(error) => Err(error),
+    }
+}
+
+/// `POST …/accounts/{connection}/reconnect`.
+pub(super) async fn reconnect(sent: Sent) -> Answered {
+    let visit = sent.visit;
+    let one = own(&visit).await?;
+    let changed = visit.shared().desk.change(visit.session.clone(), |kept| {
+        if matches!(kept.step, Step::Saving { .. } | Step::Cancelled) {
+            return false;
+        }
+        (kept.step, kept.told) = (Step::Asking, None);
+        kept.target = Some(one.id.to_string());
+        true
+    });
+    match changed.await {
+        Ok(_) => Ok(onward(&visit.base())),
+        Err(error) => Err(visit.failed(&error)),
+    }
+}
+
+/// `GET …/accounts/{connection}/remove`: whether it is meant.
+pub(super) async fn ask(visit: Visit) -> Answered {
+    let one = own(&visit).await?;
+    let name = called(&visit, &one);
+    Ok(visit.shown(StatusCode::OK, page::remove(&visit.chrome(), &one, &name)))
+}
+
+/// `POST …/accounts/{connection}/remove`.
+pub(super) async fn remove(sent: Sent) -> Answered {
+    let visit = sent.visit;
+    let one = own(&visit).await?;
+    match visit.scope().remove(&one.id).await {
+        Ok(()) | Err(Error::NotFound) => Ok(onward(&format!("{}/accounts?removed=1", visit.base()))),
+        Err(error) => Err(visit.failed(&error)),
+    }
+}
+
+/// Whether the list may be seen and used now.
+fn is_open(visit: &Visit) -> bool {
+    visit.session.is_manage() && !matches!(visit.session.kept.step, Step::Cancelled | Step::Saving { .. })
+}
+
+/// The connection that an address names, of this end user, in a session for looking after them. Everything else is not there (I8).
+async fn own(visit: &Visit) -> Result<Connection, Halt> {
+    let id = visit.part("connection").and_then(|id| ConnectionId::parse(id).ok());
+    let Some(id) = id.filter(|_| is_open(visit)) else { return Err(visit.missing()) };
+    visit.connection(&id).await?.ok_or_else(|| visit.missing())
+}
+
+/// What somebody calls a connection.
+fn called(visit: &Visit, one: &Connection) -> String {
+    let provider = visit.shared().registry.get(&one.provider);
+    let provider = provider.map_or(&*one.provider, |entry| entry.descriptor().name());
+    match one.name.as_deref().or(label(one)) {
+        Some(name) => format!("{name} ({provider})"),
+        None => provider.to_owned(),
+    }
+}
+
+/// What came of what was asked for last, of a connection as it is now. The address says what that was, and no more.
+fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
+    let (what, id) = form_urlencoded::parse(query.as_bytes()).next()?;
+    if what == "removed" {
+        return Some("The account was removed, with its key.".to_owned());
+    }
+    let one = list.iter().find(|one| one.id.as_str() == id)?;
+    let name = called(visit, one);
+    let said = match (&*what, one.verdict) {
+        ("other", _) => "its key belongs to another account by now. Reconnect it with one of this account.",
+        ("unusable", _) => "its key cannot be used any more. Reconnect it with a new one.",
+        ("checked", Some(VerdictKind::Valid)) => "the key works.",
+        ("checked", Some(VerdictKind::Invalid)) => {
+            "the key is not accepted any more. Reconnect it with a new one."
+        }
+        ("checked", Some(VerdictKind::Forbidden)) => "the key is good, and lacks a permission.",
+        ("checked", Some(VerdictKind::RateLimited)) => "it was asked too often. Try again in a while.",
+        ("checked", Some(VerdictKind::Unavailable)) => "it could not be reached. Try again in a while.",
+        ("checked", _) => "the answer did not say whether the key works. Try again in a while.",
+        _ => return None,
+    };
+    Some(format!("{name}: {said}"))
+}

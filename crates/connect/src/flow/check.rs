@@ -1,0 +1,169 @@
+//! Asking a provider about a key, and what is kept of what it says.
+
+use std::time::Duration;
+
+use keyway_core::{Account, Credential, Reason, ReasonCode, Verdict};
+use keyway_vault::{Connection, Error};
+use tokio::time::timeout;
+
+use super::stand::allows_others;
+use crate::{
+    Connect,
+    session::{Checked, Kept, Other, Session, Step, Told},
+    shared::Shared,
+};
+
+/// A key that is to be checked.
+pub(super) struct Asked {
+    pub(super) provider: String,
+    pub(super) method: String,
+    pub(super) credential: Credential,
+    /// What was typed into fields that are no secret, and may be shown again.
+    pub(super) plain: Vec<(String, String)>,
+}
+
+/// What came of asking.
+enum Outcome {
+    Good(Box<Checked>),
+    Bad(Told),
+}
+
+/// The longest check. The client's own bound is below it; a transport of an embedder's may have none.
+const LONGEST: Duration = Duration::from_secs(45);
+
+impl Asked {
+    /// Where its form is.
+    pub(super) fn form(&self, session: &Session) -> String {
+        format!("{}/providers/{}/{}", session.base(), self.provider, self.method)
+    }
+
+    fn told(&self, kind: &str) -> Told {
+        Told {
+            provider: self.provider.clone(),
+            method: self.method.clone(),
+            kind: kind.to_owned(),
+            say: None,
+            retry_after: None,
+            values: self.plain.clone(),
+        }
+    }
+}
+
+/// Asks a provider about a key. Returns where to go on: a good key is held for confirmation, and of any other nothing is kept but what
+/// was said of it (N68). One at a time for a session: whoever waited while another found a good key does not ask again (N67).
+pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> Result<String, Error> {
+    let shared = &*connect.0;
+    let (base, form, seen) = (session.base(), asked.form(&session), session.version());
+    let _turn = shared.turns.of(session.id.as_str()).await;
+    let Some(now) = shared.desk.session(session.id.as_str()).await? else { return Ok(base) };
+    let found = matches!(now.kept.step, Step::Checked(_) | Step::Done { .. });
+    if now.is_over() || (found && now.version() != seen) {
+        return Ok(base);
+    }
+    let mut may_ask = false;
+    let begun = shared.desk.change(now, |kept| {
+        may_ask = kept.attempts < shared.limits.attempts && !is_over(kept, &session);
+        if may_ask {
+            kept.attempts += 1;
+            kept.told = None;
+        }
+        may_ask
+    });
+    let Some(now) = begun.await? else { return Ok(base) };
+    let outcome = match may_ask {
+        true => ask(shared, &now, &asked).await?,
+        false => Outcome::Bad(asked.told("too_many")),
+    };
+    let is_good = matches!(outcome, Outcome::Good(_));
+    let mut is_kept = false;
+    let kept = shared.desk.change(now, |kept| {
+        is_kept = !is_over(kept, &session);
+        if is_kept {
+            match &outcome {
+                Outcome::Good(checked) => (kept.step, kept.told) = (Step::Checked(checked.clone()), None),
+                Outcome::Bad(told) => (kept.step, kept.told) = (Step::Asking, Some(told.clone())),
+            }
+        }
+        is_kept
+    });
+    kept.await?;
+    Ok(if is_kept && !is_good { form } else { base })
+}
+
+/// Whether a session took another way meanwhile, as `Session::is_over` says.
+fn is_over(kept: &Kept, session: &Session) -> bool {
+    match kept.step {
+        Step::Asking | Step::Checked(_) => false,
+        Step::Done { .. } => !session.is_manage(),
+        Step::Saving { .. } | Step::Cancelled => true,
+    }
+}
+
+/// What a provider says of a credential, within a time.
+pub(super) async fn verdict(shared: &Shared, credential: &Credential) -> Verdict {
+    timeout(LONGEST, shared.client.check(credential)).await.unwrap_or_else(|_| Verdict::Unavailable {
+        retry_after: None,
+        reason: Reason::new(ReasonCode::NoAnswer, "the check took too long"),
+    })
+}
+
+async fn ask(shared: &Shared, session: &Session, asked: &Asked) -> Result<Outcome, Error> {
+    let verdict = verdict(shared, &asked.credential).await;
+    let Some(account) = verdict.account() else {
+        let say = verdict.reason().filter(|reason| reason.code() == ReasonCode::Rule);
+        return Ok(Outcome::Bad(Told {
+            say: say.map(|reason| reason.text().to_owned()).filter(|text| !text.is_empty()),
+            retry_after: verdict.retry_after().map(|wait| wait.as_secs()),
+            ..asked.told(verdict.kind().as_str())
+        }));
+    };
+    let scope = shared.scope(&session.tenant);
+    let (mut other, mut same) = (None, Vec::new());
+    if let Some(target) = session.target() {
+        let target = match scope.get(&target).await {
+            Err(Error::NotFound) => return Ok(Outcome::Bad(asked.told("unsuited"))),
+            target => target?,
+        };
+        match compared(&target, account, session) {
+            Ok(confirm) => other = confirm,
+            Err(()) => return Ok(Outcome::Bad(asked.told("other_account"))),
+        }
+    } else {
+        let (_, alike) = match scope.alike(&asked.credential, Some(account)).await {
+            Err(Error::Invalid(_)) => return Ok(Outcome::Bad(asked.told("unsuited"))),
+            alike => alike?,
+        };
+        for id in alike {
+            match scope.get(&id).await {
+                Ok(one) if one.end_user.as_deref() == Some(session.end_user()) => same.push(id.to_string()),
+                Ok(_) | Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let held = match scope.hold(&asked.credential, account, session.id.as_str()) {
+        Err(Error::Invalid(_)) => return Ok(Outcome::Bad(asked.told("unsuited"))),
+        held => held?,
+    };
+    Ok(Outcome::Good(Box::new(Checked {
+        held,
+        method: asked.method.clone(),
+        label: account.label().to_owned(),
+        same,
+        other,
+    })))
+}
+
+/// Whether a connection may have a key of an account, and what has to be confirmed for it.
+fn compared(target: &Connection, account: &Account, session: &Session) -> Result<Option<Other>, ()> {
+    let Some(known) = &target.account else { return Ok(None) };
+    if known.id() == account.id() {
+        Ok(None)
+    } else if known.group().is_some() && known.group() == account.group() {
+        Ok(Some(Other::Alike))
+    } else if allows_others(session.purpose()) {
+        Ok(Some(Other::Allowed))
+    } else {
+        Err(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Choosing a provider.
+
+use axum::{extract::RawQuery, http::StatusCode, response::Response};
+use keyway_core::Entry;
+use url::form_urlencoded;
+
+use super::{
+    answer::{Answered, onward},
+    visit::Visit,
+};
+use crate::page::{self, Choose};
+
+/// `GET /connect/{session}/providers`: the choice, also while a connection was to get a new key: that one is not meant any more.
+pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answered {
+    if visit.session.is_over() || (visit.session.target().is_some() && !visit.session.is_manage()) {
+        return Ok(onward(&visit.base()));
+    }
+    let desk = &visit.shared().desk;
+    let changed = desk.change(visit.session.clone(), |kept| kept.target.take().is_some()).await;
+    match changed {
+        Ok(Some(session)) => visit.session = session,
+        Ok(None) => return Err(visit.missing()),
+        Err(error) => return Err(visit.failed(&error)),
+    }
+    Ok(choose(&visit, query.as_deref()))
+}
+
+/// The choice, or the form of the only provider that there is.
+pub(super) fn choose(visit: &Visit, query: Option<&str>) -> Response {
+    let offered = visit.offered();
+    if let ([only], None) = (offered.as_slice(), query) {
+        return onward(&format!("{}/providers/{}", visit.base(), only.descriptor().id()));
+    }
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let words = pairs.filter(|(name, _)| name == "q").map(|(_, words)| words).next().unwrap_or_default();
+    let entries = offered.into_iter().filter(|entry| holds(entry, &words)).collect();
+    let page = Choose { entries, query: &words, can_go_back: visit.session.is_manage() };
+    visit.shown(StatusCode::OK, page::choose(&visit.chrome(), &page))
+}
+
+/// Whether a provider's name, summary and categories hold all words that were searched for.
+fn holds(entry: &Entry, words: &str) -> bool {
+    let descriptor = entry.descriptor();
+    let mut text = format!("{} {} {}", descriptor.id(), descriptor.name(), descriptor.summary());
+    for category in descriptor.categories() {
+        text.push(' ');
+        text.push_str(category);
+    }
+    let text = text.to_lowercase();
+    words.to_lowercase().split_whitespace().all(|word| text.contains(word))
+}

@@ -1,0 +1,148 @@
+//! Saving a key that was confirmed: whoever tries saves it once.
+
+use keyway_vault::{Accounts, ConnectionId, Error, New};
+
+use crate::{
+    Connect,
+    session::{Checked, Happened, Other, Session, Step, Told},
+};
+
+/// What came of saving.
+pub(super) enum Ended {
+    /// It is saved.
+    Saved(Session),
+    /// The name cannot be: it is asked for again.
+    Name { session: Session, name: String, why: String },
+    /// The connection cannot have this key: another is asked for.
+    Refused(Session),
+    /// The session is over.
+    Gone,
+}
+
+/// Saves what a session's end user confirmed, under the id that was made before. Any process may do so, also a second time after one
+/// that was killed: a new connection is saved once by its id, and a connection that has the new key already is not given it again.
+///
+/// # Errors
+/// When the vault does not do it. What was confirmed can still be saved then.
+pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended, Error> {
+    let shared = &*connect.0;
+    let Step::Saving { checked, connection, name, replaces } = session.kept.step.clone() else {
+        return Ok(Ended::Saved(session));
+    };
+    match save(connect, &session, &checked, &connection, name.as_deref(), replaces).await {
+        Ok(()) => {
+            let provider = checked.held.provider().to_owned();
+            let reconnected = replaces.is_some();
+            let is_manage = session.is_manage();
+            let saved = shared.desk.change(session, |kept| {
+                let is_ours =
+                    matches!(&kept.step, Step::Saving { connection: own, .. } if *own == connection);
+                if is_ours {
+                    let (connection, provider) = (connection.clone(), provider.clone());
+                    kept.happened = Some(Happened {
+                        connection: connection.clone(),
+                        provider: provider.clone(),
+                        reconnected,
+                    });
+                    kept.step = Step::Done { connection, provider, reconnected };
+                    if is_manage {
+                        kept.target = None;
+                    }
+                }
+                is_ours
+            });
+            Ok(saved.await?.map_or(Ended::Gone, Ended::Saved))
+        }
+        Err(Stopped::Name(why)) => {
+            let asked = back(connect, session, &connection, Step::Checked(checked), None).await?;
+            let name = name.unwrap_or_default();
+            Ok(asked.map_or(Ended::Gone, |session| Ended::Name { session, name, why }))
+        }
+        Err(Stopped::Key(kind)) => {
+            let told = Told {
+                provider: checked.held.provider().to_owned(),
+                method: checked.method.clone(),
+                kind: kind.to_owned(),
+                say: None,
+                retry_after: None,
+                values: Vec::new(),
+            };
+            let asked = back(connect, session, &connection, Step::Asking, Some(told)).await?;
+            Ok(asked.map_or(Ended::Gone, Ended::Refused))
+        }
+        Err(Stopped::Vault(error)) => Err(error),
+    }
+}
+
+/// Why it is not saved.
+enum Stopped {
+    Name(String),
+    /// What is told of the key.
+    Key(&'static str),
+    Vault(Error),
+}
+
+async fn save(
+    connect: &Connect,
+    session: &Session,
+    checked: &Checked,
+    connection: &str,
+    name: Option<&str>,
+    replaces: Option<i64>,
+) -> Result<(), Stopped> {
+    let shared = &*connect.0;
+    let scope = shared.scope(&session.tenant);
+    let unsuited = |error| match error {
+        Error::Invalid(_) | Error::NeedsKey { .. } | Error::NotFound => Stopped::Key("unsuited"),
+        Error::OtherAccount => Stopped::Key("other_account"),
+        error => Stopped::Vault(error),
+    };
+    let held = scope.held(&checked.held, session.id.as_str(), &shared.registry);
+    let (credential, account) = held.map_err(unsuited)?;
+    let id = ConnectionId::parse(connection).map_err(|_| Stopped::Key("unsuited"))?;
+    let mut new = New::connection(&credential).account(&account).end_user(session.end_user());
+    if let Some(name) = name {
+        new = new.name(name);
+    }
+    let saved = match replaces {
+        None => scope.save(new.id(&id)).await.map(|_| ()),
+        Some(before) => {
+            let now = scope.get(&id).await.map_err(unsuited)?;
+            if now.credential_version() != before {
+                let (same, _) = scope.alike(&credential, None).await.map_err(unsuited)?;
+                if same.contains(&id) {
+                    return Ok(());
+                }
+            }
+            let accounts = match checked.other {
+                None => Accounts::Same,
+                Some(Other::Alike) => Accounts::Alike,
+                Some(Other::Allowed) => Accounts::Any,
+            };
+            scope.replace(&id, new, accounts).await.map(|_| ())
+        }
+    };
+    match saved {
+        Ok(()) | Err(Error::Exists) => Ok(()),
+        Err(Error::Invalid(why)) if name.is_some() => Err(Stopped::Name(why)),
+        Err(error) => Err(unsuited(error)),
+    }
+}
+
+/// Takes a session back from saving a connection.
+async fn back(
+    connect: &Connect,
+    session: Session,
+    connection: &str,
+    step: Step,
+    told: Option<Told>,
+) -> Result<Option<Session>, Error> {
+    let changed = connect.0.desk.change(session, |kept| {
+        let is_ours = matches!(&kept.step, Step::Saving { connection: own, .. } if *own == *connection);
+        if is_ours {
+            (kept.step, kept.told) = (step.clone(), told.clone());
+        }
+        is_ours
+    });
+    changed.await
+}

@@ -1,0 +1,126 @@
+//! Where a session stands.
+
+use axum::{extract::RawQuery, http::StatusCode, response::Response};
+use keyway_vault::{Connection, ConnectionId};
+use url::Url;
+
+use super::{
+    accounts,
+    answer::Answered,
+    answer::onward,
+    choose,
+    save::{self, Ended},
+    visit::Visit,
+};
+use crate::{
+    page::{self, Confirm, Done},
+    session::{Checked, Purpose, Step},
+};
+
+/// `GET /connect/{session}`.
+pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answered {
+    if let Step::Saving { .. } = visit.session.kept.step {
+        // Somebody confirmed it, and whoever was to save it is gone.
+        match save::finish(&visit.connect, visit.session.clone()).await {
+            Ok(Ended::Saved(session) | Ended::Refused(session)) => visit.session = session,
+            Ok(Ended::Name { session, .. }) => visit.session = session,
+            Ok(Ended::Gone) => return Err(visit.missing()),
+            Err(error) => return Err(visit.failed(&error)),
+        }
+    }
+    match &visit.session.kept.step {
+        Step::Done { connection, provider, reconnected } => {
+            done(&visit, connection, provider, *reconnected).await
+        }
+        Step::Cancelled => Ok(cancelled(&visit)),
+        Step::Checked(checked) => confirm(&visit, checked, None).await,
+        Step::Saving { .. } => Err(visit.missing()),
+        Step::Asking => {
+            if let Some(target) = visit.target().await? {
+                return Ok(match visit.shared().registry.method(&target.provider, Some(&target.method)) {
+                    Ok((entry, method)) => {
+                        let provider = entry.descriptor().id();
+                        onward(&format!("{}/providers/{provider}/{}", visit.base(), method.id()))
+                    }
+                    Err(_) => gone(&visit),
+                });
+            }
+            if visit.session.is_manage() && query.is_none() {
+                return accounts::list(&visit, None).await;
+            }
+            Ok(choose::choose(&visit, query.as_deref()))
+        }
+    }
+}
+
+/// Whose account it is; with what is wrong with the name that was given, and the name.
+pub(super) async fn confirm(visit: &Visit, checked: &Checked, name: Option<(&str, &str)>) -> Answered {
+    let registry = &visit.shared().registry;
+    let Ok(entry) = registry.get(checked.held.provider()) else { return Ok(gone(visit)) };
+    let target = visit.target().await?;
+    let mut same = Vec::new();
+    for id in &checked.same {
+        let Ok(id) = ConnectionId::parse(id) else { continue };
+        same.extend(visit.connection(&id).await?);
+    }
+    let status = if name.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = Confirm { entry, checked, same, target: target.as_ref(), name };
+    Ok(visit.shown(status, page::confirm(&visit.chrome(), &page)))
+}
+
+async fn done(visit: &Visit, connection: &str, provider: &str, reconnected: bool) -> Answered {
+    let entry = visit.shared().registry.get(provider).ok();
+    let one = match ConnectionId::parse(connection) {
+        // It may be removed by now, which is no reason to say that it was not linked.
+        Ok(id) => visit.scope().get(&id).await.ok(),
+        Err(_) => None,
+    };
+    let said = if reconnected { "keyway.reconnected" } else { "keyway.connected" };
+    let kept = &visit.session.kept;
+    let return_url = return_url(visit, Some(connection));
+    let page = Done {
+        entry,
+        connection,
+        label: one.as_ref().and_then(label),
+        reconnected,
+        tells: kept.parent_origin.as_deref().map(|origin| (origin, said)),
+        return_url: return_url.as_deref(),
+        can_go_back: visit.session.is_manage(),
+    };
+    Ok(visit.shown(StatusCode::OK, page::done(&visit.chrome(), &page)))
+}
+
+fn cancelled(visit: &Visit) -> Response {
+    let parent = visit.session.kept.parent_origin.as_deref();
+    let tells = parent.map(|origin| (origin, "keyway.cancelled"));
+    let page = page::cancelled(&visit.chrome(), tells, return_url(visit, None).as_deref());
+    visit.shown(StatusCode::OK, page)
+}
+
+/// The page of an account whose provider is not there any more.
+fn gone(visit: &Visit) -> Response {
+    let text = "The service of this account cannot be linked here any more.";
+    visit.shown(StatusCode::NOT_FOUND, page::problem(&visit.chrome(), "This service is gone", text))
+}
+
+/// Where the platform wants the browser in the end.
+fn return_url(visit: &Visit, connection: Option<&str>) -> Option<String> {
+    let mut url = Url::parse(visit.session.kept.return_url.as_deref()?).ok()?;
+    let mut query = url.query_pairs_mut();
+    if let Some(connection) = connection {
+        query.append_pair("connection_id", connection);
+    }
+    query.append_pair("session_id", visit.session.id.as_str());
+    drop(query);
+    Some(url.into())
+}
+
+/// What a person recognises a connection by.
+pub(super) fn label(one: &Connection) -> Option<&str> {
+    one.account.as_ref().map(keyway_core::Account::label)
+}
+
+/// Whether a session's platform lets a connection have a key of another account.
+pub(super) fn allows_others(purpose: &Purpose) -> bool {
+    matches!(purpose, Purpose::Reconnect { other_account: true, .. })
+}
