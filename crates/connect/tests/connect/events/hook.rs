@@ -135,7 +135,7 @@ async fn serve(
             return;
         }
         if matches!(does, Does::Floods) {
-            while stream.write_all(&[b'x'; 65536]).await.is_ok() {}
+            while stream.write_all(&[b'x'; 16384]).await.is_ok() {}
             return;
         }
     }
