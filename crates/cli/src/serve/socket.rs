@@ -69,11 +69,7 @@ pub(super) fn own_url(mut addresses: impl Iterator<Item = SocketAddr>, scheme: &
 /// What is to be known of the cookies of pages at an origin, as a line.
 pub(super) fn cookies(url: &Origin) -> &'static str {
     // Browsers take the prefix over TLS alone.
-    if url.scheme() == "http" {
-        "  They are plain HTTP on this machine: their cookies have no __Host- prefix.\n"
-    } else {
-        ""
-    }
+    if url.scheme() == "http" { "  They are plain HTTP on this machine: their cookies have no __Host- prefix.\n" } else { "" }
 }
 
 /// Opens a port. It is called within a runtime.
