@@ -399,6 +399,7 @@ impl Stage {
             }
             is_there()
         };
+        let _ending = Ending(child.id());
         let answers = visit.make(&String::from_utf8_lossy(&said), &self.elsewhere.origin(), told);
         self.catch([(Sink::Stdout, said)]);
         self.catch(answers.into_iter().map(|answer| (Sink::Answers, answer)));
@@ -440,6 +441,17 @@ impl Drop for Stage {
             let _ = child.wait();
         }
         let _ = fs::remove_dir_all(self.given.parent().unwrap());
+    }
+}
+
+/// Ends a process that would go on when a test fails.
+struct Ending(u32);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            kill("KILL", self.0);
+        }
     }
 }
 
