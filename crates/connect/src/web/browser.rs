@@ -102,8 +102,7 @@ mod tests {
             let sent = line.split(';').next().unwrap();
             let mut headers = HeaderMap::new();
             headers.insert(header::COOKIE, format!("a=b; {sent}; c=d").parse().unwrap());
-            let hashes: Vec<_> =
-                Browser::read(&headers, is_secure).into_iter().map(|one| one.hash).collect();
+            let hashes: Vec<_> = Browser::read(&headers, is_secure).into_iter().map(|one| one.hash).collect();
             assert_eq!(hashes, [browser.hash()]);
             assert!(Browser::read(&headers, !is_secure).is_empty(), "a name without its prefix is another");
         }
