@@ -32,7 +32,7 @@ pub(crate) struct Stage {
     pub(crate) origin: String,
     pub(crate) stop: Stop,
     pub(crate) serving: JoinHandle<()>,
-    _stand_ins: Sandbox,
+    pub(crate) stand_ins: Sandbox,
     pub(crate) folder: TempDir,
 }
 
@@ -61,7 +61,7 @@ impl Stage {
         let stop = Stop::new();
         let (serving, asked) = (connect.clone(), stop.clone());
         let serving = tokio::spawn(async move { serving.serve(listener, asked).await.unwrap() });
-        Self { vault, registry, connect, origin, stop, serving, _stand_ins: stand_ins, folder }
+        Self { vault, registry, connect, origin, stop, serving, stand_ins, folder }
     }
 
     pub(crate) fn scope(&self, tenant: &str) -> Scope {
