@@ -196,8 +196,8 @@ async fn n64_what_is_no_form_of_ours_changes_nothing() {
         assert_eq!(page.status.as_u16(), *status, "link: {headers:?} {body}");
     }
     // A form is not sent by GET.
-    let get = walk.browser.clone().get(&format!("{url}?{good}")).await;
-    assert_eq!(get.status, StatusCode::OK);
+    let shown = walk.browser.clone().get(&format!("{url}?{good}")).await;
+    assert_eq!(shown.status, StatusCode::OK);
     assert_eq!(walk.kept().await.1["attempts"], 0);
     // And what is one is taken: as browsers send it from a page without referrer, and with a charset.
     let taken = format!("csrf={no_version}&api_key={ROOTLY}");
