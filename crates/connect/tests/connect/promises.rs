@@ -200,17 +200,17 @@ async fn n64_what_is_no_form_of_ours_changes_nothing() {
     assert_eq!(shown.status, StatusCode::OK);
     assert_eq!(walk.kept().await.1["attempts"], 0);
     // And what is one is taken: as browsers send it from a page without referrer, and with a charset.
-    let taken = format!("csrf={no_version}&api_key={ROOTLY}");
+    let whole = format!("csrf={no_version}&api_key={ROOTLY}");
     let headers = [
         ("content-type", "Application/X-WWW-form-urlencoded; charset=UTF-8"),
         ("origin", "null"),
         ("sec-fetch-site", "same-origin"),
     ];
-    assert_eq!(send(&headers, &taken, &url).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send(&headers, &whole, &url).await.status, StatusCode::SEE_OTHER);
     assert_eq!(walk.step().await, "checked");
     // A page that is not as the session is any more saves nothing.
     let url = format!("{}/confirm", walk.at);
-    assert_eq!(send(&headers, &taken, &url).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(send(&headers, &whole, &url).await.status, StatusCode::SEE_OTHER);
     assert_eq!(walk.step().await, "checked");
 }
 
