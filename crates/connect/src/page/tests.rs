@@ -79,7 +79,7 @@ async fn each_verdict_says_what_it_is_and_how_to_go_on() {
     for (name, html) in gallery.pages() {
         if let Some(kind) = name.strip_prefix("verdict-") {
             let text = Document::parse(&name, &html).text_of("data-verdict");
-            said += &format!("{kind}\n{text}\n\n");
+            said.extend([kind, "\n", &text, "\n\n"]);
         }
     }
     insta::assert_snapshot!("verdicts", said);

@@ -141,10 +141,8 @@ impl Words {
 
 /// When to try again.
 fn wait(seconds: Option<u64>) -> Markup {
-    match seconds {
-        Some(seconds) => html! { "Try again in about " (length(seconds)) "." },
-        None => html! { "Try again in a minute." },
-    }
+    let time = seconds.map_or_else(|| "a minute".to_owned(), |seconds| format!("about {}", length(seconds)));
+    html! { "Try again in " (time) "." }
 }
 
 fn keys_link(url: Option<&str>, name: &str) -> Markup {

@@ -362,7 +362,7 @@ fn put(pages: &mut Pages, name: &str, page: maud::Markup) {
     pages.push((name.to_owned(), page.into_string()));
 }
 
-/// Rally and Rootly, and made_up ones beside them. JSON is YAML.
+/// Rally and Rootly, and made-up ones beside them. JSON is YAML.
 fn registry(texts: &Texts) -> Registry {
     let texts_of = |text: &Registration| (text.package.strip_prefix("keyway-").unwrap(), text.descriptor);
     let real = [&keyway_rally::REGISTRATION, &keyway_rootly::REGISTRATION].map(texts_of);
