@@ -77,7 +77,7 @@ impl Visit {
         let token = found(said, "kwa_[A-Za-z0-9]{36}");
         let mut client = Client::new(address, format!("authorization: Bearer {token}\r\n"));
         client.api("POST", "/v1/webhooks", &json!({ "url": format!("{elsewhere}/hook") }).to_string(), 0);
-        let opened = self.open(&mut client, &link);
+        let opened = Self::open(&mut client, &link);
         self.astray(&mut client, &opened);
         self.paste(&mut client, &opened);
         self.over_the_api(&mut client);
@@ -89,7 +89,7 @@ impl Visit {
     }
 
     /// Opens the link; where the session is then.
-    fn open(&self, client: &mut Client, link: &str) -> String {
+    fn open(client: &mut Client, link: &str) -> String {
         let page = client.get(path(link));
         let answer = client.send_form(&form(&page, "/link/"), &[]);
         let session = location(&answer);
