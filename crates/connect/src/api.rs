@@ -17,9 +17,11 @@ mod answer;
 mod paging;
 
 mod connections;
+mod events;
 mod grants;
 mod providers;
 mod sessions;
+mod webhooks;
 
 mod document;
 
@@ -27,7 +29,7 @@ use axum::{
     Router,
     middleware::map_response,
     response::Response,
-    routing::{delete, get, post},
+    routing::{any, delete, get, post},
 };
 
 use self::problem::{Kind, Problem};
@@ -54,18 +56,25 @@ pub(crate) fn routes() -> Router<Connect> {
         .route("/providers/{id}", get(providers::get))
         .route("/providers/{id}/logo", get(providers::logo))
         .route("/providers/{id}/methods/{method}/form", get(providers::form))
+        .route("/events", get(events::list))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/webhooks/{id}", get(webhooks::get).delete(webhooks::remove))
+        .route("/webhooks/{id}/test", post(webhooks::test))
         .route("/openapi.json", get(document::show))
-        .fallback(async || {
-            Problem::new(Kind::NotFound, "the API has no such path; /openapi.json describes it")
-        })
+        .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()
         .nest("/v1", v1)
+        .route("/v1/", any(no_such_path))
         .route("/openapi.json", get(document::show).fallback(method_not_allowed))
         .layer(map_response(async |mut answer: Response| {
             headers(&mut answer, Frame::Nobody);
             answer
         }))
+}
+
+async fn no_such_path() -> Problem {
+    Problem::new(Kind::NotFound, "the API has no such path; /openapi.json describes it")
 }
 
 async fn method_not_allowed() -> Problem {

@@ -15,7 +15,8 @@ use utoipa::{
     },
 };
 
-use super::{answer::of_kind, connections, grants, problem, providers, sessions};
+use super::{answer::of_kind, connections, events, grants, problem, providers, sessions, webhooks};
+use crate::EventType;
 
 /// The document, as it is served: indented JSON, with a line's end.
 pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
@@ -38,10 +39,12 @@ pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
         connections::check, sessions::reconnect,
         grants::create, grants::list, grants::revoke,
         providers::list, providers::get, providers::logo, providers::form,
+        events::list,
+        webhooks::create, webhooks::list, webhooks::get, webhooks::remove, webhooks::test,
 
 
     ),
-    components(schemas(problem::Problem, problem::Detail)),
+    components(schemas(problem::Problem, problem::Detail, providers::FormKind, connections::StatusWord, EventType)),
     modifiers(&Common),
     tags(
         (name = "Sessions", description = "Links that end users open"),

@@ -46,11 +46,11 @@ impl Backend {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Page {
-        send(self.request(&Method::POST, path).json(body)).await
+        send(with(self.request(&Method::POST, path), body)).await
     }
 
     async fn patch(&self, path: &str, body: &Value) -> Page {
-        send(self.request(&Method::PATCH, path).json(body)).await
+        send(with(self.request(&Method::PATCH, path), body)).await
     }
 
     /// A connection, made of the good key of a fixture.
@@ -83,6 +83,11 @@ impl Page {
 
 async fn send(request: RequestBuilder) -> Page {
     Page::read(request.send().await.unwrap()).await
+}
+
+/// A request with a body of JSON.
+fn with(request: RequestBuilder, body: &Value) -> RequestBuilder {
+    request.header("content-type", "application/json").body(body.to_string())
 }
 
 fn connection() -> Value {

@@ -1,0 +1,137 @@
+//! Webhooks: where events are sent.
+
+use axum::response::Response;
+use keyway_vault::ApiScope;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    answer::{List, Shown, created, nothing, ok},
+    call::Call,
+    path::Named,
+    problem::Problem,
+    sent::Sent,
+};
+use crate::{Endpoint, EndpointError, Endpoints, EventType, Tested};
+
+/// A webhook that is to be set up.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(title = "NewWebhook")]
+pub(super) struct WebhookBody {
+    /// Where events are sent to: `https`, and a public address.
+    #[schema(max_length = 2048, example = "https://hooks.example.com/keyway")]
+    url: String,
+    /// Which it gets; without it, or with none, all.
+    #[schema(example = json!(["connection.created", "connection.needs_reconnect"]))]
+    types: Option<Vec<EventType>>,
+}
+
+/// A webhook that was just set up.
+#[derive(Serialize, ToSchema)]
+#[schema(title = "MadeWebhook")]
+pub(super) struct MadeView {
+    webhook: Endpoint,
+    /// What its receiver checks signatures with, as <https://www.standardwebhooks.com> has it: it is shown this once.
+    #[schema(value_type = String, example = "whsec_bWFkZSB1cA==")]
+    secret: Shown,
+}
+
+/// Sets up a webhook
+///
+/// It gets what happens from now on, at least once. A token of the platform that names no tenant sets up one for all tenants.
+#[utoipa::path(
+    post, path = "/v1/webhooks", tag = "Webhooks", operation_id = "createWebhook",
+    request_body = WebhookBody,
+    responses((status = 201, description = "It was set up", body = MadeView,
+        headers(("Location" = String, description = "Its path")))),
+)]
+pub(super) async fn create(sent: Sent) -> Response {
+    sent.once(ApiScope::Webhooks, async |sent: Sent| {
+        sent.call.query(&[])?;
+        let body: WebhookBody = sent.json()?;
+        let types = body.types.unwrap_or_default();
+        let made = endpoints(&sent.call).create(&body.url, &types).await?;
+        let location = format!("/v1/webhooks/{}", made.endpoint.id);
+        Ok(created(&location, &MadeView { webhook: made.endpoint, secret: Shown(made.secret) }))
+    })
+    .await
+}
+
+/// Lists webhooks
+///
+/// All of them, sorted by id.
+#[utoipa::path(
+    get, path = "/v1/webhooks", tag = "Webhooks", operation_id = "listWebhooks",
+    responses((status = 200, description = "The webhooks", body = List<Endpoint>)),
+)]
+pub(super) async fn list(call: Call) -> Result<Response, Problem> {
+    call.may(ApiScope::Webhooks)?;
+    call.query(&[])?;
+    Ok(ok(&List { data: endpoints(&call).list().await?, next: None }))
+}
+
+/// Shows a webhook
+///
+/// `state` and `last` tell how it does.
+#[utoipa::path(
+    get, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "getWebhook",
+    params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
+    responses((status = 200, description = "The webhook", body = Endpoint)),
+)]
+pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response, Problem> {
+    call.may(ApiScope::Webhooks)?;
+    call.query(&[])?;
+    Ok(ok(&endpoints(&call).get(&id).await?))
+}
+
+/// Removes a webhook
+///
+/// Nothing is sent there any more.
+#[utoipa::path(
+    delete, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "removeWebhook",
+    params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
+    responses((status = 204, description = "It is removed")),
+)]
+pub(super) async fn remove(call: Call, Named(id): Named<String>) -> Result<Response, Problem> {
+    call.may(ApiScope::Webhooks)?;
+    call.query(&[])?;
+    endpoints(&call).remove(&id).await?;
+    Ok(nothing())
+}
+
+/// Tests a webhook
+///
+/// Sends a `webhook.test` now, and says what came back. Where it is taken, a webhook that was given up is tried again.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/test", tag = "Webhooks", operation_id = "testWebhook",
+    params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
+    responses((status = 200, description = "What came back, whatever that is", body = Tested)),
+)]
+pub(super) async fn test(Named(id): Named<String>, sent: Sent) -> Response {
+    sent.once(ApiScope::Webhooks, async move |sent: Sent| {
+        sent.call.query(&[])?;
+        let endpoints = endpoints(&sent.call);
+        // Of what is not there nothing is said but that, whatever the body is.
+        endpoints.get(&id).await?;
+        sent.nothing()?;
+        Ok(ok(&endpoints.test(&id).await?))
+    })
+    .await
+}
+
+/// Those of the tenant; where a token of the platform names none, the platform's.
+fn endpoints(call: &Call) -> Endpoints {
+    call.connect.webhooks(call.tenant.as_ref())
+}
+
+impl From<EndpointError> for Problem {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Url(why) => Self::member("/url", "invalid", why),
+            EndpointError::NotFound => Self::not_found(),
+            EndpointError::Vault(error) => error.into(),
+            error => Self::member("", "too_many", error.to_string()),
+        }
+    }
+}

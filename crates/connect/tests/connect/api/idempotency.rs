@@ -1,0 +1,184 @@
+//! A request that is sent again is not done again.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_vault::{ApiScope, Tenant};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use super::{Backend, connection, send, session, with};
+use crate::stage::{ROOTLY_REVOKED, Stage, TENANT};
+
+impl Backend {
+    fn keyed(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
+        with(self.request(&Method::POST, path).header("idempotency-key", key), body)
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_and_body_have_the_same_answer_also_where_it_shows_a_secret() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let made = backend.connection().await;
+    let grants = format!("/v1/connections/{made}/grants");
+    let webhook = json!({"url": "https://hooks.example.com/"});
+    let reconnect = format!("/v1/connections/{made}/reconnect");
+    for (path, body) in [
+        ("/v1/sessions", session()),
+        ("/v1/connections", connection()),
+        (&grants, json!({"methods": ["GET"]})),
+        ("/v1/webhooks", webhook),
+        (&reconnect, json!({"end_user": "user-1"})),
+    ] {
+        let first = send(backend.keyed(path, "key-1", &body)).await;
+        assert_eq!(first.status, StatusCode::CREATED, "{path}: {first:?}");
+        assert_eq!(first.header("idempotency-replayed"), "");
+        let again = send(backend.keyed(path, "key-1", &body)).await;
+        assert_eq!((again.status, &again.text), (first.status, &first.text), "{path}");
+        assert_eq!(again.header("idempotency-replayed"), "true", "{path}");
+        for name in ["location", "content-type", "cache-control"] {
+            assert_eq!(again.header(name), first.header(name), "{path} {name}");
+        }
+        let other = send(backend.keyed(path, "key-2", &body)).await;
+        assert_ne!(other.text, first.text, "{path}");
+    }
+    assert_eq!(backend.get("/v1/connections").await.json()["data"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn another_body_under_the_same_key_is_refused() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    send(backend.keyed("/v1/sessions", "key", &session())).await;
+    let other = json!({"end_user": "user-2", "purpose": "connect"});
+    assert_eq!(send(backend.keyed("/v1/sessions", "key", &other)).await.problem(422), "idempotency_key");
+    // Elsewhere, and for whoever is somebody else, it is another request.
+    let elsewhere = send(backend.keyed("/v1/connections", "key", &connection())).await;
+    assert_eq!(elsewhere.status, StatusCode::CREATED);
+    for (tenant, token) in [("others", Some("others")), ("others", None), (TENANT, None)] {
+        let backend = Backend::scoped(&stage, token, &ApiScope::ALL).await;
+        let request = backend.keyed("/v1/sessions", "key", &other).header("keyway-tenant", tenant);
+        let answer = send(request).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{tenant} {token:?}");
+    }
+    // A rotated token is the same tenant's.
+    let rotated = Backend::of(&stage, TENANT).await;
+    assert_eq!(
+        send(rotated.keyed("/v1/sessions", "key", &session())).await.header("idempotency-replayed"),
+        "true"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_1_to_255_visible_characters() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    for (key, is_good) in
+        [("k", true), (&*"k".repeat(255), true), ("", false), ("a b", false), (&*"k".repeat(256), false)]
+    {
+        let answer = send(backend.keyed("/v1/sessions", key, &session())).await;
+        assert_eq!(answer.status.as_u16(), if is_good { 201 } else { 400 }, "{}", key.len());
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_kept_too_but_for_those_that_pass() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let mut body = connection();
+    body["values"]["api_key"] = json!(ROOTLY_REVOKED);
+    let first = send(backend.keyed("/v1/connections", "key", &body)).await;
+    assert_eq!(first.problem(422), "verdict");
+    let again = send(backend.keyed("/v1/connections", "key", &body)).await;
+    assert_eq!((again.text.as_str(), again.header("idempotency-replayed")), (first.text.as_str(), "true"));
+    // What was sent is in no document, in no form.
+    let tenant = Tenant::parse(TENANT).unwrap();
+    let documents = stage.vault.documents();
+    let kept = documents.list("idempotency", Some(Some(&tenant)), None, 10).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    let text = String::from_utf8(kept[0].text.to_vec()).unwrap();
+    assert!(!text.contains("deaddead") && !kept[0].id.contains("key"));
+}
+
+#[tokio::test]
+async fn while_the_first_is_being_done_the_second_waits_and_64_at_once_make_one() {
+    let stage = Stage::new().await;
+    let backend = Arc::new(Backend::of(&stage, TENANT).await);
+    let mut asked = Vec::new();
+    for _ in 0..64 {
+        let backend = Arc::clone(&backend);
+        asked.push(tokio::spawn(async move {
+            loop {
+                let answer = send(backend.keyed("/v1/connections", "key", &connection())).await;
+                if answer.status != StatusCode::CONFLICT {
+                    return answer;
+                }
+                assert_eq!(answer.problem(409), "in_flight");
+                assert_eq!(answer.header("retry-after"), "1");
+                tokio::task::yield_now().await;
+            }
+        }));
+    }
+    let mut texts = Vec::new();
+    for answer in asked {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        texts.push(answer.text);
+    }
+    texts.dedup();
+    assert_eq!(texts.len(), 1);
+    assert_eq!(backend.get("/v1/connections").await.json()["data"].as_array().unwrap().len(), 1);
+    let entries = stage.scope(TENANT).audit(0, 100).await.unwrap();
+    assert_eq!(entries.iter().filter(|one| one.kind == "connection.created").count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_client_does_not_wait_for_is_done_and_can_be_had() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let request = backend.keyed("/v1/connections", "key", &connection()).build().unwrap();
+    let client = backend.client.clone();
+    let gone = tokio::spawn(async move { client.execute(request).await });
+    // As soon as it is begun, the client goes away.
+    let documents = stage.vault.documents();
+    while documents.list("idempotency", None, None, 1).await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    gone.abort();
+    let answer = loop {
+        let answer = send(backend.keyed("/v1/connections", "key", &connection())).await;
+        if answer.status != StatusCode::CONFLICT {
+            break answer;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(backend.get("/v1/connections").await.json()["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_of_a_request_that_never_ended_ends_within_a_minute_and_an_answer_within_a_day() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    send(backend.keyed("/v1/sessions", "key", &session())).await;
+    let documents = stage.vault.documents();
+    let kept = documents.list("idempotency", None, None, 10).await.unwrap().remove(0);
+    let left = kept.expires_at.unwrap().duration_since(std::time::SystemTime::now()).unwrap();
+    assert!(left > Duration::from_secs(86_000) && left <= Duration::from_secs(86_400), "{left:?}");
+
+    // As a process leaves it that is killed while it does the work.
+    let mut text: Value = serde_json::from_slice(&kept.text).unwrap();
+    text.as_object_mut().unwrap().remove("answer").unwrap();
+    let text = serde_json::to_vec(&text).unwrap();
+    let soon = std::time::SystemTime::now() + Duration::from_millis(300);
+    documents.replace(&kept, &text, Some(soon)).await.unwrap().unwrap();
+    assert_eq!(send(backend.keyed("/v1/sessions", "key", &session())).await.problem(409), "in_flight");
+    let answer = loop {
+        let answer = send(backend.keyed("/v1/sessions", "key", &session())).await;
+        if answer.status != StatusCode::CONFLICT {
+            break answer;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((answer.status, answer.header("idempotency-replayed")), (StatusCode::CREATED, ""));
+}
