@@ -76,14 +76,14 @@ impl Visit {
         let address = link.split('/').nth(2).unwrap().parse().unwrap();
         let token = found(said, "kwa_[A-Za-z0-9]{36}");
         let mut client = Client::new(address, format!("authorization: Bearer {token}\r\n"));
-        client.api("POST", "/v1/webhooks", &json!({ "url": format!("{elsewhere}/hook") }).to_string(), 0);
+        client.api("POST", "/v1/webhooks", &json!({ "url": format!("{elsewhere}/hook") }).to_string(), 201);
         let opened = Self::open(&mut client, &link);
         self.astray(&mut client, &opened);
         self.paste(&mut client, &opened);
         self.over_the_api(&mut client);
         client.get(&format!("{}/result", path(&link)));
         if self.fixtures.is_some() {
-            let _ = is_told;
+            assert!(is_told(), "no webhook came");
         }
         client.answers
     }
