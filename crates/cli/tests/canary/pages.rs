@@ -76,20 +76,20 @@ impl Visit {
         let address = link.split('/').nth(2).unwrap().parse().unwrap();
         let token = found(said, "kwa_[A-Za-z0-9]{36}");
         let mut client = Client::new(address, format!("authorization: Bearer {token}\r\n"));
-        client.api("POST", "/v1/webhooks", &json!({ "url": format!("{elsewhere}/hook") }).to_string(), 0);
-        let opened = self.open(&mut client, &link);
+        client.api("POST", "/v1/webhooks", &json!({ "url": format!("{elsewhere}/hook") }).to_string(), 201);
+        let opened = Self::open(&mut client, &link);
         self.astray(&mut client, &opened);
         self.paste(&mut client, &opened);
         self.over_the_api(&mut client);
         client.get(&format!("{}/result", path(&link)));
         if self.fixtures.is_some() {
-            let _ = is_told;
+            assert!(is_told(), "no webhook came");
         }
         client.answers
     }
 
     /// Opens the link; where the session is then.
-    fn open(&self, client: &mut Client, link: &str) -> String {
+    fn open(client: &mut Client, link: &str) -> String {
         let page = client.get(path(link));
         let answer = client.send_form(&form(&page, "/link/"), &[]);
         let session = location(&answer);

@@ -48,7 +48,7 @@ fn link(said: &str) -> (String, String) {
 /// A POST with a JSON body: the whole answer.
 fn post(address: &str, path: &str, headers: &[String], body: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let lines = headers.iter().fold(String::new(), |all, line| all + line + "\r\n");
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{lines}"
@@ -122,7 +122,7 @@ fn what_it_shows_of_the_connect_pages_works() {
     let (again, path) = link(&made);
     assert_eq!((again.as_str(), status(&get(&pages, &path, &[]))), (pages.as_str(), 200));
     assert_eq!(status(&get(&pages, "/openapi.json", &[])), 200);
-    let all = get(&pages, "/v1/connections", &[authorization.clone()]);
+    let all = get(&pages, "/v1/connections", std::slice::from_ref(authorization));
     assert_eq!(all.matches("con_").count(), linked().len(), "{all}");
 
     let platform = said.split_once("try it from: http://").unwrap().1.split('\n').next().unwrap();

@@ -58,9 +58,9 @@ fn a_token_is_rotated_with_an_overlap_and_revoked_at_once() {
     assert_eq!(home.run(&["token", "rotate", id, "--overlap", "0s"]).code, 0);
     let left = home.json(&["token", "list"]);
     assert_eq!(left.as_array().unwrap().len(), 1);
-    let last = left[0]["id"].as_str().unwrap();
-    assert_ne!(last, id);
-    assert_eq!(home.json(&["token", "revoke", last]), json!({ "revoked": last }));
+    let newest = left[0]["id"].as_str().unwrap();
+    assert_ne!(newest, id);
+    assert_eq!(home.json(&["token", "revoke", newest]), json!({ "revoked": newest }));
     assert_eq!(home.json(&["token", "list"]), json!([]));
     for command in [["token", "revoke", id], ["token", "rotate", new]] {
         let run = home.run(&command);
