@@ -152,6 +152,7 @@ fn sandboxed(kind: &'static str, text: String) -> Response {
         "default-src 'none'; style-src 'unsafe-inline'; sandbox; base-uri 'none'; frame-ancestors 'none'",
     );
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     answer
 }
 
