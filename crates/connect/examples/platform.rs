@@ -42,7 +42,8 @@ fn is_from_keyway(headers: &HeaderMap, body: &[u8]) -> bool {
     let is_fresh = time.parse().is_ok_and(|time: u64| now.abs_diff(time) < 300);
     let key = STANDARD.decode(setting("KEYWAY_WEBHOOK_SECRET").trim_start_matches("whsec_"));
     let Some(key) = key.ok().filter(|key| !key.is_empty()) else { return false };
-    let (key, signed) = (hmac::Key::new(hmac::HMAC_SHA256, &key), [format!("{id}.{time}.").as_bytes(), body].concat());
+    let (key, signed) =
+        (hmac::Key::new(hmac::HMAC_SHA256, &key), [format!("{id}.{time}.").as_bytes(), body].concat());
     let fits = |signature: Vec<u8>| hmac::verify(&key, &signed, &signature).is_ok();
     let mut signatures = header("webhook-signature").split(' ').filter_map(|one| one.strip_prefix("v1,"));
     is_fresh && signatures.any(|one| STANDARD.decode(one).is_ok_and(fits))
