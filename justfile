@@ -70,6 +70,10 @@ bench:
 bench-vault:
     cargo bench -p keyway-bench --bench vault
 
+# How many sessions a second are made and opened, on each engine.
+bench-documents:
+    cargo bench -p keyway-bench --bench documents
+
 # What a recorded use costs in CPU time.
 bench-record:
     cargo bench -p keyway-bench --bench record

@@ -44,7 +44,7 @@ Examples:
   keyway connect rootly              asks for your key, and checks it
   keyway providers                   what it can connect to
   keyway vault init                  makes a vault, in which connections are kept
-  keyway serve --sandbox             tries the gateway, with made-up keys behind it
+  keyway serve --sandbox             tries gateway and connect pages, with made-up keys
 
 Exit status:
   0  the key is valid, or the request was answered
@@ -140,7 +140,7 @@ Examples:
 
 A key that is not listed is answered 401.")]
     Sandbox(Sandbox),
-    /// Runs the gateway: clients call the providers through it, with grants for keys
+    /// Runs the gateway, with grants for keys; the pages where people link accounts; and the REST API
     #[command(after_help = OF_SERVE)]
     Serve(Serve),
     /// Makes, looks at, and moves the vault, in which connections are kept
@@ -197,11 +197,16 @@ KEYWAY_TLS_CERT, KEYWAY_LIMITS_HEAD_TIME, …; keyway.example.toml shows all of 
 URL is then the gateway's, and its key a grant, which `keyway grant create` makes. Or it asks for
 /c/CONNECTION/PATH, with the grant in the header Keyway-Grant.
 
+People link their accounts on the connect pages. A link to them is made by the REST API, which is at
+the same address and described there in /openapi.json, or by `keyway session create`. The first
+token of that API comes from `keyway token create`.
+
 Ctrl-C ends it when what is in flight is done; a second one ends it at once. TLS files are read
 again when they change, and on SIGHUP. The log goes to stderr; RUST_LOG raises it.
 
 With --sandbox everything is in a folder of its own: a vault, made-up keys, stand-ins that know
-them, and grants for the tenant `demo`. A second start finds all of it again.";
+them, grants and an API token for the tenant `demo`, and a platform from which accounts are linked.
+A second start finds all of it again.";
 
 #[derive(Debug, Group)]
 pub(crate) struct Serve {

@@ -110,6 +110,7 @@ impl ConnectBuilder {
         if !is_plain || !(is_secure || (url.scheme() == "http" && crate::session::is_loopback(&url))) {
             return Err(problem);
         }
+        self.look.check().map_err(|(field, why)| Error::Look { field, why })?;
         let actor = Actor::parse("connect").map_err(|_| Error::Setting("the actor has no name"))?;
         let desk =
             Desk::new(&self.vault, Arc::clone(&self.registry), actor.clone(), origin.clone(), &self.limits);

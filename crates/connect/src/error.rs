@@ -9,6 +9,14 @@ pub enum Error {
     /// Something was set that cannot be.
     #[error("{0}")]
     Setting(&'static str),
+    /// The look cannot be shown.
+    #[error("`{field}` {why}")]
+    Look {
+        /// Which part of it, as the REST API names it.
+        field: &'static str,
+        /// Why; never the value.
+        why: &'static str,
+    },
     /// The listener cannot be used.
     #[error("the listener cannot be used: {0}")]
     Listener(io::ErrorKind),

@@ -35,7 +35,7 @@ pub struct Limits {
     pub deliveries: Deliveries,
     /// How many idle connections are checked in a minute. 60.
     pub checks_per_minute: u32,
-    /// How long it takes until another process does what one that was killed did. 15 seconds.
+    /// For how long a process that sends webhooks, or checks, is believed to be there without a word of it. 15 seconds.
     pub lead: Duration,
 }
 

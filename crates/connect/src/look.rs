@@ -122,10 +122,17 @@ mod tests {
         format!("data:{kind};base64,{}", STANDARD.encode(bytes))
     }
 
+    /// That many bytes which begin as a PNG does.
+    fn png(count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        bytes[..PNG.len()].copy_from_slice(PNG);
+        bytes
+    }
+
     #[test]
     fn what_can_be_shown_is_taken() {
         let svg = b"<svg xmlns='http://www.w3.org/2000/svg'/>";
-        for logo in [data("image/svg+xml", svg), data("image/png", &[PNG, &[0; 32 * 1024 - 8]].concat())] {
+        for logo in [data("image/svg+xml", svg), data("image/png", &png(MAX_LOGO))] {
             let look = Look {
                 name: Some("Acme \u{5e9}\u{5dc}\u{5d5}\u{5dd}".to_owned()),
                 logo: Some(logo),
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn n63_what_cannot_be_is_refused_by_name_and_never_repeated() {
-        let large = data("image/png", &[PNG, &[0; 32 * 1024 - 7]].concat());
+        let large = data("image/png", &png(MAX_LOGO + 1));
         let html = data("text/html", b"<svg>");
         let cases: &[(&str, &[&str])] = &[
             ("look.name", &["", " ", "two\nlines", "a\u{202e}b", "a\u{200b}b", &"x".repeat(61)]),

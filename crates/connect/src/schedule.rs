@@ -23,7 +23,7 @@ use crate::shared::Shared;
 
 /// How many connections are looked up at once, and at most when those of providers that rest are in the way.
 const FIRST: usize = 500;
-const MOST: usize = 8000;
+const MOST: usize = 1000;
 /// How long to wait when nothing is due, at most.
 const LOOK: Duration = Duration::from_secs(30);
 

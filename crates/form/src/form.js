@@ -3,6 +3,10 @@
   "use strict";
   const known = new WeakSet();
   const revealed = new Set();
+  // A line that comes while a button is pressed moves the button away from under the pointer, and nothing is clicked.
+  let isPressed = false;
+  addEventListener("mousedown", () => (isPressed = true), true);
+  addEventListener("mouseup", () => (isPressed = false), true);
   const hideAll = () => revealed.forEach((hide) => hide());
 
   // As core does: white space, a pair of quotes, each prefix once.
@@ -48,7 +52,8 @@
     let pause;
     const show = () => {
       clearTimeout(pause);
-      note.textContent = hint(input.value, hints);
+      if (isPressed) pause = setTimeout(show, 100);
+      else note.textContent = hint(input.value, hints);
     };
     input.addEventListener("change", show);
     input.addEventListener("input", (event) => {

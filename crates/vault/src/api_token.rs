@@ -125,6 +125,12 @@ struct Kept {
     scopes: Vec<ApiScope>,
 }
 
+impl Kept {
+    fn text(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts are JSON")
+    }
+}
+
 const KIND: &str = "token";
 /// The characters of a token that are its id: prefix, and eight.
 const ID: usize = 12;
@@ -158,7 +164,7 @@ impl Tokens {
         if expires_at.is_some_and(|end| end <= SystemTime::now()) {
             return Err(Error::Invalid("a token's end is in the future".to_owned()));
         }
-        let text = serde_json::to_vec(&Kept { name, scopes }).expect("texts are JSON");
+        let text = Kept { name, scopes }.text();
         let documents = self.vault.documents();
         loop {
             let token = Token::of(TokenKind::Api);
@@ -191,7 +197,7 @@ impl Tokens {
     /// Makes another one like it; the old one ends after `overlap`, unless it ends before.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id. Whatever fails, the old one stays as it was.
+    /// [`Error::NotFound`] when there is none of this id. Where it fails, the new one is taken away again.
     pub async fn rotate(&self, id: &str, overlap: Duration) -> Result<NewApiToken, Error> {
         let old = shown(&self.document(id).await?)?;
         // First: whoever has the old one must never have none.

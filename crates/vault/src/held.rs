@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, New, Scope, connection::AccountOf, draft::kept, encoding::as_base64, error::tampered,
+    Error, New, Scope,
+    connection::AccountOf,
+    draft::{Draft, kept},
+    encoding::as_base64,
+    error::tampered,
     packed::Packed,
 };
 
@@ -36,21 +40,23 @@ struct Waiting<T> {
     account: AccountOf,
 }
 
+impl Waiting<&str> {
+    fn text(draft: &Draft, account: &Account) -> Zeroizing<Vec<u8>> {
+        let text = str::from_utf8(&draft.text).expect("JSON is UTF-8");
+        let (method, origins, elsewhere) = (draft.method.as_str(), draft.origins.as_str(), draft.elsewhere);
+        let waiting = Waiting { method, origins, elsewhere, text, account: AccountOf::new(account) };
+        // Escapes can make a text longer: with room for all of them, nothing is copied while it is written.
+        let mut json = Zeroizing::new(Vec::with_capacity(text.len() * 6 + origins.len() * 2 + 4096));
+        serde_json::to_writer(&mut *json, &waiting).expect("texts are JSON");
+        json
+    }
+}
+
 impl Scope {
     /// Seals a credential that was checked and is not saved yet, with its account, for `context`: it opens nowhere else.
     pub fn hold(&self, credential: &Credential, account: &Account, context: &str) -> Result<Held, Error> {
         let draft = self.draft(&New::connection(credential).account(account))?;
-        let text = str::from_utf8(&draft.text).expect("JSON is UTF-8");
-        let waiting = Waiting {
-            method: draft.method.as_str(),
-            origins: draft.origins.as_str(),
-            elsewhere: draft.elsewhere,
-            text,
-            account: AccountOf::new(account),
-        };
-        // Escapes can make a text longer: with room for all of them, nothing is copied while it is written.
-        let mut json = Zeroizing::new(Vec::with_capacity(text.len() * 6 + draft.origins.len() * 2 + 4096));
-        serde_json::to_writer(&mut *json, &waiting).expect("texts are JSON");
+        let json = Waiting::text(&draft, account);
         let sealed = self.vault.0.roots.documents().seal(&self.bound(&draft.provider, context), &json);
         Ok(Held { provider: draft.provider, sealed })
     }

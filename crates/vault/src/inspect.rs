@@ -11,7 +11,8 @@ use crate::{
 
 impl Vault {
     /// As [`verify`](Self::verify), also of a vault that [`open`](Self::open) refuses: one whose keys' rows, or whose end of
-    /// the audit log, are not as they were written. Nothing can be done with it but to look.
+    /// the audit log, are not as they were written. Nothing can be done with it but to look. With the
+    /// right key, tables that an older version made become those of today, as when it is opened.
     ///
     /// # Errors
     /// When there is no vault, or its key is missing or another one. A root that does not open with the right key is a

@@ -5,7 +5,7 @@ use std::{ffi::OsString, time::Duration};
 use clap::{Args as Group, Subcommand};
 use keyway::vault::{ApiScope, ConnectionId};
 
-use super::kept::{Answer, HEADING, Store, TENANT, Whose};
+use super::kept::{Answer, Store, TENANT, Whose};
 
 pub(super) const OF_TOKEN: &str = "\
 Examples:
@@ -30,8 +30,8 @@ Examples:
   keyway session create --tenant acme --end-user ada --provider rootly --provider rally
   keyway session create --tenant acme --end-user ada --reconnect con_…
 
-`keyway serve` has to run on the same vault: it serves the pages that the link leads to. A platform's
-backend makes sessions over the REST API instead, with more to say about each.";
+`keyway serve` has to run on the same vault: it serves the pages that the link leads to.
+A platform's backend makes sessions over the REST API instead, with more to say about each.";
 
 #[derive(Debug, Group)]
 pub(crate) struct Token {
@@ -141,8 +141,7 @@ pub(crate) struct Start {
         value_name = "URL",
         env = "KEYWAY_CONNECT_PUBLIC_URL",
         hide_env_values = true,
-        default_value = "http://127.0.0.1:8081",
-        help_heading = HEADING
+        default_value = "http://127.0.0.1:8081"
     )]
     pub(crate) public_url: String,
 }

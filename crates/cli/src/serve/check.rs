@@ -76,7 +76,9 @@ fn connect(config: &Config, scheme: &str) -> String {
     let listen = connect.listen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     // Which port it will be is not known where that is 0.
     match connect.public_url.clone().or_else(|| own_url(connect.listen.iter().copied(), scheme)) {
-        Some(url) if url.scheme() == "http" => format!("{url}, on {listen} (their cookies have no __Host- prefix)"),
+        Some(url) if url.scheme() == "http" => {
+            format!("{url}, on {listen} (their cookies have no __Host- prefix)")
+        }
         Some(url) => format!("{url}, on {listen}"),
         None => listen,
     }

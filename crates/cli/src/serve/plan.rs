@@ -69,10 +69,9 @@ impl Plan {
         Ok(gateway.open().await?)
     }
 
-    /// Who asks providers whether a key is good.
-    pub(super) fn client(&self) -> Result<Client, Failure> {
-        let transport = self.checker.clone().build();
-        transport.map(Client::from).map_err(|error| Failure::because(error.to_string()))
+    /// The way to providers, when a key is checked, and to webhooks.
+    pub(super) fn transport(&self) -> Result<HttpTransport, Failure> {
+        self.checker.clone().build().map_err(|error| Failure::because(error.to_string()))
     }
 
     /// The connect pages and the REST API over a vault, for browsers that find them at `url`. `more` is what the
@@ -86,11 +85,13 @@ impl Plan {
         let Config { connect, trusted_proxies, limits, .. } = &self.config;
         let mut own = keyway_connect::Limits::default();
         (own.session, own.link, own.shutdown) = (connect.session, connect.link, limits.shutdown);
-        let builder = Connect::builder(vault.clone(), Arc::clone(&self.registry), self.client()?)
-            .look(self.look.clone())
-            .limits(own)
-            .trusted_proxies(trusted_proxies.clone())
-            .check_every(connect.check_every);
+        let builder =
+            Connect::builder(vault.clone(), Arc::clone(&self.registry), Client::from(self.transport()?))
+                .webhooks_over(self.transport()?)
+                .look(self.look.clone())
+                .limits(own)
+                .trusted_proxies(trusted_proxies.clone())
+                .check_every(connect.check_every);
         Ok(more(builder).build(&url.to_string())?)
     }
 

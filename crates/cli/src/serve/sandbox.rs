@@ -60,7 +60,8 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
                 .ok_or_else(|| Failure::because("the connect pages have no port"))?;
             let platform = Platform::bind(memory.platform_port, &url)?;
             (memory.connect_port, memory.platform_port) = (url.port(), platform.port());
-            let demos = demo::connect(vault, &registry, &plan.client()?, &origin, &mut memory).await?;
+            let demos =
+                demo::connect(vault, &registry, &plan.transport()?.into(), &origin, &mut memory).await?;
             let api_token = demo::api_token(vault, &mut memory).await?;
             folder.remember(&memory)?;
             let connect = plan.connect(vault, &url, |builder| builder.stand_in(origin.clone()))?;

@@ -13,6 +13,9 @@ use super::config::{Config, Connect};
 /// How many clients may wait to be accepted. The system may allow fewer.
 const WAITING: u32 = 4096;
 
+/// What is to be known of connect pages without TLS.
+const PLAIN: &str = "  They are plain HTTP on this machine: their cookies have no __Host- prefix.\n";
+
 /// What is listened on.
 pub(super) struct Sockets {
     pub(super) gateway: Vec<TcpListener>,
@@ -55,6 +58,8 @@ impl Sockets {
         };
         let gateway = self.gateway.iter().map(|socket| line(socket, &format!("Listening on {scheme}")));
         let control = self.control.iter().map(|socket| line(socket, "Metrics and health on http"));
+        // Browsers take the prefix over TLS alone.
+        let cookies = |url: &Origin| if url.scheme() == "http" { PLAIN } else { "" };
         let connect = self.connect_url.iter().map(|url| format!("Connect pages on {url}\n{}", cookies(url)));
         gateway.chain(control).chain(connect).collect()
     }
@@ -64,12 +69,6 @@ impl Sockets {
 pub(super) fn own_url(mut addresses: impl Iterator<Item = SocketAddr>, scheme: &str) -> Option<Origin> {
     let address = addresses.find(Connect::is_own)?;
     Origin::parse_loopback(&format!("{scheme}://{address}")).ok()
-}
-
-/// What is to be known of the cookies of pages at an origin, as a line.
-pub(super) fn cookies(url: &Origin) -> &'static str {
-    // Browsers take the prefix over TLS alone.
-    if url.scheme() == "http" { "  They are plain HTTP on this machine: their cookies have no __Host- prefix.\n" } else { "" }
 }
 
 /// Opens a port. It is called within a runtime.

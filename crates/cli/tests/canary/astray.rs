@@ -209,6 +209,8 @@ pub(crate) fn without(subject: &Subject) -> Vec<Situation> {
             words.iter().map(|word| word.replace("{connection}", "con_aaaaaaaaaaaaaaaaaaaa")).collect();
         let filled: Vec<String> =
             filled.into_iter().map(|word| word.replace("{grant}", "gra_aaaaaaaaaaaaaaaaaaaa")).collect();
+        let filled: Vec<String> =
+            filled.into_iter().map(|word| word.replace("{api_token}", "kwa_aaaaaaaa")).collect();
         let words: Vec<&str> = filled.iter().map(String::as_str).collect();
         let mut one = run(&words).ending(FAILED).where_("KEYWAY_KEY", &subject.master_key);
         one.environment.retain(|(name, _)| ["KEYWAY_KEY", "KEYWAY_TENANT"].contains(&name.as_str()));

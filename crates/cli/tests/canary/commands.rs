@@ -64,7 +64,7 @@ pub(crate) fn misplaced(subject: &Subject) -> Vec<Situation> {
         vec!["serve", "--sandbox", "--dir", "/dev/null", "--tls", secret],
     ];
     let commands = COMMANDS.into_iter().map(|(command, _)| command);
-    for command in commands.chain(["vault", "connection", "grant", "audit", "serve"]) {
+    for command in commands.chain(["vault", "connection", "grant", "token", "session", "audit", "serve"]) {
         lines.push(vec![command, secret]);
         lines.push(vec![command, id, secret, secret, secret]);
         lines.push(vec![command, id, &key]);

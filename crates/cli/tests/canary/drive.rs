@@ -10,7 +10,7 @@ use std::{
 use crate::{
     scanner::{Canary, Encoding},
     sink::Sink,
-    situations::{Sent, Situation},
+    situations::{Circumstance, Sent, Situation},
     stage::{Caught, Stage},
     subject::Subject,
 };
@@ -128,15 +128,38 @@ impl Scan {
                 self.sealed = self.sealed.clone().and_master_key(&key);
             }
         }
-        if !situation.arguments.starts_with(&["grant".to_owned(), "create".to_owned()]) {
-            return;
+        if matches!(situation.circumstance, Circumstance::Pages(_)) {
+            self.learn_links(caught);
         }
+        let words: Vec<&str> = situation.arguments.iter().take(2).map(String::as_str).collect();
+        let prefix = match words[..] {
+            ["grant", "create"] => "kwg_",
+            ["token", "create" | "rotate"] => "kwa_",
+            ["session", "create"] => "kwl_",
+            _ => return,
+        };
         for (_, bytes) in caught.iter_mut().filter(|(sink, _)| matches!(sink, Sink::Stdout | Sink::Terminal))
         {
-            let Some(at) = memchr::memmem::find(bytes, b"kwg_") else { continue };
+            let Some(at) = memchr::memmem::find(bytes, prefix.as_bytes()) else { continue };
             let token = String::from_utf8(bytes.drain(at..at + TOKEN).collect()).unwrap();
             self.secret = self.secret.clone().and(token.as_bytes(), &token);
             self.sealed = self.sealed.clone().and(token.as_bytes(), &token);
+        }
+    }
+
+    /// Links are for who asks for them, and in nothing that is kept or logged.
+    fn learn_links(&mut self, caught: &Caught) {
+        for (_, bytes) in caught.iter().filter(|(sink, _)| matches!(sink, Sink::Stdout | Sink::Answers)) {
+            for at in memchr::memmem::find_iter(bytes, b"/link/kwl_") {
+                let code = bytes[at + "/link/".len()..]
+                    .iter()
+                    .copied()
+                    .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+                let code = String::from_utf8(code.collect()).unwrap();
+                if code.len() == TOKEN && self.known.insert(code.clone()) {
+                    self.sealed = self.sealed.clone().and(code.as_bytes(), &code);
+                }
+            }
         }
     }
 
@@ -152,6 +175,7 @@ impl Scan {
             // What the caller puts there is there.
             let own: Vec<&str> = match sink {
                 Sink::CommandLine => situation.arguments.iter().map(String::as_str).collect(),
+                Sink::Stdout => situation.printed.iter().map(String::as_str).collect(),
                 Sink::Environment => situation.environment.iter().map(|(_, value)| value.as_str()).collect(),
                 _ => Vec::new(),
             };

@@ -22,6 +22,7 @@ pub(crate) fn through(subject: &Subject) -> Vec<Situation> {
             .under(Circumstance::Gateway(requests.to_vec()))
             .where_("KEYWAY_LISTEN", "127.0.0.1:0")
             .where_("KEYWAY_CONTROL", "127.0.0.1:0")
+            .where_("KEYWAY_CONNECT_LISTEN", "none")
             .where_("KEYWAY_UPSTREAM_ALLOW_LOOPBACK", "true")
             .where_("KEYWAY_LOG_REQUESTS", "true")
             .where_("KEYWAY_LOG_LEVEL", "trace")

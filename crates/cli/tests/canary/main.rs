@@ -8,6 +8,7 @@ mod commands;
 mod drive;
 mod files;
 mod gateway;
+mod pages;
 mod planted;
 mod postgres;
 mod process;
@@ -68,6 +69,7 @@ fn a_key_is_seen_at_its_target_and_nowhere_else() {
         // They take the longest.
         work.push((subject, story::usual(subject)));
         work.push((subject, gateway::through(subject)));
+        work.push((subject, vec![pages::through(subject)]));
         let mut all = situations::of(subject, &subjects);
         // Where a key is mistaken for something else, nobody knows what method it is for.
         let is_first = subjects.iter().find(|other| other.provider == subject.provider);
@@ -136,7 +138,7 @@ fn every_command_is_driven() {
         .map(str::to_owned)
         .collect();
     assert_eq!(driven, told(&[]), "the canary's commands (left) and those of `keyway --help` (right)");
-    for command in ["vault", "connection", "grant"] {
+    for command in ["vault", "connection", "grant", "token", "session"] {
         let driven =
             of_vault.iter().filter(|line| line[0] == command).map(|line| line[1].to_owned()).collect();
         let told = told(&[command]);

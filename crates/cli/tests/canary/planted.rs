@@ -16,6 +16,7 @@ use crate::{
     binary,
     commands::served,
     drive::{Sighting, drive},
+    pages,
     process::script,
     scanner::{Encoding, hex},
     server::{Server, answer},
@@ -169,6 +170,21 @@ fn a_key_that_is_in_the_database_is_seen_wherever_that_goes() {
     for sink in [Sink::Database, Sink::Wal, Sink::Exports, Sink::Audit] {
         assert!(sinks.contains(&sink), "{sink:?} is not among {sinks:?}; {:?}", outcome.wrong);
     }
+}
+
+/// Beside the connect pages: of the key, and of links, which are for who asks for them.
+#[test]
+fn a_leak_beside_the_connect_pages_is_seen() {
+    let (_, all) = subjects();
+    let (secret, situation) = (subject(&all).secret(), pages::through(subject(&all)));
+    seen(&all, &situation, "", secret, None);
+    seen(&all, &situation, r#"echo "$TEXT" >&2"#, &hex(secret), Some((Sink::Stderr, Encoding::Hex)));
+    // The key itself is printed there too, for whoever wants to try it, so a wrong one tells of the links alone.
+    let other = all.iter().find(|subject| subject.name() == "canary/query").unwrap();
+    let leaky = Leaky::new(r#"exec > >(tee "$TMPDIR/said")"#, "", "");
+    let outcome = drive(&leaky.0, other, &Subject::canary(&all), &[pages::through(other)]).unwrap();
+    let sinks: BTreeSet<Sink> = outcome.sightings.into_iter().map(|seen| seen.sink).collect();
+    assert_eq!(sinks, BTreeSet::from([Sink::Temporary]), "{:?}", outcome.wrong);
 }
 
 /// A token and a master key are the binary's own: what is looked for is learned from where they belong.

@@ -7,7 +7,7 @@ use base64::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::{scanner::hex, server::answer, subject::Subject};
+use crate::{pages::Visit, scanner::hex, server::answer, subject::Subject};
 
 /// One run of the binary, and what is expected of it. `{target}`, `{elsewhere}`, `{values}` and `{providers}` stand for
 /// the servers and files of the run, `{other}` for the address of `{elsewhere}`, `{watched}` for the folder that it may
@@ -27,6 +27,8 @@ pub(crate) struct Situation {
     pub(crate) codes: &'static [i32],
     /// What must be said, on stdout or stderr.
     pub(crate) says: String,
+    /// Secrets that it prints for whoever wants to try it.
+    pub(crate) printed: Vec<String>,
 }
 
 /// Under which circumstances it runs.
@@ -53,6 +55,8 @@ pub(crate) enum Circumstance {
     Served(Vec<Vec<u8>>),
     /// As the gateway, which is asked each of these, and what an operator asks, and ended.
     Gateway(Vec<Vec<u8>>),
+    /// As the sandbox, whose connect pages and REST API somebody uses, and ended.
+    Pages(Box<Visit>),
     /// Until all others have run; then it is ended.
     Behind,
     /// With a `kill -9` as soon as it writes to the database.

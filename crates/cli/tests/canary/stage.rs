@@ -12,10 +12,12 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use crate::{
     files,
+    pages::{self, Visit},
     process::{copy_for_all, ended_by_signals, kill, may_dump, of_process, within, without_threads},
     server::{Server, answer, ask},
     sink::{Sink, is_key_file},
@@ -133,6 +135,11 @@ impl Stage {
     /// Runs a situation; `None` where what it needs is missing.
     pub(crate) fn run(&mut self, situation: &Situation) -> Option<Run> {
         fs::write(self.given.join("values.json"), &situation.values).unwrap();
+        if let Circumstance::Pages(visit) = &situation.circumstance
+            && let Some(fixtures) = &visit.fixtures
+        {
+            fs::write(self.given.join("providers/canary/fixtures.yaml"), fixtures).unwrap();
+        }
         let origin = self.elsewhere.origin();
         let answers =
             situation.answers.iter().map(|answer| replace(answer, b"{elsewhere}", origin.as_bytes()));
@@ -175,17 +182,19 @@ impl Stage {
         let (name, prefix) = match situation.arguments.first().map(String::as_str) {
             Some("connect") => ("{connection}", "con_"),
             Some("grant") => ("{grant}", "gra_"),
+            Some("token") => ("{api_token}", "kwa_"),
             _ => return,
         };
         for (sink, bytes) in caught.iter().filter(|(sink, _)| matches!(sink, Sink::Stdout | Sink::Stderr)) {
             if name == "{grant}" && *sink == Sink::Stdout && bytes.starts_with(b"kwg_") {
                 self.ids.insert("{token}", String::from_utf8_lossy(bytes).trim().to_owned());
             }
+            // The id of a token is what that begins with.
+            let length = prefix.len() + if prefix == "kwa_" { 8 } else { 20 };
             let Some(at) = memchr::memmem::find(bytes, prefix.as_bytes()) else { continue };
-            let is_of_id = |byte: &&u8| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
-            let random = bytes[at + prefix.len()..].iter().copied().take_while(|byte| is_of_id(&byte));
+            let random = bytes[at + prefix.len()..].iter().copied().take_while(u8::is_ascii_alphanumeric);
             let id = prefix.to_owned() + &String::from_utf8(random.collect()).unwrap();
-            if id.len() == prefix.len() + 20 {
+            if id.len() == length {
                 self.ids.insert(name, id);
             }
         }
@@ -303,6 +312,7 @@ impl Stage {
                 });
                 self.serve(&[requests, &of_operator], &child, stdout);
             }
+            (Circumstance::Pages(visit), Some(stdout)) => self.visit(visit, &child, stdout),
             _ => {}
         }
         let stdout = collect(stdout);
@@ -369,6 +379,35 @@ impl Stage {
         kill("TERM", child.id());
     }
 
+    /// Uses the connect pages and the REST API of the sandbox that the binary is, and ends it.
+    fn visit(&self, visit: &Visit, child: &Child, stdout: &mut impl Read) {
+        let mut said = Vec::new();
+        let mut byte = [0];
+        while !said.ends_with(pages::READY.as_bytes()) {
+            let count = stdout.read(&mut byte).unwrap();
+            assert_ne!(count, 0, "it ended: {}", String::from_utf8_lossy(&said));
+            said.push(byte[0]);
+        }
+        let told = || {
+            let until = Instant::now() + Duration::from_secs(20);
+            let is_there = || {
+                let arrived = self.elsewhere.arrived();
+                arrived.iter().any(|one| memchr::memmem::find(one, b"connection.created").is_some())
+            };
+            while !is_there() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(20));
+            }
+            is_there()
+        };
+        let _ending = Ending(child.id());
+        let answers = visit.make(&String::from_utf8_lossy(&said), &self.elsewhere.origin(), told);
+        self.catch([(Sink::Stdout, said)]);
+        self.catch(answers.into_iter().map(|answer| (Sink::Answers, answer)));
+        self.catch(of_process(child.id()));
+        self.catch(files::below(&self.watched));
+        kill("TERM", child.id());
+    }
+
     /// Ends what goes on. Says what that was, what came out of it and what arrived elsewhere, and what is not as it should
     /// be.
     pub(crate) fn end(&mut self) -> (Situation, Caught, Vec<String>) {
@@ -402,6 +441,17 @@ impl Drop for Stage {
             let _ = child.wait();
         }
         let _ = fs::remove_dir_all(self.given.parent().unwrap());
+    }
+}
+
+/// Ends a process that would go on when a test fails.
+struct Ending(u32);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            kill("KILL", self.0);
+        }
     }
 }
 

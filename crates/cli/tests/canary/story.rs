@@ -107,6 +107,15 @@ pub(crate) fn usual(subject: &Subject) -> Vec<Situation> {
             run(&["grant", "list"]),
             run(&["grant", "list", "--json", "--connection", "{connection}"]),
             run(&["grant", "revoke", "{grant}"]),
+            run(&["token", "create", "--scope", "sessions"]),
+            run(&["token", "create", "--scope", "sessions,events", "--json", "--name", other]),
+            run(&["token", "list"]),
+            run(&["token", "list", "--json"]).saying(other),
+            run(&["token", "rotate", "{api_token}"]),
+            run(&["token", "revoke", "{api_token}"]),
+            run(&["session", "create", "--end-user", "ada"]),
+            run(&["session", "create", "--end-user", "ada", "--reconnect", "{connection}", "--json"]),
+            run(&["connection", "list", "--end-user", "ada"]),
             run(&["vault", "status"]),
             run(&["vault", "status", "--json"]),
             run(&["vault", "rotate-key"]),
@@ -170,7 +179,7 @@ fn interrupted(subject: &Subject) -> Vec<Situation> {
 }
 
 /// What a vault's commands are, each with a run of it.
-pub(crate) const COMMANDS: [&[&str]; 18] = [
+pub(crate) const COMMANDS: [&[&str]; 23] = [
     &["vault", "init"],
     &["vault", "status"],
     &["vault", "verify"],
@@ -185,6 +194,11 @@ pub(crate) const COMMANDS: [&[&str]; 18] = [
     &["grant", "create", "--connection", "{connection}"],
     &["grant", "list"],
     &["grant", "revoke", "{grant}"],
+    &["token", "create", "--scope", "sessions"],
+    &["token", "list"],
+    &["token", "rotate", "{api_token}"],
+    &["token", "revoke", "{api_token}"],
+    &["session", "create", "--end-user", "ada"],
     &["audit"],
     &["audit", "--anchor"],
     &["request", "--connection", "{connection}", "GET", "/"],

@@ -224,6 +224,11 @@ impl Subject {
         &self.secrets[0].field
     }
 
+    /// All values, by field.
+    pub(crate) fn values(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
     /// All values as a JSON object.
     pub(crate) fn json(&self) -> String {
         json!(self.values).to_string()

@@ -20,6 +20,8 @@ mod save;
 mod schema;
 mod serve;
 mod serve_sandbox;
+mod session;
+mod token;
 mod usage;
 mod values;
 mod vault;

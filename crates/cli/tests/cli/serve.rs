@@ -21,6 +21,7 @@ fn home() -> Home {
     Home::with_vault()
         .with("KEYWAY_LISTEN", "127.0.0.1:0")
         .with("KEYWAY_CONTROL", "127.0.0.1:0")
+        .with("KEYWAY_CONNECT_LISTEN", "127.0.0.1:0")
         .with("KEYWAY_UPSTREAM_ALLOW_LOOPBACK", "true")
 }
 
@@ -48,10 +49,22 @@ fn page() -> Vec<u8> {
 fn check_says_what_will_be() {
     let home =
         Home::with_vault().with("KEYWAY_THREADS", "2").with("KEYWAY_PUBLIC_URL", "https://keyway.example");
-    fs::write(home.path("keyway.toml"), "control = 'none'\nlisten = ['[::1]:8443', '127.0.0.1:8443']")
-        .unwrap();
+    let file =
+        "control = 'none'\nlisten = ['[::1]:8443', '127.0.0.1:8443']\nconnect.listen = ['127.0.0.1:8444']";
+    fs::write(home.path("keyway.toml"), file).unwrap();
     let run = home.run(&["serve", "--check", "--config", &home.text("keyway.toml")]);
     insta::assert_snapshot!(home.steady(&run.shown("keyway serve --check")));
+    let connect = |more: &str| {
+        fs::write(home.path("keyway.toml"), more).unwrap();
+        let said = home.run(&["serve", "--check", "--config", &home.text("keyway.toml")]).stdout;
+        let line = said.lines().find_map(|line| line.strip_prefix("  Connect     "));
+        line.unwrap_or_else(|| panic!("{said}")).to_owned()
+    };
+    assert_eq!(connect("connect.listen = []"), "none");
+    assert_eq!(connect("connect.listen = ['127.0.0.1:0']"), "127.0.0.1:0");
+    let public = "connect = { listen = ['0.0.0.0:80', '[::]:80'], public_url = 'https://connect.example' }";
+    let said = connect(&format!("trusted_proxies = ['10.0.0.1']\n{public}"));
+    assert_eq!(said, "https://connect.example, on 0.0.0.0:80, [::]:80");
 }
 
 #[test]
@@ -78,6 +91,13 @@ fn check_says_all_that_is_wrong_at_once() {
         ("no PEM", format!("tls = {{ cert = '{0}', key = '{0}' }}\nupstream.ca = '{0}'", at("no.pem"))),
         ("no key", "key = 'env:KEYWAY_KEY'".to_owned()),
         ("no database", "database = 'CANARY'".to_owned()),
+        (
+            "no connect pages",
+            format!(
+                "plain_http = 'allowed'\n[connect]\nlisten = ['0.0.0.0:8081']\nlogo = '{}'\naccent = 'CANARY'\nlink = '1h'",
+                at("no.pem")
+            ),
+        ),
         ("no proxy", "upstream.proxy = 'http://user:CANARY@'".to_owned()),
         ("no vault", format!("database = 'sqlite:{}'", at("nothing.db"))),
     ];
@@ -140,6 +160,35 @@ fn a_request_goes_through_and_is_counted() {
     assert!(!log.contains("CANARY") && !log.contains("kwg_"), "{log}");
 }
 
+/// A session that another process makes is found; a token that is none is not.
+#[test]
+fn the_connect_pages_and_the_rest_api_are_served_beside_the_gateway() {
+    let home = home();
+    let serving = Serving::start(&mut home.command(&["serve"]), "__Host- prefix");
+    let pages = serving.pages();
+    let home = home.with("KEYWAY_CONNECT_PUBLIC_URL", &format!("http://{pages}"));
+    let link = home.json(&["session", "create", "--end-user", "ada"])["link"].as_str().unwrap().to_owned();
+    let path = link.strip_prefix(&format!("http://{pages}")).unwrap();
+    let answer = get(&pages, path, &[]);
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("\r\nset-cookie: keyway="), "{answer}");
+    assert_eq!(status(&get(&pages, "/link/kwl_nobody", &[])), 404);
+    assert_eq!(status(&get(&pages, "/openapi.json", &[])), 200);
+    let token = home.json(&["token", "create", "--scope", "connections:read"])["token"].clone();
+    let token = format!("authorization: Bearer {}", token.as_str().unwrap());
+    assert_eq!(status(&get(&pages, "/v1/connections", &[token])), 200);
+    assert_eq!(status(&get(&pages, "/v1/connections", &[])), 401);
+    // Each listener has its own.
+    assert_eq!(status(&get(&serving.address(), path, &[])), 401);
+}
+
+#[test]
+fn connect_pages_can_be_left_out() {
+    let home = home().with("KEYWAY_CONNECT_LISTEN", "none");
+    let serving = Serving::start(&mut home.command(&["serve"]), "Metrics and health");
+    assert!(!serving.said().contains("Connect"), "{}", serving.said());
+}
+
 #[cfg(unix)]
 #[test]
 fn a_signal_ends_it_when_what_is_in_flight_is_done() {
@@ -150,11 +199,13 @@ fn a_signal_ends_it_when_what_is_in_flight_is_done() {
         let serving = start(&home);
         let mut client = ask(&serving.address(), "/slow", &grant);
         let mut idle = TcpStream::connect(serving.address()).unwrap();
+        let mut reader = TcpStream::connect(serving.pages()).unwrap();
         slow.arrived();
         serving.signal(signal);
         serving.log("stopping");
         // Whoever asks for nothing is let go of.
         assert_eq!(idle.read(&mut [0]).unwrap(), 0);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
         slow.answer();
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
@@ -215,13 +266,18 @@ fn a_certificate_is_read_again() {
     let home =
         home.with("KEYWAY_TLS_CERT", cert.to_str().unwrap()).with("KEYWAY_TLS_KEY", key.to_str().unwrap());
     let serving = start(&home);
-    let port = serving.address().rsplit(':').next().unwrap().to_owned();
+    // The gateway's, and that of the connect pages.
+    let ports = [serving.address(), serving.pages()].map(|at| at.rsplit(':').next().unwrap().to_owned());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let is_shown = |pem: String| {
         let transport = HttpTransport::builder().allow_loopback().add_root_certificate(pem).build().unwrap();
-        let url = format!("https://localhost:{port}/");
-        let request = http::Request::get(url).body(Bytes::new()).unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(transport.send(request)).is_ok()
+        let [gateway, pages] = ports.each_ref().map(|port| {
+            let request =
+                http::Request::get(format!("https://localhost:{port}/")).body(Bytes::new()).unwrap();
+            runtime.block_on(transport.send(request)).is_ok()
+        });
+        assert_eq!(gateway, pages, "both have the same certificate");
+        gateway
     };
     assert!(is_shown(one.cert.pem()) && !is_shown(other.cert.pem()));
     // Half of a pair: the one before stays.

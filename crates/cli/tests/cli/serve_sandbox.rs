@@ -1,6 +1,11 @@
 //! `keyway serve --sandbox`.
 
-use std::{fs, net::TcpListener, process::Command};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::Command,
+};
 
 use regex::Regex;
 use serde_json::Value;
@@ -18,7 +23,7 @@ fn start(home: &Home, more: &[&str]) -> Serving {
     Serving::start(&mut sandbox(home, more), READY)
 }
 
-/// The commands that are shown, without their program: address, path, headers.
+/// The calls of the gateway that are shown, without their program: address, path, headers.
 fn calls(said: &str) -> Vec<(String, String, Vec<String>)> {
     let words = Regex::new("'([^']*)'").unwrap();
     let line = |line: &str| {
@@ -27,12 +32,37 @@ fn calls(said: &str) -> Vec<(String, String, Vec<String>)> {
         let (address, path) = url.split_once("://").unwrap().1.split_once('/').unwrap();
         (address.to_owned(), format!("/{path}"), words.collect())
     };
-    said.lines().filter(|line| line.starts_with("  curl")).map(line).collect()
+    said.lines()
+        .filter(|line| line.starts_with("  curl") && !line.contains("/v1/sessions'"))
+        .map(line)
+        .collect()
 }
 
-/// All that is shown but the port, which is another at each start of a test.
+/// Address and path of the link that is shown, or of one that came by JSON.
+fn link(said: &str) -> (String, String) {
+    let link = Regex::new(r"http://([0-9.:]+)(/link/kwl_[A-Za-z0-9]+)").unwrap();
+    let found = link.captures(said).unwrap();
+    (found[1].to_owned(), found[2].to_owned())
+}
+
+/// A POST with a JSON body: the whole answer.
+fn post(address: &str, path: &str, headers: &[String], body: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n{lines}"
+    );
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// All that is shown but the ports, which are others at each start of a test, and the link.
 fn without_port(said: &str) -> String {
-    crate::support::without_ports(said)
+    let (_, path) = link(said);
+    crate::support::without_ports(&said.replace(&path, "/link/…"))
 }
 
 #[test]
@@ -71,6 +101,58 @@ fn every_call_that_it_shows_is_answered() {
     assert_eq!(home.run(&["vault", "verify", &vault[0], &vault[1], "--key", &key]).code, 0);
 }
 
+/// The link opens the pages, the call makes another one, and so does the platform.
+#[test]
+fn what_it_shows_of_the_connect_pages_works() {
+    let home = Home::new();
+    let serving = start(&home, &[]);
+    let said = serving.said();
+    let (pages, path) = link(&said);
+    let answer = get(&pages, &path, &[]);
+    assert!(status(&answer) == 200 && answer.contains("<form"), "{answer}");
+
+    let shown = said.lines().find(|line| line.contains("/v1/sessions'")).unwrap();
+    let words = Regex::new("'([^']*)'").unwrap();
+    let words: Vec<String> = words.captures_iter(shown).map(|word| word[1].to_owned()).collect();
+    let [url, authorization, json, body] = &words[..] else { panic!("{words:?}") };
+    assert_eq!(*url, format!("http://{pages}/v1/sessions"));
+    let headers = [authorization.clone(), json.clone()];
+    let made = post(&pages, "/v1/sessions", &headers, body);
+    assert_eq!(status(&made), 201, "{made}");
+    let (again, path) = link(&made);
+    assert_eq!((again.as_str(), status(&get(&pages, &path, &[]))), (pages.as_str(), 200));
+    assert_eq!(status(&get(&pages, "/openapi.json", &[])), 200);
+    let all = get(&pages, "/v1/connections", &[authorization.clone()]);
+    assert_eq!(all.matches("con_").count(), linked().len(), "{all}");
+
+    let platform = said.split_once("try it from: http://").unwrap().1.split('\n').next().unwrap();
+    let page = get(platform, "/", &[]);
+    assert_eq!(page.matches("<button").count(), 3, "{page}");
+    assert!(page.contains(&format!("frame-src http://{pages};")), "{page}");
+    for script in ["/platform.js", "/keyway.js"] {
+        assert!(get(platform, script, &[]).contains("content-type: text/javascript"), "{script}");
+    }
+    let json = ["content-type: application/json".to_owned()];
+    for mode in ["page", "popup", "frame"] {
+        let made = post(platform, "/sessions", &json, &format!(r#"{{"mode":"{mode}"}}"#));
+        assert_eq!(status(&made), 200, "{made}");
+        let (address, path) = link(&made);
+        let answer = get(&address, &path, &[]);
+        assert_eq!((address.as_str(), status(&answer)), (pages.as_str(), 200));
+        let may_be_framed = answer.contains(&format!("frame-ancestors http://{platform}"));
+        assert_eq!(may_be_framed, mode != "page", "{mode}: {answer}");
+    }
+    // Other pages cannot send JSON unasked.
+    for (headers, body) in [
+        (&[][..], r#"{"mode":"page"}"#),
+        (&["content-type: text/plain".to_owned()][..], r#"{"mode":"page"}"#),
+        (&json[..], r#"{"mode":"other"}"#),
+    ] {
+        let answer = post(platform, "/sessions", headers, body);
+        assert!((400..500).contains(&status(&answer)) && !answer.contains("kwl_"), "{answer}");
+    }
+}
+
 #[test]
 fn a_second_start_finds_everything_again() {
     let home = Home::new();
@@ -81,14 +163,19 @@ fn a_second_start_finds_everything_again() {
     assert_eq!(fs::read_to_string(home.path("sandbox/sandbox.json")).unwrap(), remembered);
     drop(second);
 
-    // Somebody else has the stand-ins' port now.
-    let port = serde_json::from_str::<Value>(&remembered).unwrap()["port"].as_u64().unwrap();
-    let _taken = TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).unwrap();
+    // Somebody else has its ports now.
+    let remembered = serde_json::from_str::<Value>(&remembered).unwrap();
+    let _taken = ["port", "connect_port", "platform_port"].map(|name| {
+        let port = remembered[name].as_u64().unwrap();
+        TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).unwrap()
+    });
     let third = start(&home, &[]);
     assert_eq!(without_port(&third.said()), without_port(&first));
     for (address, path, headers) in calls(&third.said()) {
         assert_eq!(status(&get(&address, &path, &headers)), 200, "{path}");
     }
+    let (address, path) = link(&third.said());
+    assert_eq!(status(&get(&address, &path, &[])), 200);
 }
 
 #[cfg(unix)]

@@ -69,7 +69,7 @@ fn all_of_it_is_json_too() {
     let status = home.json(&["vault", "status"]);
     assert_eq!((&status["vault"], &status["keys"][0]["id"]), (&made["vault"], &made["key_id"]));
     let exported = home.json(&["vault", "export", &home.text("export")]);
-    assert_eq!(exported, json!({ "connections": 0, "grants": 0, "keys": 1, "entries": 2 }));
+    assert_eq!(exported, json!({ "connections": 0, "grants": 0, "documents": 0, "keys": 1, "entries": 2 }));
     let elsewhere = format!("sqlite:{}", home.text("elsewhere.db"));
     let imported = home.json(&["vault", "import", &home.text("export"), "--database", &elsewhere]);
     assert_eq!(imported, exported);

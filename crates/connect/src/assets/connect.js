@@ -26,9 +26,10 @@
     };
     input.addEventListener("input", filter);
     // A list that the server has narrowed lacks the others: it is asked again.
-    input.form.addEventListener("submit", (event) => {
-      if (!input.defaultValue) event.preventDefault();
-    });
+    if (input.defaultValue) return;
+    input.form.querySelector("button").hidden = true;
+    input.form.addEventListener("submit", (event) => event.preventDefault());
+    filter();
   });
 
   // A form is sent once, and says that it is.

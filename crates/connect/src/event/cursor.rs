@@ -37,7 +37,7 @@ impl Cursor {
         hidden[..8].copy_from_slice(&self.place.0.to_be_bytes());
         hidden[8..].copy_from_slice(&self.entry);
         let tag = tag(tenant, documents, &hidden);
-        mask(&mut hidden, &tag, tenant, documents);
+        mask(&mut hidden, tag, tenant, documents);
         tag.iter().chain(&hidden).fold(PREFIX.to_owned(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -62,7 +62,7 @@ impl Cursor {
         let (mut given, mut hidden) = ([0; TAG], [0; HIDDEN]);
         given.copy_from_slice(&bytes[..TAG]);
         hidden.copy_from_slice(&bytes[TAG..]);
-        mask(&mut hidden, &given, tenant, documents);
+        mask(&mut hidden, given, tenant, documents);
         if tag(tenant, documents, &hidden) != given {
             return Err(NotACursor);
         }
@@ -78,8 +78,8 @@ fn tag(tenant: &Tenant, documents: &Documents, hidden: &[u8]) -> [u8; TAG] {
     std::array::from_fn(|index| signed[index])
 }
 
-fn mask(hidden: &mut [u8; HIDDEN], tag: &[u8; TAG], tenant: &Tenant, documents: &Documents) {
-    let mask = documents.sign("an event's mask", &[tenant.as_str().as_bytes(), tag]);
+fn mask(hidden: &mut [u8; HIDDEN], tag: [u8; TAG], tenant: &Tenant, documents: &Documents) {
+    let mask = documents.sign("an event's mask", &[tenant.as_str().as_bytes(), &tag]);
     for (byte, mask) in hidden.iter_mut().zip(mask) {
         *byte ^= mask;
     }

@@ -113,7 +113,11 @@ impl Changes {
                     found.reached = Some(Cursor::new(event.place, one));
                     found.events.push(event);
                 }
-                found.reached = Some(Cursor::new(Place::behind(one.seq), one));
+                // A full page ends with its last event, whatever was looked at to know whether there are more: somebody may go on
+                // with other types.
+                if found.events.len() < limit {
+                    found.reached = Some(Cursor::new(Place::behind(one.seq), one));
+                }
                 entry = one.seq;
             }
             scanned += entries.len();

@@ -80,6 +80,8 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         is_kept = !is_over(kept, &session);
         if is_kept {
             match &outcome {
+                // A good key that waits for confirmation is not lost over it.
+                Outcome::Bad(_) if !may_ask && matches!(kept.step, Step::Checked(_)) => is_kept = false,
                 Outcome::Good(checked) => (kept.step, kept.told) = (Step::Checked(checked.clone()), None),
                 Outcome::Bad(told) => (kept.step, kept.told) = (Step::Asking, Some(told.clone())),
             }
@@ -87,6 +89,7 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         is_kept
     });
     kept.await?;
+    // What another one found, or the end user said meanwhile, stands.
     Ok(if is_kept && !is_good { form } else { base })
 }
 

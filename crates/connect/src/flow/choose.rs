@@ -1,7 +1,7 @@
 //! Choosing a provider.
 
 use axum::{extract::RawQuery, http::StatusCode, response::Response};
-use keyway_core::Entry;
+use keyway_core::{__private::is_invisible, Entry};
 use url::form_urlencoded;
 
 use super::{
@@ -9,6 +9,9 @@ use super::{
     visit::Visit,
 };
 use crate::page::{self, Choose};
+
+/// The longest search, in characters.
+const MAX_WORDS: usize = 100;
 
 /// `GET /connect/{session}/providers`: the choice, also while a connection was to get a new key: that one is not meant any more.
 pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answered {
@@ -33,6 +36,8 @@ pub(super) fn choose(visit: &Visit, query: Option<&str>) -> Response {
     }
     let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let words = pairs.filter(|(name, _)| name == "q").map(|(_, words)| words).next().unwrap_or_default();
+    let is_seen = |c: &char| !c.is_control() && !is_invisible(*c);
+    let words: String = words.chars().filter(is_seen).take(MAX_WORDS).collect();
     let entries = offered.into_iter().filter(|entry| holds(entry, &words)).collect();
     let page = Choose { entries, query: &words, can_go_back: visit.session.is_manage() };
     visit.shown(StatusCode::OK, page::choose(&visit.chrome(), &page))

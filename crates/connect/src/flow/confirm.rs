@@ -28,7 +28,8 @@ pub(super) async fn confirm(sent: Sent) -> Answered {
     let name = given.trim();
     if name.chars().count() > MAX_NAME {
         let why = "a connection's name has 1 to 100 characters on one line";
-        return stand::confirm(&visit, &checked, Some((why, &given))).await;
+        // It is not shown again: the key itself may stand in it.
+        return stand::confirm(&visit, &checked, Some((why, ""))).await;
     }
     let update = fields.take("update").filter(|update| !update.is_empty());
     let replaces = match replaced(&visit, &checked, update.as_ref().map(|update| update.as_str())).await? {

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::{link::Link, visit::Visit};
-use crate::{Connect, Look, page};
+use crate::{Connect, KEYWAY_JS, Look, page};
 
 /// A day: a provider's logo has no version in its address.
 const DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
@@ -23,16 +23,21 @@ const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-poli
 
 /// `GET /assets/{name}`: the name holds a hash of what is in it.
 pub(super) async fn asset(path: RawPathParams) -> Response {
-    file(path.iter().next().map_or("", |(_, name)| name), EVER)
+    let name = path.iter().next().map_or("", |(_, name)| name);
+    let Some((kind, bytes)) = page::asset(name) else { return StatusCode::NOT_FOUND.into_response() };
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, EVER)];
+    (headers, bytes).into_response()
 }
 
 /// `GET /keyway.js`: the script of pages that open ours, on whatever origin they are.
 pub(super) async fn opener() -> Response {
-    let mut answer = file("keyway.js", HOUR);
-    let headers = answer.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(RESOURCE, HeaderValue::from_static("cross-origin"));
-    answer
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8")),
+        (header::CACHE_CONTROL, HOUR),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+        (RESOURCE, HeaderValue::from_static("cross-origin")),
+    ];
+    (headers, KEYWAY_JS).into_response()
 }
 
 /// `GET /providers/{provider}/logo.svg`.
@@ -73,12 +78,6 @@ pub(super) async fn look_of_link(link: Link) -> Response {
 /// `GET /link/{code}/logo`.
 pub(super) async fn logo_of_link(link: Link) -> Response {
     logo_of(&link.look())
-}
-
-fn file(name: &str, kept: HeaderValue) -> Response {
-    let Some((kind, bytes)) = page::asset(name) else { return StatusCode::NOT_FOUND.into_response() };
-    ([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, kept)], bytes)
-        .into_response()
 }
 
 fn css(look: &Look) -> Response {

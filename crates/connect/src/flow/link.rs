@@ -140,6 +140,10 @@ struct Outcome<'o> {
 /// `GET /link/{code}/result`: what came of it so far. Scripts of the session's parent origin may read it; that there is no such link,
 /// scripts of any.
 pub(super) async fn result(link: Result<Link, Halt>, sent: HeaderMap) -> Response {
+    let link = link.and_then(|link| {
+        let is_late = link.session.kept.browser.is_none() && !link.session.can_be_opened_by(&[]);
+        if is_late { Err(missing(link.shared(), link.peer)) } else { Ok(link) }
+    });
     let (mut answer, readers) = match link {
         Ok(link) => {
             let happened = link.session.kept.happened.as_ref();

@@ -1,5 +1,7 @@
 //! Saving a key that was confirmed: whoever tries saves it once.
 
+use std::borrow::Cow;
+
 use keyway_vault::{Accounts, ConnectionId, Error, New};
 
 use crate::{
@@ -53,9 +55,8 @@ pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended,
             });
             Ok(saved.await?.map_or(Ended::Gone, Ended::Saved))
         }
-        Err(Stopped::Name(why)) => {
+        Err(Stopped::Name { name, why }) => {
             let asked = back(connect, session, &connection, Step::Checked(checked), None).await?;
-            let name = name.unwrap_or_default();
             Ok(asked.map_or(Ended::Gone, |session| Ended::Name { session, name, why }))
         }
         Err(Stopped::Key(kind)) => {
@@ -76,7 +77,11 @@ pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended,
 
 /// Why it is not saved.
 enum Stopped {
-    Name(String),
+    /// The name as it may be shown again.
+    Name {
+        name: String,
+        why: String,
+    },
     /// What is told of the key.
     Key(&'static str),
     Vault(Error),
@@ -124,7 +129,14 @@ async fn save(
     };
     match saved {
         Ok(()) | Err(Error::Exists) => Ok(()),
-        Err(Error::Invalid(why)) if name.is_some() => Err(Stopped::Name(why)),
+        Err(Error::Invalid(why)) => Err(match name {
+            Some(name) => {
+                // The key itself may stand there.
+                let is_key = matches!(credential.mask().text(name), Cow::Owned(_));
+                Stopped::Name { name: if is_key { String::new() } else { name.to_owned() }, why }
+            }
+            None => unsuited(Error::Invalid(why)),
+        }),
         Err(error) => Err(unsuited(error)),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn accounts(
     let now = SystemTime::now();
     let main = html! {
         h1 { (title) }
-        @if let Some(notice) = notice { p.notice.info role="status" { (notice) } }
+        @if let Some(notice) = notice { p.notice.info role="status" dir="auto" { (notice) } }
         @if list.is_empty() {
             div.card.empty {
                 p { strong { "Nothing is linked yet." } }
@@ -50,7 +50,7 @@ fn account(chrome: &Chrome, one: &Connection, registry: &Registry, now: SystemTi
         html! {
             form method="post" action={ (at) "/" (to) } {
                 (csrf(chrome))
-                button type="submit" data-busy=(busy) { (text) span.unseen { ": " (name) } }
+                button type="submit" data-busy=(busy) { (text) span.unseen { ": " bdi { (name) } } }
             }
         }
     };
@@ -73,7 +73,7 @@ fn account(chrome: &Chrome, one: &Connection, registry: &Registry, now: SystemTi
             div.actions {
                 (button("check", "Check now", "Checking…"))
                 (button("reconnect", "New key", "One moment…"))
-                a.button.quiet href={ (at) "/remove" } { "Remove" span.unseen { ": " (name) } }
+                a.button.quiet href={ (at) "/remove" } { "Remove" span.unseen { ": " bdi { (name) } } }
             }
         }
     }
@@ -92,7 +92,7 @@ fn state(one: &Connection) -> Markup {
         (Status::Active, None) => ("info", "Not checked yet"),
         _ => ("warn", "Not clear"),
     };
-    html! { strong.badge class=(class) { (text) } }
+    html! { strong class={ "badge " (class) } { (text) } }
 }
 
 /// Whether to remove one: `POST {base}/accounts/{id}/remove`.

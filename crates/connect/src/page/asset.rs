@@ -8,11 +8,13 @@ use keyway_form::FORM_JS;
 use super::palette::look_css;
 use crate::Look;
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 struct Asset {
     name: &'static str,
     content_type: &'static str,
     text: String,
-    /// `connect.0123456789abcdef.css`.
+    /// What a browser asks for: `connect.0123456789abcdef.css`.
     hashed: String,
 }
 
@@ -20,12 +22,8 @@ static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     let style = look_css(&Look::default()) + include_str!("../assets/connect.css");
     [
         Asset::new("connect.css", "text/css; charset=utf-8", style),
-        Asset::new(
-            "connect.js",
-            "text/javascript; charset=utf-8",
-            include_str!("../assets/connect.js").to_owned(),
-        ),
-        Asset::new("form.js", "text/javascript; charset=utf-8", FORM_JS.to_owned()),
+        Asset::new("connect.js", SCRIPT, include_str!("../assets/connect.js").to_owned()),
+        Asset::new("form.js", SCRIPT, FORM_JS.to_owned()),
         Asset::new("icon.svg", "image/svg+xml", include_str!("../assets/icon.svg").to_owned()),
     ]
 });
@@ -33,7 +31,8 @@ static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
 impl Asset {
     fn new(name: &'static str, content_type: &'static str, text: String) -> Self {
         let hash = digest(&SHA256, text.as_bytes());
-        let hash: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hash.as_ref().iter().take(8).fold(0, |hash: u64, byte| hash << 8 | u64::from(*byte));
+        let hash = format!("{hash:016x}");
         let hashed = match name.rsplit_once('.') {
             Some((stem, end)) => format!("{stem}.{hash}.{end}"),
             None => hash,
@@ -42,8 +41,14 @@ impl Asset {
     }
 }
 
-/// The content type and bytes of `/assets/{name}`.
+/// The script of pages that open ours. They name it themselves, so there is no hash in its name.
+const OPENER: &str = include_str!("../../js/keyway.js");
+
+/// The content type and bytes of `/assets/{name}`, and of `keyway.js`.
 pub(crate) fn asset(name: &str) -> Option<(&'static str, &'static [u8])> {
+    if name == "keyway.js" {
+        return Some((SCRIPT, OPENER.as_bytes()));
+    }
     let asset = ASSETS.iter().find(|asset| asset.hashed == name)?;
     Some((asset.content_type, asset.text.as_bytes()))
 }

@@ -70,10 +70,7 @@ pub(super) fn cancel(chrome: &Chrome) -> Markup {
 
 /// What the platform is called, in a sentence.
 pub(super) fn platform(chrome: &Chrome) -> Markup {
-    match &chrome.look.name {
-        Some(name) => html! { bdi { (name) } },
-        None => html! { "this app" },
-    }
+    html! { @if let Some(name) = &chrome.look.name { bdi { (name) } } @else { "this app" } }
 }
 
 /// The beginning of a page that is shown while a key is checked. What follows is sent once the answer is there.

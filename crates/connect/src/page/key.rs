@@ -19,7 +19,13 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
     let form = PreEscaped(html.without_guide().to_string());
     let title = match page.target {
         Some(_) => format!("New key for {}", descriptor.name()),
-        None => format!("Link {}", descriptor.name()),
+        None => format!("Link your {} account", descriptor.name()),
+    };
+    let told = page.told.map(|told| verdict(chrome, told, page.entry, page.target));
+    let page_title = match &told {
+        Some((title, _)) => title.clone(),
+        None if page.form.is_refused() => format!("There is a problem: {title}"),
+        None => title.clone(),
     };
     let main = html! {
         @if page.can_go_back { p.back { a href={ (chrome.base) "/providers" } { "All services" } } }
@@ -30,11 +36,11 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                 @if let Some(target) = page.target {
                     p { "The connection " strong { bdi { (name_of(target)) } } " gets the new key. Everything else of it stays." }
                 } @else {
-                    p { "Enter a key of your " bdi { (descriptor.name()) } " account. It is checked before anything is linked." }
+                    p { "Enter a key for it. Nothing is linked before the key is checked and you confirm." }
                 }
             }
         }
-        @if let Some(told) = page.told { (verdict(chrome, told, page.entry, page.target)) }
+        @if let Some((_, notice)) = &told { (notice) }
         @if !page.told.is_some_and(closes) {
             @if descriptor.methods().len() > 1 {
                 nav.tabs aria-label="Kinds of key" {
@@ -49,7 +55,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                     p.jump { a href="#keyway-guide" { "Where do I find it?" } }
                     (form)
                     p.fate {
-                        "It is sent to "
+                        "Your key is sent to "
                         @match method.host() {
                             Some(host) => code dir="ltr" { (host) },
                             None => { "the server that you name, " }
@@ -63,5 +69,5 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
         }
         (cancel(chrome))
     };
-    document(chrome, &title, Width::Wide, &main)
+    document(chrome, &page_title, Width::Wide, &main)
 }

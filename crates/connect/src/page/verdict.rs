@@ -11,17 +11,23 @@ const OTHER_ACCOUNT: &str = "other_account";
 const UNSUITED: &str = "unsuited";
 const TOO_MANY: &str = "too_many";
 
-/// What a check said that was not good.
-pub(super) fn verdict(chrome: &Chrome, told: &Told, entry: &Entry, target: Option<&Connection>) -> Markup {
+/// What a check said that was not good, and its title, which is that of the page as well.
+pub(super) fn verdict(
+    chrome: &Chrome,
+    told: &Told,
+    entry: &Entry,
+    target: Option<&Connection>,
+) -> (String, Markup) {
     let words = Words::of(chrome, told, entry, target);
-    html! {
+    let notice = html! {
         div.notice.bad[words.is_about_the_key].warn[!words.is_about_the_key] role="alert" tabindex="-1" autofocus
             data-verdict=(told.kind) {
             h2 dir="auto" { (words.title) }
             p dir="auto" { @match &told.say { Some(say) => (sentence(say)), None => (words.why) } }
             p { (words.next) }
         }
-    }
+    };
+    (words.title, notice)
 }
 
 /// Whether no more keys are taken.
@@ -109,7 +115,7 @@ impl Words {
             Some(VerdictKind::RateLimited) => Self {
                 title: format!("{name} asks to wait a little"),
                 why: html! { "It was asked too often in a short time. That says nothing about your key." },
-                next: html! { (wait(retry_after)) " It was not kept, so enter it again then." },
+                next: html! { (wait(retry_after)) " Your key was not kept, so enter it again then." },
                 is_about_the_key: false,
             },
             Some(VerdictKind::Unavailable) => Self {
@@ -135,10 +141,8 @@ impl Words {
 
 /// When to try again.
 fn wait(seconds: Option<u64>) -> Markup {
-    match seconds {
-        Some(seconds) => html! { "Try again in about " (length(seconds)) "." },
-        None => html! { "Try again in a minute." },
-    }
+    let time = seconds.map_or_else(|| "a minute".to_owned(), |seconds| format!("about {}", length(seconds)));
+    html! { "Try again in " (time) "." }
 }
 
 fn keys_link(url: Option<&str>, name: &str) -> Markup {

@@ -112,6 +112,9 @@ impl NewSession {
         if self.return_url.as_deref().is_some_and(|text| !is_web(text)) {
             return wrong("return_url", "is https://…; http on loopback alone");
         }
+        if let Err((field, why)) = self.look.check() {
+            return wrong(field, why);
+        }
         if self.lasts.is_some_and(|time| time.is_zero()) {
             return wrong("expires_in", "is at least a second");
         }

@@ -1,19 +1,32 @@
 //! The server: hyper with numbers for everything, and axum's router behind it.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{Router, body::Body, response::Response};
-use http::{HeaderMap, Request, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use keyway_hub::{Listener, Stop};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::Semaphore,
+    time::timeout,
+};
 use tower::ServiceExt as _;
 
 use crate::{Connect, Error, shared::Shared};
@@ -21,6 +34,11 @@ use crate::{Connect, Error, shared::Shared};
 /// Who asks: the client's address, from a trusted proxy's header where there is one. Requests have it as an extension.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
+
+/// How long a connection may have nothing to do: of HTTP/1 the time for the next head is shorter already.
+const IDLE: Duration = Duration::from_secs(75);
+/// How often a client of HTTP/2 is asked whether it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 impl Connect {
     /// Serves pages and API until it is asked to stop; what is in flight is finished then.
@@ -34,13 +52,18 @@ impl Connect {
         let room = Arc::new(Semaphore::new(self.0.limits.connections));
         let graceful = GracefulShutdown::new();
         loop {
-            let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
+            let place = tokio::select! {
+                () = stop.asked() => break,
+                place = Arc::clone(&room).acquire_owned() => place,
+            };
+            let Ok(place) = place else { break };
             let accepted = tokio::select! {
                 () = stop.asked() => break,
                 accepted = socket.accept() => accepted,
             };
             let Ok((stream, peer)) = accepted else {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                // Out of file descriptors, most likely: those in use will be given back.
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
             let _ = stream.set_nodelay(true);
@@ -49,11 +72,12 @@ impl Connect {
             tokio::spawn(async move {
                 let _place = place;
                 match tls {
-                    None => connection(shared, router, stream, peer, watcher).await,
+                    None => connection(shared, router, stream, false, peer, watcher).await,
                     Some(tls) => {
                         let time = shared.limits.head_time;
                         if let Ok(Ok(stream)) = timeout(time, tls.acceptor().accept(stream)).await {
-                            connection(shared, router, stream, peer, watcher).await;
+                            let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                            connection(shared, router, stream, is_h2, peer, watcher).await;
                         }
                     }
                 }
@@ -65,16 +89,19 @@ impl Connect {
     }
 }
 
+/// Serves a connection. HTTP/2 is agreed on in TLS: a library that waits for what a client begins with waits for ever.
 async fn connection<S>(
     shared: Arc<Shared>,
     router: Router,
     stream: S,
+    is_h2: bool,
     peer: SocketAddr,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 ) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = if is_h2 { builder.http2_only() } else { builder.http1_only() };
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -83,21 +110,32 @@ async fn connection<S>(
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(std::time::Duration::from_secs(20))
+        .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(64)
         .max_header_list_size(u32::try_from(shared.limits.head).unwrap_or(u32::MAX));
+    let busy = Arc::new(Busy::default());
+    let seen = Arc::clone(&busy);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (shared, router) = (Arc::clone(&shared), router.clone());
-        async move { Ok::<_, std::convert::Infallible>(answer(&shared, router, request, peer).await) }
+        let (shared, router, request_) = (Arc::clone(&shared), router.clone(), seen.begin());
+        async move {
+            let answer = answer(&shared, router, request, peer).await;
+            drop(request_);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    let _ = watcher.watch(connection).await;
+    tokio::select! {
+        _ = watcher.watch(connection) => {}
+        () = busy.idle() => {}
+    }
 }
 
 async fn answer(shared: &Shared, router: Router, request: Request<Incoming>, peer: SocketAddr) -> Response {
-    if !is_plain(&request) {
+    if let Err(status) = plain(&request) {
         let mut answer = Response::new(Body::empty());
-        *answer.status_mut() = StatusCode::BAD_REQUEST;
+        *answer.status_mut() = status;
+        // What follows on the connection may be read otherwise by whoever is in front.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         super::headers(&mut answer, super::Frame::Nobody);
         return answer;
     }
@@ -107,16 +145,66 @@ async fn answer(shared: &Shared, router: Router, request: Request<Incoming>, pee
     router.oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 
-/// Whether a request can be read in one way alone (N52, N55). hyper sees to the rest.
-fn is_plain(request: &Request<Incoming>) -> bool {
+/// Whether a request can be read in one way alone (N52, N54, N55). hyper sees to the rest, but for one thing: of `Content-Length`
+/// beside `Transfer-Encoding` it shows the second alone, so that is not taken at all. Browsers and backends know how long what they
+/// send is.
+fn plain(request: &Request<Incoming>) -> Result<(), StatusCode> {
     let headers = request.headers();
     let count = |name| headers.get_all(name).iter().count();
     let hosts = count(header::HOST);
-    let has_host = match request.version() {
-        Version::HTTP_2 => hosts <= 1,
-        _ => hosts == 1,
-    };
-    has_host && count(header::CONTENT_LENGTH) <= 1 && !headers.contains_key("x-http-method-override")
+    let is_h2 = request.version() == Version::HTTP_2;
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(StatusCode::LENGTH_REQUIRED);
+    }
+    if request.method() == Method::CONNECT || request.method() == Method::TRACE {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let has_host = if is_h2 { hosts <= 1 } else { hosts == 1 };
+    let is_ours = is_h2 || request.uri().authority().is_none();
+    let is_plain = has_host
+        && is_ours
+        && count(header::CONTENT_LENGTH) <= 1
+        && !headers.contains_key("x-http-method-override");
+    if is_plain { Ok(()) } else { Err(StatusCode::BAD_REQUEST) }
+}
+
+/// Whether a connection has anything to do.
+#[derive(Debug, Default)]
+struct Busy {
+    /// The requests that are answered at this moment.
+    now: AtomicUsize,
+    /// Counts requests that began.
+    all: AtomicUsize,
+}
+
+struct Begun(Arc<Busy>);
+
+impl Busy {
+    fn begin(self: &Arc<Self>) -> Begun {
+        self.now.fetch_add(1, Ordering::Relaxed);
+        self.all.fetch_add(1, Ordering::Relaxed);
+        Begun(Arc::clone(self))
+    }
+
+    /// Waits until there was nothing to do for [`IDLE`] at least.
+    async fn idle(&self) {
+        let mut seen = None;
+        loop {
+            let all = self.all.load(Ordering::Relaxed);
+            let is_idle = self.now.load(Ordering::Relaxed) == 0;
+            if is_idle && seen == Some(all) {
+                return;
+            }
+            seen = is_idle.then_some(all);
+            tokio::time::sleep(IDLE).await;
+        }
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The client's address. What a proxy says counts where it is trusted: the last address that is no trusted proxy's.

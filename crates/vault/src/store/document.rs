@@ -202,10 +202,10 @@ async fn take_away(transaction: &mut Transaction, now: i64, most: u32) -> Result
             "DELETE FROM keyway_documents WHERE rowid IN \
              (SELECT rowid FROM keyway_documents WHERE expires_at <= $1 LIMIT $2)"
         }
-        // Another process may be at it too.
+        // Another process may be at it too. As an array, or the whole table would be read.
         Transaction::Postgres(_) => {
-            "DELETE FROM keyway_documents WHERE ctid IN \
-             (SELECT ctid FROM keyway_documents WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+            "DELETE FROM keyway_documents WHERE ctid = ANY (ARRAY \
+             (SELECT ctid FROM keyway_documents WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))"
         }
     };
     transaction.execute(sql, values![now, i64::from(most)]).await

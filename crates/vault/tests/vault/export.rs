@@ -1,8 +1,12 @@
 //! The whole vault as a file, and back, whatever happens to the file.
 
-use std::{io::Cursor, sync::Arc};
+use std::{
+    io::Cursor,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use keyway_vault::{Database, Error, Exported, New, Store, Vault};
+use keyway_vault::{ApiScope, Database, Error, Exported, New, NewDocument, Store, Vault};
 
 use crate::{
     setting::{Keys, Setting, actor, database, tenant},
@@ -204,4 +208,48 @@ async fn an_export_of_five_thousand_while_others_write_is_one_state() {
     assert_eq!(imported, rows);
     let report = vault.verify(&[]).await.unwrap();
     assert_eq!((report.problems, report.connections), (Vec::new(), rows.connections));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_last_move_along() {
+    let setting = Setting::new().await;
+    let documents = setting.vault.documents();
+    let (soon, past) =
+        (SystemTime::now() + Duration::from_secs(600), SystemTime::now() - Duration::from_secs(1));
+    let acme = tenant("acme");
+    for (kind, id, expires_at) in [
+        ("webhook", "w1", None),
+        ("cursor", "c1", Some(soon)),
+        ("cursor", "c2", Some(past)),
+        ("session", "s1", Some(soon)),
+        ("idempotency", "i1", None),
+    ] {
+        let new = NewDocument { kind, id, tenant: Some(&acme), mark: Some(b"m"), expires_at, text: b"text" };
+        let new = NewDocument { mark: (id != "c2").then_some(b"m"), ..new };
+        assert!(documents.insert(new).await.unwrap());
+    }
+    let token = setting.vault.tokens(&actor()).create(None, None, &ApiScope::ALL, None).await.unwrap();
+    let export = exported(&setting.vault).await;
+    let folder = tempfile::tempdir().unwrap();
+    let postgres = keyway_postgres::shared().map(|server| server.database().parse::<Database>().unwrap());
+    for place in [Some(database(&folder)), postgres].into_iter().flatten() {
+        let store = place.create().await.unwrap();
+        let (moved, rows) = import(&store, &setting.keys, &export).await.unwrap();
+        assert_eq!(rows.documents, 3);
+        let report = moved.verify(&[]).await.unwrap();
+        assert_eq!((report.problems, report.documents), (vec![], 3));
+        for (kind, id) in [("webhook", "w1"), ("cursor", "c1")] {
+            let found = moved.documents().get(kind, id).await.unwrap().unwrap();
+            let before = documents.get(kind, id).await.unwrap().unwrap();
+            assert_eq!(
+                (&found.text, found.expires_at, found.tenant),
+                (&before.text, before.expires_at, before.tenant)
+            );
+            assert_eq!(moved.documents().by_mark(kind, b"m").await.unwrap().unwrap().id, id);
+        }
+        for (kind, id) in [("cursor", "c2"), ("session", "s1"), ("idempotency", "i1")] {
+            assert!(moved.documents().get(kind, id).await.unwrap().is_none(), "{kind}");
+        }
+        assert_eq!(moved.tokens(&actor()).authenticate(token.secret.expose()).await.unwrap(), token.token);
+    }
 }

@@ -14,8 +14,8 @@ use std::{
 use http::Method;
 use keyway_core::{Reason, ReasonCode, Registry, Verdict};
 use keyway_vault::{
-    Accounts, By, Connection, ConnectionId, Denied, Error, Grant, New, Opened, Record, Recorder, Scope,
-    Status, StoreErrorKind, Tenant, Terms, Vault,
+    Accounts, By, Connection, ConnectionId, Denied, Error, Grant, New, NewDocument, Opened, Record, Recorder,
+    Scope, Status, StoreErrorKind, Tenant, Terms, Vault,
 };
 use tokio::task::JoinSet;
 
@@ -68,6 +68,7 @@ struct State {
 
 /// What one task knows of what is its own.
 struct Task {
+    number: usize,
     scope: Scope,
     vault: Vault,
     recorder: Recorder,
@@ -82,11 +83,16 @@ struct Task {
     /// Savings in doubt.
     unknown: usize,
     uses: HashSet<String>,
+    /// Documents with all that each may hold; none where it may not be there.
+    documents: HashMap<String, Vec<Option<String>>>,
     clean: u64,
 }
 
 impl Task {
     async fn one(&mut self) {
+        if self.random.u32(0..4) == 0 {
+            return self.document().await;
+        }
         let ids: Vec<_> = self.connections.keys().cloned().collect();
         let Some(id) = self.random.choice(&ids).cloned() else { return self.save().await };
         match self.random.u32(0..100) {
@@ -271,6 +277,46 @@ impl Task {
         }
     }
 
+    /// Looks at a document of its own, or changes it.
+    async fn document(&mut self) {
+        let documents = self.vault.documents();
+        let id = format!("{}.{}", self.number, self.random.u32(0..8));
+        let found = match documents.get("note", &id).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.doubt(&error);
+                return;
+            }
+        };
+        let text = found.as_ref().map(|found| String::from_utf8(found.text.to_vec()).unwrap());
+        let may_be = self.documents.entry(id.clone()).or_insert_with(|| vec![None]);
+        assert!(may_be.contains(&text), "{id} is {text:?}, and may be {may_be:?}");
+        *may_be = vec![text.clone()];
+        let new = new_key().to_string();
+        let (told, after) = match (found, self.random.u32(0..4)) {
+            (None, _) => {
+                let (mark, text) = (Some(id.as_bytes()), new.as_bytes());
+                let new_document =
+                    NewDocument { kind: "note", id: &id, tenant: None, mark, expires_at: None, text };
+                (documents.insert(new_document).await, Some(new))
+            }
+            (Some(found), 0) => (documents.remove(&found).await, None),
+            (Some(found), _) => {
+                let told = documents.replace(&found, new.as_bytes(), None).await;
+                (told.map(|new| new.is_some()), Some(new))
+            }
+        };
+        let states = match told {
+            Ok(done) => {
+                assert!(done, "{id} is nobody else's");
+                vec![after]
+            }
+            Err(error) if self.doubt(&error) => vec![text, after],
+            Err(_) => vec![text],
+        };
+        self.documents.insert(id, states);
+    }
+
     fn doubt(&mut self, error: &Error) -> bool {
         self.clean += 1;
         is_doubt(error)
@@ -310,6 +356,7 @@ async fn a_store_that_fails_one_call_in_five_loses_nothing_and_mixes_nothing_up(
     for number in 0..TENANTS * TASKS {
         let own = &names[number % TENANTS];
         let mut task = Task {
+            number,
             scope: vault.tenant(own, &actor()),
             vault: vault.clone(),
             recorder: recorder.clone(),
@@ -321,6 +368,7 @@ async fn a_store_that_fails_one_call_in_five_loses_nothing_and_mixes_nothing_up(
             grants: Vec::new(),
             unknown: 0,
             uses: HashSet::new(),
+            documents: HashMap::new(),
             clean: 0,
         };
         let done = Arc::clone(&done);
@@ -353,6 +401,11 @@ async fn a_store_that_fails_one_call_in_five_loses_nothing_and_mixes_nothing_up(
             let found = vault.grant(token.expose()).await.unwrap();
             assert_eq!(found.id, grant.id);
             assert!(revoked.contains(&found.revoked_at.is_some()));
+        }
+        for (id, may_be) in &task.documents {
+            let found = vault.documents().get("note", id).await.unwrap();
+            let text = found.map(|found| String::from_utf8(found.text.to_vec()).unwrap());
+            assert!(may_be.contains(&text), "{id} is {text:?}, and may be {may_be:?}");
         }
         connections += task.connections.len();
         (unknown, clean) = (unknown + task.unknown, clean + task.clean);

@@ -286,6 +286,8 @@ impl Load {
 pub(crate) struct Acknowledged {
     connections: HashMap<String, Known>,
     grants: HashMap<String, KnownGrant>,
+    /// Documents, with version and text.
+    documents: HashMap<String, KnownDocument>,
     uses: HashSet<String>,
     /// What the audit log says of uses, up to an entry.
     logged: HashSet<String>,
@@ -312,12 +314,21 @@ struct KnownGrant {
     revoked: bool,
 }
 
+#[derive(Default)]
+struct KnownDocument {
+    version: i64,
+    text: String,
+    removing: bool,
+    removed: bool,
+}
+
 impl Acknowledged {
     /// Takes in what `load` said.
     pub(crate) fn learn(&mut self, said: &[String]) {
         for line in said {
             let words: Vec<&str> = line.split(' ').collect();
-            self.operations += u64::from(!matches!(words[0], "open" | "end" | "not" | "removing"));
+            self.operations +=
+                u64::from(!matches!(words[0], "open" | "end" | "not" | "removing" | "forgetting"));
             match words.as_slice() {
                 ["open" | "end"] | ["rotated", _] => {}
                 [
@@ -338,6 +349,14 @@ impl Acknowledged {
                 }
                 ["removing", id] => self.connections.entry((*id).to_owned()).or_default().removing = true,
                 ["removed", id] => self.connections.entry((*id).to_owned()).or_default().removed = true,
+                ["document", id, version, text] => {
+                    let (version, text) = (version.parse().unwrap(), (*text).to_owned());
+                    let known = self.documents.entry((*id).to_owned()).or_default();
+                    assert_eq!(known.version + 1, version, "{line}");
+                    (known.version, known.text) = (version, text);
+                }
+                ["forgetting", id] => self.documents.get_mut(*id).unwrap().removing = true,
+                ["forgot", id] => self.documents.get_mut(*id).unwrap().removed = true,
                 ["granted", tenant, connection, id] => {
                     let (tenant, connection) = ((*tenant).to_owned(), (*connection).to_owned());
                     // Another task may have revoked it before this one came to say so.
@@ -383,6 +402,21 @@ impl Acknowledged {
         for (id, known) in &self.connections {
             match there.get(id) {
                 Some(_) => assert!(!known.removed, "{id} was removed"),
+                None => assert!(known.removing, "{id} is lost"),
+            }
+        }
+        for (id, known) in &self.documents {
+            match vault.documents().get("note", id).await.unwrap() {
+                Some(found) => {
+                    assert!(!known.removed, "{id} was removed");
+                    // The one after it may have been under way.
+                    assert!(
+                        (known.version..=known.version + 1).contains(&found.version),
+                        "{id} is {found:?}"
+                    );
+                    let is_known = found.version > known.version || *found.text == *known.text.as_bytes();
+                    assert!(is_known, "{id} has another text");
+                }
                 None => assert!(known.removing, "{id} is lost"),
             }
         }

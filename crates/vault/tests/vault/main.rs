@@ -22,8 +22,12 @@ macro_rules! on_both_engines {
     };
 }
 
+#[cfg(unix)]
+mod api_tokens;
 mod audit;
 mod between;
+#[cfg(unix)]
+mod changes;
 #[cfg(unix)]
 mod crash;
 mod database;
@@ -35,6 +39,7 @@ mod fated;
 mod flaky;
 mod futures;
 mod grants;
+mod held;
 mod hidden;
 mod keys;
 #[cfg(unix)]

@@ -68,7 +68,7 @@ async fn i7_another_key_changes_nothing_of_an_older_database(place: Place) {
 async fn an_older_database_keeps_all_that_it_holds(place: Place) {
     let before = older(&place).await;
     let vault = place.vault().await;
-    let report = vault.verify(&[before.anchor.clone()]).await.unwrap();
+    let report = vault.verify(std::slice::from_ref(&before.anchor)).await.unwrap();
     assert_eq!(report.problems, []);
     assert_eq!((report.connections, report.grants, report.documents, report.keys), (2, 2, 0, 2));
     vault.hold(&before.anchor).await.unwrap();

@@ -11,7 +11,7 @@ use super::{
     certificate::Files,
     demo::{Demo, END_USER},
 };
-use crate::{keys, sandbox::quoted, serve::socket::cookies};
+use crate::{keys, sandbox::quoted};
 
 /// The header that a grant stands in where a connection is named.
 const GRANT: &str = "Keyway-Grant";
@@ -56,9 +56,8 @@ impl Shown<'_> {
         let word = |name| word(&self.folder.join(name));
         out += &format!(
             "\nWhat was asked, and by whom:\n  keyway audit --database sqlite:{} --key file:{}\n\n\
-             All of it is in {}; remove that to begin anew. The grants and the API\n\
-             token are kept there for this demonstration alone: otherwise one is shown once, and nobody can see\n\
-             it again.\n",
+             All of it is in {}; remove that to begin anew. The grants and the API token\n\
+             are kept there for this demonstration alone: otherwise one is shown once, and nobody can see it again.\n",
             word("keyway.db"),
             word("master.key"),
             self.folder.display()
@@ -70,11 +69,10 @@ impl Shown<'_> {
     fn connect(&self, curl: &str) -> String {
         let Self { connect, link, platform, .. } = self;
         let mut out = format!(
-            "\nPeople link their accounts on {}. This opens once, within 10 minutes:\n\n  {}\n\n{}Keys to paste there, all made \
+            "\nPeople link their accounts on {}. This opens once, within 10 minutes:\n\n  {}\n\nKeys to paste there, all made \
              up:\n",
             connect.to_string().bold(),
-            link.bold(),
-            cookies(connect)
+            link.bold()
         );
         for demo in self.demos {
             out += &format!("\n{}\n{}", head(demo).bold(), keys::to_paste(demo.method, &demo.fixtures, "  "));
@@ -91,6 +89,9 @@ impl Shown<'_> {
              {curl}{session} -d {body}\n\nA platform of your own to try it from: {}\n",
             platform.bold()
         );
+        if connect.scheme() == "http" {
+            out += "\nThis is plain HTTP, so cookies have no __Host- prefix; with --tls they do.\n";
+        }
         out
     }
 }

@@ -185,7 +185,11 @@ fn steady(text: &str) -> String {
     let kinds = [
         (r"con_[a-z2-7]{20}", "con_"),
         (r"gra_[a-z2-7]{20}", "gra_"),
+        (r"ses_[a-z2-7]{20}", "ses_"),
         (r"kwg_[A-Za-z0-9]+", "TOKEN_"),
+        (r"kwl_[A-Za-z0-9]+", "CODE_"),
+        (r"kwa_[A-Za-z0-9]{9,}", "API_TOKEN_"),
+        (r"kwa_[A-Za-z0-9]{8}", "kwa_"),
         (r"\b[0-9a-f]{64}\b", "MAC_"),
         (r"\b[0-9a-f]{32}\b", "VAULT_"),
         (r"\b[0-9a-f]{16}\b", "ID_"),

@@ -96,6 +96,13 @@ impl Serving {
         said.split_once("Metrics and health on http://").unwrap().1.split('\n').next().unwrap().to_owned()
     }
 
+    /// Where the connect pages are.
+    pub(crate) fn pages(&self) -> String {
+        let said = self.stdout.until(Some("Connect pages on http"));
+        let (_, rest) = said.split_once("Connect pages on http").unwrap();
+        rest.trim_start_matches('s').trim_start_matches("://").split('\n').next().unwrap().to_owned()
+    }
+
     /// Sends it a signal.
     #[cfg(unix)]
     pub(crate) fn signal(&self, signal: &str) {

@@ -160,7 +160,7 @@ impl Gallery {
             let chrome = Chrome { base: String::new(), purpose: Some(purpose), ..self.chrome.clone() };
             put(pages, &format!("link{name}"), page::link(&chrome, "/link/kwl_1"));
         }
-        put(pages, "linkframe", page::link(&self.embedded(), "/link/kwl_1"));
+        put(pages, "linkconnect-frame", page::link(&self.embedded(), "/link/kwl_1"));
         put(pages, "blocked", page::blocked(&self.chrome, "/link/kwl_1"));
         put(pages, "blockedframe", page::blocked(&self.embedded(), "/link/kwl_1"));
         put(pages, "unusable", page::unusable(&self.chrome));
@@ -194,7 +194,7 @@ impl Gallery {
 
     fn keys(&self, pages: &mut Pages) {
         for (provider, method) in
-            [("rootly", None), ("rally", None), ("made-up", None), ("made-up", Some("other"))]
+            [("rootly", None), ("rally", None), ("made_up", None), ("made_up", Some("other"))]
         {
             let (entry, method) = self.registry.method(provider, method).unwrap();
             let form = Form::new(entry.descriptor(), method);
@@ -231,7 +231,7 @@ impl Gallery {
             ("too_many", None, None),
         ];
         for (kind, say, retry_after) in cases {
-            let provider = if self.texts.provider.is_some() { "made-up" } else { "rootly" };
+            let provider = if self.texts.provider.is_some() { "made_up" } else { "rootly" };
             let (entry, method) = self.registry.method(provider, None).unwrap();
             let told = Told {
                 provider: provider.to_owned(),
@@ -251,7 +251,7 @@ impl Gallery {
     }
 
     fn confirmations(&self, pages: &mut Pages) {
-        let provider = if self.texts.provider.is_some() { "made-up" } else { "rootly" };
+        let provider = if self.texts.provider.is_some() { "made_up" } else { "rootly" };
         let entry = self.registry.get(provider).unwrap();
         let checked = |other| Checked {
             held: self.held.clone(),
@@ -292,7 +292,7 @@ impl Gallery {
     }
 
     fn ends(&self, pages: &mut Pages) {
-        let entry = self.registry.get(if self.texts.provider.is_some() { "made-up" } else { "rootly" }).ok();
+        let entry = self.registry.get(if self.texts.provider.is_some() { "made_up" } else { "rootly" }).ok();
         let origin = "https://app.acme.example";
         let plain = || Done {
             entry,
@@ -329,7 +329,7 @@ impl Gallery {
             .enumerate()
             .map(|(index, (status, verdict, age))| {
                 let provider =
-                    if self.texts.provider.is_some() { "made-up" } else { ["rootly", "rally"][index % 2] };
+                    if self.texts.provider.is_some() { "made_up" } else { ["rootly", "rally"][index % 2] };
                 let name = (index != 2).then_some(self.texts.name.as_str());
                 let mut one = self.connection(provider, name, Some(&self.texts.label));
                 (one.status, one.verdict) = (status, verdict);
@@ -371,9 +371,9 @@ fn registry(texts: &Texts) -> Registry {
     let name = texts.provider.as_deref().map_or_else(|| "Northwind".to_owned(), visible);
     let mut all: Vec<(String, String)> =
         real.iter().map(|(id, text)| (format!("{id}.yaml"), (*text).to_owned())).collect();
-    all.push(("made-up.yaml".to_owned(), descriptor("made-up", &name, &name, &["Sales"], true)));
+    all.push(("made_up.yaml".to_owned(), descriptor("made_up", &name, &name, &["Sales"], true)));
     let others = [
-        ("jira-like", "Junction", "Issues and boards for teams.", "Project management"),
+        ("junction", "Junction", "Issues and boards for teams.", "Project management"),
         ("pager", "Pagerline", "On-call schedules and alerts.", "Incident management"),
         (
             "ledger",

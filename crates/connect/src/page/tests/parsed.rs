@@ -147,9 +147,9 @@ impl Document {
 
     /// A text of another direction turns nothing around it: it stands in an element of its own.
     #[track_caller]
-    pub(super) fn check_isolated(&self, characters: &[char]) {
+    pub(super) fn check_isolated(&self, character: char) {
         for (index, text) in &self.texts {
-            if !text.contains(characters) {
+            if !text.contains(character) {
                 continue;
             }
             let mut at = Some(*index);
@@ -182,6 +182,11 @@ impl Document {
 
     pub(super) fn title(&self) -> String {
         self.elements.iter().find(|element| element.name == "title").unwrap().text.clone()
+    }
+
+    /// All that can be read.
+    pub(super) fn text(&self) -> String {
+        self.elements[0].text.clone()
     }
 
     /// What a browser loads by itself.

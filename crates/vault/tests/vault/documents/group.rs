@@ -124,6 +124,34 @@ async fn who_stops_waiting_takes_nobody_along() {
     assert_eq!(documents.insert(new("last", b"text")).await, Ok(true));
 }
 
+/// One who commits for others stops in the middle of it, and another goes on.
+#[tokio::test]
+async fn who_commits_for_others_and_stops_leaves_them_to_another() {
+    let setting = Setting::new().await;
+    let plan = Plan::new(|_| (Fate::Done, Duration::from_millis(20)));
+    let store = Fated::over(setting.store().await, &plan);
+    let vault = Vault::open(store, Arc::new(setting.keys.clone())).await.unwrap();
+    plan.arm();
+    let documents = vault.documents();
+    let write = |id: &'static str| {
+        let documents = documents.clone();
+        async move { documents.insert(new(id, b"text")).await }
+    };
+    let first = tokio::spawn(write("first"));
+    tokio::task::yield_now().await;
+    // It is next, and another waits behind it.
+    let mut stops = Box::pin(write("stops"));
+    let mut poll = async || poll_fn(|context| Poll::Ready(stops.as_mut().poll(context).is_pending())).await;
+    assert!(poll().await);
+    let other = tokio::spawn(write("other"));
+    tokio::task::yield_now().await;
+    assert_eq!(first.await.unwrap(), Ok(true));
+    assert!(poll().await, "it commits for both");
+    drop(stops);
+    assert_eq!(other.await.unwrap(), Ok(true));
+    assert!(get(&documents, "other").await.is_some());
+}
+
 #[tokio::test]
 async fn those_who_wait_are_committed_together() {
     let setting = Setting::new().await;

@@ -15,8 +15,8 @@ use std::{
 use http::Method;
 use keyway_core::{Account, Credential, Reason, ReasonCode, Registry, Submission, Verdict};
 use keyway_vault::{
-    Accounts, Actor, By, Connection, Database, Error, KeyFile, New, Record, Recorder, Scope, Tenant, Terms,
-    Vault,
+    Accounts, Actor, By, Connection, Database, Document, Error, KeyFile, New, NewDocument, Record, Recorder,
+    Scope, Tenant, Terms, Vault,
 };
 
 use crate::setting::{checked, registry};
@@ -59,6 +59,7 @@ async fn load() {
                 registry: registry(),
                 random: fastrand::Rng::with_seed(seed.wrapping_mul(TASKS).wrapping_add(number)),
                 uses: Vec::new(),
+                documents: Vec::new(),
             };
             tokio::spawn(worker.work(Arc::clone(&left)))
         })
@@ -89,6 +90,8 @@ struct Worker {
     random: fastrand::Rng,
     /// Uses that were recorded, and not acknowledged yet.
     uses: Vec<String>,
+    /// Documents of its own, as they were acknowledged last.
+    documents: Vec<Document>,
 }
 
 impl Worker {
@@ -96,6 +99,14 @@ impl Worker {
         let take = |left: u64| left.checked_sub(1);
         while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() {
             let roll = self.random.u32(0..100);
+            // Documents go their own way, beside everything else.
+            if self.random.u32(0..3) == 0 {
+                match self.document().await {
+                    Ok(()) => {}
+                    Err(error) => say(&format!("not {roll} {error:?}")),
+                }
+                continue;
+            }
             if let Err(error) = self.one(roll).await {
                 say(&format!("not {roll} {error:?}"));
             }
@@ -209,6 +220,40 @@ impl Worker {
         let by = By::Actor(Actor::parse("load").unwrap());
         let (tenant, id) = (self.tenant.clone(), connection.id.clone());
         (path.clone(), Record::new(tenant, id, by, Method::GET, path.into()))
+    }
+
+    /// Makes a document, replaces one or removes one. What is about to be done is said before, since it may be done when the
+    /// process is killed.
+    async fn document(&mut self) -> Result<(), Error> {
+        let documents = self.vault.documents();
+        let text = format!("{:016x}", self.random.u64(..));
+        if self.documents.len() < 5 {
+            let id = format!("d{:016x}", self.random.u64(..));
+            let new = NewDocument {
+                kind: "note",
+                id: &id,
+                tenant: None,
+                mark: Some(id.as_bytes()),
+                expires_at: None,
+                text: text.as_bytes(),
+            };
+            assert!(documents.insert(new).await?);
+            say(&format!("document {id} 1 {text}"));
+            self.documents.push(documents.get("note", &id).await?.unwrap());
+            return Ok(());
+        }
+        let at = self.random.usize(0..self.documents.len());
+        if self.random.u32(0..5) == 0 {
+            let old = self.documents.swap_remove(at);
+            say(&format!("forgetting {}", old.id));
+            assert!(documents.remove(&old).await?);
+            say(&format!("forgot {}", old.id));
+            return Ok(());
+        }
+        let new = documents.replace(&self.documents[at], text.as_bytes(), None).await?.unwrap();
+        say(&format!("document {} {} {text}", new.id, new.version));
+        self.documents[at] = new;
+        Ok(())
     }
 
     async fn rotate(&mut self) -> Result<(), Error> {

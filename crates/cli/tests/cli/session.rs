@@ -1,0 +1,61 @@
+//! `keyway session`, and the connections of one end user.
+
+use serde_json::json;
+
+use crate::support::{Home, Server};
+
+#[test]
+fn a_link_is_shown_once() {
+    let home = Home::with_vault();
+    let run = home.run(&["session", "create", "--end-user", "ada"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let link = run.stdout.trim();
+    assert!(link.starts_with("http://127.0.0.1:8081/link/kwl_"), "{run:?}");
+    assert_eq!(run.stdout, format!("{link}\n"));
+    insta::assert_snapshot!("session_created", home.steady(&run.stderr));
+    let code = link.rsplit('/').next().unwrap();
+    assert!(!run.stderr.contains(code), "{run:?}");
+
+    let id = home.save(&Server::giving(""));
+    let home = home.with("KEYWAY_CONNECT_PUBLIC_URL", "https://connect.example");
+    let made = home.json(&["session", "create", "--end-user", "ada", "--reconnect", &id]);
+    assert!(made["link"].as_str().unwrap().starts_with("https://connect.example/link/kwl_"), "{made}");
+    assert_eq!((&made["tenant"], &made["end_user"]), (&json!("acme"), &json!("ada")));
+    let two = ["--provider", "rally", "--provider", "rootly"];
+    let made = home.json(&[&["session", "create", "--end-user", "ada"], &two[..]].concat());
+    insta::assert_snapshot!("session_created_json", home.steady(&format!("{made:#}")));
+    assert_eq!(home.run(&["vault", "verify"]).code, 0);
+    home.holds_no_key();
+}
+
+#[test]
+fn what_is_wrong_with_a_session_is_said_by_its_flag() {
+    let home = Home::with_vault();
+    let id = home.save(&Server::giving(""));
+    for (tenant, args, said) in [
+        ("acme", &["--end-user", ""] as &[&str], "--end-user has 1 to 128 characters"),
+        ("acme", &["--end-user", "two\nlines"], "--end-user has 1 to 128 characters"),
+        (
+            "acme",
+            &["--end-user", "ada", "--provider", "canary"],
+            "--provider names a provider that is not there",
+        ),
+        (
+            "acme",
+            &["--end-user", "ada", "--public-url", "http://canary.example"],
+            "--public-url (or KEYWAY_CONNECT",
+        ),
+        (
+            "acme",
+            &["--end-user", "ada", "--public-url", "https://a.example/canary"],
+            "--public-url (or KEYWAY_CONNECT",
+        ),
+        ("other", &["--end-user", "ada", "--reconnect", &id], "the tenant has no such connection"),
+        ("", &["--end-user", "ada"], "Name the tenant"),
+    ] {
+        let args = [&["session", "create", "--tenant", tenant], args].concat();
+        let run = home.run(&args);
+        assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{args:?}");
+        assert!(run.stderr.contains(said) && !run.stderr.contains("canary"), "{said}: {run:?}");
+    }
+}

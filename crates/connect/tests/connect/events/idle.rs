@@ -1,0 +1,74 @@
+//! Checks of connections that nobody used for long.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_connect::{Connect, EventType};
+use keyway_core::{Registry, VerdictKind};
+use keyway_http::{Client, HttpTransport};
+use keyway_vault::{Connection, Status};
+
+use super::{Working, linked, page, quick};
+use crate::stage::{ROOTLY, ROOTLY_REVOKED, Stage, TENANT};
+
+const SILENT: &str = "rootly_05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee";
+
+async fn stage() -> Stage {
+    Stage::with(|builder| builder.limits(quick()).check_every(Some(Duration::from_millis(50)))).await
+}
+
+/// Waits until a connection was checked, and shows it.
+async fn checked(stage: &Stage, connection: &Connection) -> Connection {
+    let wait = async {
+        loop {
+            let connection = stage.scope(TENANT).get(&connection.id).await.unwrap();
+            if connection.checked_at.is_some() {
+                return connection;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it is checked")
+}
+
+#[tokio::test]
+async fn a_key_that_died_is_noticed_and_told() {
+    let stage = stage().await;
+    let scope = stage.scope(TENANT);
+    let (dead, alive) = (linked(&stage, &scope, ROOTLY_REVOKED).await, linked(&stage, &scope, ROOTLY).await);
+    let working = Working::start(&stage.connect);
+    let (dead, alive) = (checked(&stage, &dead).await, checked(&stage, &alive).await);
+    working.stop().await;
+    assert_eq!((dead.status, dead.verdict), (Status::NeedsKey, Some(VerdictKind::Invalid)));
+    assert_eq!((alive.status, alive.verdict), (Status::Active, Some(VerdictKind::Valid)));
+    let told = page(&stage, None, 100, &[EventType::NeedsReconnect]).await.events;
+    assert_eq!(told.len(), 1, "once, and not asked again");
+    assert_eq!(told[0].data.connection.id, dead.id.as_str());
+}
+
+#[tokio::test]
+async fn i5_a_provider_that_is_silent_changes_no_status_and_is_written_down() {
+    let stage = stage().await;
+    let connection = linked(&stage, &stage.scope(TENANT), SILENT).await;
+    let working = Working::start(&stage.connect);
+    let connection = checked(&stage, &connection).await;
+    working.stop().await;
+    assert_eq!((connection.status, connection.verdict), (Status::Active, Some(VerdictKind::Unavailable)));
+    assert_eq!(page(&stage, None, 100, &[EventType::NeedsReconnect]).await.events, []);
+}
+
+#[tokio::test]
+async fn a_connection_whose_provider_is_not_here_is_written_down_and_does_not_keep_others_waiting() {
+    let stage = stage().await;
+    let connection = linked(&stage, &stage.scope(TENANT), ROOTLY).await;
+    let registry = Arc::new(Registry::from_registrations([&keyway_rally::REGISTRATION]).unwrap());
+    let client = Client::from(HttpTransport::builder().allow_loopback().build().unwrap());
+    let other = Connect::builder(stage.vault.clone(), registry, client)
+        .limits(quick())
+        .check_every(Some(Duration::from_millis(50)))
+        .build(&stage.origin)
+        .unwrap();
+    let working = Working::start(&other);
+    let connection = checked(&stage, &connection).await;
+    working.stop().await;
+    assert_eq!((connection.status, connection.verdict), (Status::Active, Some(VerdictKind::Unknown)));
+}
