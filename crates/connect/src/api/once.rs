@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest;
 use axum::{
     body::Body,
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -66,19 +66,21 @@ impl Sent {
             return problem.into_response();
         }
         let Some(key) = self.key.clone() else {
-            return work(self).await.unwrap_or_else(axum::response::IntoResponse::into_response);
+            return work(self).await.unwrap_or_else(IntoResponse::into_response);
         };
-        let documents = self.call.connect.0.vault.documents();
-        let id = self.name(&key);
-        let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
-        let claim = match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
-            Ok(Ok(claim)) => claim,
-            Ok(Err(told)) => return told,
-            Err(problem) => return problem.into_response(),
-        };
+        // Claimed in a task of its own as well: where the client goes away, no claim is left that nobody works for.
         let done = tokio::spawn(async move {
-            let answer = work(self).await.unwrap_or_else(axum::response::IntoResponse::into_response);
-            claim.keep(&documents, answer).await
+            let documents = self.call.connect.0.vault.documents();
+            let id = self.name(&key);
+            let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
+            match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
+                Ok(Ok(claim)) => {
+                    let answer = work(self).await.unwrap_or_else(IntoResponse::into_response);
+                    claim.keep(&documents, answer).await
+                }
+                Ok(Err(told)) => told,
+                Err(problem) => problem.into_response(),
+            }
         });
         match done.await {
             Ok(answer) => answer,

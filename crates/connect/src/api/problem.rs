@@ -20,7 +20,7 @@ use crate::SessionError;
 
 /// An error, as RFC 9457 describes it. It never repeats a value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "Problem")]
+#[schema(as = Problem)]
 pub(crate) struct Problem {
     /// A stable name of what went wrong: `urn:keyway:problem:` and a word.
     #[serde(rename = "type")]

@@ -193,7 +193,7 @@ async fn a_token_is_asked_for_and_has_to_be_good() {
         (Some("Basic dTpw".to_owned()), false),
         (Some(backend.token.clone()), false),
         (Some("Bearer".to_owned()), false),
-        (Some("Bearer ".to_owned()), true),
+        (Some("Bearer ".to_owned()), false),
         (Some("Bearer canary".to_owned()), true),
         (Some(format!("Bearer {}x", backend.token)), true),
         (Some(format!("Bearer {}", other.secret().expose())), true),
