@@ -4,7 +4,7 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
 use keyway_core::{Descriptor, Entry, Links, Method};
 use keyway_form::Form;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
@@ -57,9 +57,8 @@ pub(super) struct MethodView {
 }
 
 /// How a form is drawn: as plain data, as JSON Schema, in the words of react-jsonschema-form, or as HTML.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schema(as = FormKind)]
+#[derive(ToSchema)]
+#[schema(as = FormKind, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "it describes the words of a parameter")]
 pub(super) enum FormKind {
     Model,
