@@ -43,6 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     limits.guesses = u32::MAX;
     let connect = Connect::builder(vault, registry, client)
         .stand_in(stand_ins.origin())
+        .webhooks_over(webhooks)
         .limits(limits)
         .build(&origin)?;
     let stop = Stop::new();
