@@ -6,7 +6,7 @@ use crate::{files, root};
 
 /// The files that may call `expose()`, and why. A file that is added here is read by somebody who asks where the value
 /// goes from there.
-const EXPOSING: [(&str, &str); 14] = [
+const EXPOSING: [(&str, &str); 19] = [
     ("crates/cli/src/ask.rs", "hands what a person typed to core"),
     ("crates/cli/src/grant.rs", "prints a grant's token, this once"),
     (
@@ -15,6 +15,9 @@ const EXPOSING: [(&str, &str); 14] = [
     ),
     ("crates/cli/src/session.rs", "prints a session's link, this once"),
     ("crates/cli/src/token.rs", "prints an API token, this once"),
+    ("crates/connect/examples/hub.rs", "prints a link and a token, for the browser's tests"),
+    ("crates/connect/src/api/answer.rs", "shows a new token or link, this once"),
+    ("crates/connect/src/session/desk.rs", "writes a link, which is handed out once"),
     ("crates/core/src/accept.rs", "checks and renders what was submitted"),
     ("crates/core/src/credential.rs", "renders header values at acceptance"),
     ("crates/core/src/draft.rs", "places values in queries and cookies"),
