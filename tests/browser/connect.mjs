@@ -621,7 +621,7 @@ const checks = {
     await gone(GOOD, "done");
     for (const request of page.context().asked) {
       assert.ok(![GOOD, REVOKED].some((value) => request.url().includes(value)), request.url());
-      assert.equal((await request.allHeaders()).referer, undefined, request.url());
+      assert.equal((await request.allHeaders()).referer ?? "", "", request.url());
     }
     quiet(page);
   },

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::{hub::Hub, run_and_answer};
 
 fn check(what: &str) {
-    let pictures = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser").join("connect");
+    let pictures =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser").join("connect");
     std::fs::create_dir_all(&pictures).unwrap();
     let hub = Hub::new();
     let input = json!({

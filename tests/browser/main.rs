@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 mod connect;
+mod examples;
 #[path = "../../crates/form/tests/html/hostile.rs"]
 mod hostile;
 mod html;

@@ -36,6 +36,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
     let origin = format!("http://{}", socket.local_addr()?);
     let client = Client::from(HttpTransport::builder().allow_loopback().build()?);
+    // What webhooks are sent to gets nothing from here: nobody listens at this proxy.
+    let webhooks = HttpTransport::builder().proxy("http://127.0.0.1:9").build()?;
     let mut limits = Limits::default();
     // Whoever tries every way to be refused is not kept out here.
     limits.guesses = u32::MAX;

@@ -32,12 +32,14 @@ const frame = (container) => {
   const before = document.activeElement;
   const title = "Connect an account";
   const view = make("iframe", { title, referrerPolicy: "no-referrer", style: "display:block;width:100%;height:100%;border:0" });
-  const style = "box-sizing:border-box;width:60rem;height:50rem;max-width:100%;max-height:100%;padding:0";
-  const dialog = container ? null : make("dialog", { ariaLabel: title, style });
+  const size = "box-sizing:border-box;width:60rem;height:50rem;max-width:100%;max-height:100%;overflow:hidden";
+  const looks = "color-scheme:light dark;padding:0;border:0;border-radius:12px;box-shadow:0 0 0 100vmax #0006";
+  const dialog = container ? null : make("dialog", { ariaLabel: title, style: `${size};${looks}` });
   if (dialog) {
+    const style = "display:block;margin-inline-start:auto;width:44px;height:44px;border:0;background:none;color:inherit;font:inherit";
     const onclick = () => dialog.close();
-    dialog.append(make("button", { textContent: "✕", ariaLabel: "Close", style: "width:44px;height:44px", onclick }), view);
-    view.style.height = "calc(100% - 50px)";
+    dialog.append(make("button", { textContent: "✕", ariaLabel: "Close", style, onclick }), view);
+    view.style.height = "calc(100% - 44px)";
     document.body.append(dialog);
     dialog.showModal();
   } else container.append(view);

@@ -112,7 +112,7 @@ pub(crate) struct Kept {
     pub(crate) direction: Direction,
     /// Until when the link can be opened, in seconds since 1970.
     pub(crate) link_until: u64,
-    /// SHA-256 of the cookie of the browser that opened it, in hex.
+    /// SHA-256 of the cookie of the browser that opened it, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) browser: Option<String>,
     /// How many keys were checked.

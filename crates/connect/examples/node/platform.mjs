@@ -8,8 +8,7 @@ import { buffer } from "node:stream/consumers";
 // -- Linking an account --
 const keyway = async (path, body) => {
   const headers = { authorization: `Bearer ${process.env.KEYWAY_TOKEN}`, "content-type": "application/json" };
-  const request = body ? { headers, method: "POST", body: JSON.stringify(body) } : { headers };
-  const answer = await fetch(process.env.KEYWAY_URL + path, request);
+  const answer = await fetch(process.env.KEYWAY_URL + path, { headers, ...body && { method: "POST", body: JSON.stringify(body) } });
   return answer.ok ? answer.json() : Promise.reject(new Error(`Keyway answers ${answer.status}`));
 };
 const link = (user) => keyway("/v1/sessions", { end_user: user, purpose: "connect", parent_origin: origin });

@@ -27,7 +27,7 @@ const LOOKED_AT: usize = 1000;
 
 /// A connection, without any value of its key.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Connection")]
+#[schema(as = Connection)]
 pub(super) struct ConnectionView {
     #[schema(example = "con_abcdefghijklmnopqrst")]
     id: String,
@@ -61,7 +61,7 @@ pub(super) struct ConnectionView {
 
 /// An account at a provider.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Account")]
+#[schema(as = Account)]
 pub(super) struct AccountView {
     /// The provider's id of it.
     #[schema(example = "1234")]
@@ -73,7 +73,7 @@ pub(super) struct AccountView {
 
 /// Whether a connection can be used: `needs_key` when the provider refused its key.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case", title = "ConnectionStatus")]
+#[schema(rename_all = "snake_case", as = ConnectionStatus)]
 #[expect(dead_code, reason = "it describes the words of the vault's `Status`")]
 pub(super) enum StatusWord {
     Active,
@@ -83,7 +83,7 @@ pub(super) enum StatusWord {
 /// A connection that is to be made of values that your own form asked for.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "NewConnection")]
+#[schema(as = NewConnection)]
 pub(super) struct ConnectionBody {
     /// The provider's id.
     #[schema(max_length = 64, example = "rootly")]
@@ -115,7 +115,7 @@ pub(super) struct ConnectionBody {
 /// What is to be another at a connection.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "ConnectionChange")]
+#[schema(as = ConnectionChange)]
 pub(super) struct ChangeBody {
     /// What it is called: 1 to 100 characters on one line, all of which can be seen.
     #[schema(
@@ -129,7 +129,7 @@ pub(super) struct ChangeBody {
 
 /// What a check said, and the connection since then.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Check")]
+#[schema(as = Check)]
 pub(super) struct CheckView {
     verdict: VerdictView,
     connection: ConnectionView,

@@ -44,7 +44,7 @@ pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
 
 
     ),
-    components(schemas(problem::Problem, problem::Detail, providers::FormKind, connections::StatusWord, EventType)),
+    components(schemas(problem::Said, problem::Detail, providers::FormKind, connections::StatusWord, EventType)),
     modifiers(&Common),
     tags(
         (name = "Sessions", description = "Links that end users open"),
@@ -148,10 +148,9 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
     for (status, says) in PROBLEMS {
         let can_be = match status {
             404 => path.contains('{') || path == "/v1/grants",
-            408 | 413 => method == Method::POST || has_body,
+            408 | 413 | 422 => method == Method::POST || has_body,
             409 => matches!(*method, Method::POST | Method::PATCH | Method::DELETE),
             415 => has_body,
-            422 => method == Method::POST || has_body,
             504 => asks_provider && method == Method::POST,
             _ => true,
         };

@@ -10,7 +10,7 @@ use crate::{Event, EventError, EventType};
 
 /// Events, the oldest first.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Events")]
+#[schema(as = Events)]
 pub(super) struct EventsView {
     data: Vec<Event>,
     /// What to send as `after` for what comes behind, now or later; null: nothing has happened yet.

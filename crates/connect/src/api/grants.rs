@@ -21,7 +21,7 @@ use super::{
 /// What a grant is to allow. Where nothing is said of something, it is not limited.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "NewGrant")]
+#[schema(as = NewGrant)]
 pub(super) struct GrantBody {
     /// The methods, in capitals; `HEAD` comes with `GET`. Not `CONNECT` or `TRACE`.
     #[schema(min_items = 1, max_items = 16, example = json!(["GET"]))]
@@ -40,7 +40,7 @@ pub(super) struct GrantBody {
 /// How many requests are allowed in how long.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "Rate")]
+#[schema(as = Rate)]
 pub(super) struct RateBody {
     #[schema(minimum = 1, maximum = 1_000_000, example = 100)]
     requests: u32,
@@ -50,7 +50,7 @@ pub(super) struct RateBody {
 
 /// A grant, without its token.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Grant")]
+#[schema(as = Grant)]
 pub(super) struct GrantView {
     #[schema(example = "gra_abcdefghijklmnopqrst")]
     id: String,
@@ -75,7 +75,7 @@ pub(super) struct GrantView {
 
 /// A grant that was just made, and its token.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "MadeGrant")]
+#[schema(as = MadeGrant)]
 pub(super) struct MadeView {
     grant: GrantView,
     /// What the gateway asks for: it is shown this once.

@@ -9,9 +9,12 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest;
 use axum::{
     body::Body,
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
-use base64::{Engine as _, prelude::BASE64_STANDARD};
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 use keyway_vault::{ApiScope, Document, Documents, Error, NewDocument, Tenant};
@@ -66,19 +69,21 @@ impl Sent {
             return problem.into_response();
         }
         let Some(key) = self.key.clone() else {
-            return work(self).await.unwrap_or_else(axum::response::IntoResponse::into_response);
+            return work(self).await.unwrap_or_else(IntoResponse::into_response);
         };
-        let documents = self.call.connect.0.vault.documents();
-        let id = self.name(&key);
-        let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
-        let claim = match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
-            Ok(Ok(claim)) => claim,
-            Ok(Err(told)) => return told,
-            Err(problem) => return problem.into_response(),
-        };
+        // Claimed in a task of its own as well: where the client goes away, no claim is left that nobody works for.
         let done = tokio::spawn(async move {
-            let answer = work(self).await.unwrap_or_else(axum::response::IntoResponse::into_response);
-            claim.keep(&documents, answer).await
+            let documents = self.call.connect.0.vault.documents();
+            let id = self.name(&key);
+            let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
+            match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
+                Ok(Ok(claim)) => {
+                    let answer = work(self).await.unwrap_or_else(IntoResponse::into_response);
+                    claim.keep(&documents, answer).await
+                }
+                Ok(Err(told)) => told,
+                Err(problem) => problem.into_response(),
+            }
         });
         match done.await {
             Ok(answer) => answer,
@@ -97,7 +102,7 @@ impl Sent {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        BASE64_URL_SAFE_NO_PAD.encode(context.finish())
     }
 }
 

@@ -19,9 +19,13 @@ use super::{
 use crate::SessionError;
 
 /// An error, as RFC 9457 describes it. It never repeats a value.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "Problem")]
-pub(crate) struct Problem {
+#[derive(Debug)]
+pub(crate) struct Problem(Box<Said>);
+
+/// An error, as RFC 9457 describes it. It never repeats a value.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Said {
     /// A stable name of what went wrong: `urn:keyway:problem:` and a word.
     #[serde(rename = "type")]
     #[schema(pattern = "^urn:keyway:problem:[a-z_]+$", example = "urn:keyway:problem:invalid")]
@@ -144,7 +148,7 @@ impl Kind {
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         let (word, status, title) = kind.said();
-        Self {
+        Self(Box::new(Said {
             kind: format!("urn:keyway:problem:{word}"),
             title,
             status: status.as_u16(),
@@ -153,7 +157,7 @@ impl Problem {
             verdict: None,
             retry_after: None,
             challenge: None,
-        }
+        }))
     }
 
     /// There is nothing of this id; also when there is and it is another tenant's (I8): the same words, always.
@@ -163,7 +167,9 @@ impl Problem {
 
     /// No good token was shown.
     pub(crate) fn unauthorized(challenge: &'static str, detail: &'static str) -> Self {
-        Self { challenge: Some(challenge), ..Self::new(Kind::Unauthorized, detail) }
+        let mut problem = Self::new(Kind::Unauthorized, detail);
+        problem.0.challenge = Some(challenge);
+        problem
     }
 
     /// A parameter of the query.
@@ -193,20 +199,20 @@ impl Problem {
 
     /// A provider was asked, and did not find the key good.
     pub(crate) fn verdict(verdict: &Verdict) -> Self {
-        Self {
-            verdict: Some(VerdictView::of(verdict)),
-            retry_after: verdict.retry_after().map(seconds),
-            ..Self::new(Kind::Verdict, "nothing was saved; `verdict` has what the provider said")
-        }
+        let mut problem = Self::new(Kind::Verdict, "nothing was saved; `verdict` has what the provider said");
+        problem.0.verdict = Some(VerdictView::of(verdict));
+        problem.0.retry_after = verdict.retry_after().map(seconds);
+        problem
     }
 
     /// Says when trying again may help.
-    pub(crate) fn after(self, wait: Duration) -> Self {
-        Self { retry_after: Some(seconds(wait)), ..self }
+    pub(crate) fn after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(seconds(wait));
+        self
     }
 
     fn with(mut self, detail: Detail) -> Self {
-        self.errors.push(detail);
+        self.0.errors.push(detail);
         self
     }
 }
@@ -290,10 +296,14 @@ impl From<SessionError> for Problem {
 impl From<AcceptError> for Problem {
     fn from(error: AcceptError) -> Self {
         match error {
-            AcceptError::Refused(refused) => Self {
-                errors: refused.problems.into_iter().map(Detail::field).collect(),
-                ..Self::new(Kind::Refused, "nothing was sent anywhere; `errors` says what has to change")
-            },
+            AcceptError::Refused(refused) => {
+                let says = "nothing was sent anywhere; `errors` says what has to change";
+                refused
+                    .problems
+                    .into_iter()
+                    .map(Detail::field)
+                    .fold(Self::new(Kind::Refused, says), Self::with)
+            }
             error => Self::member("/provider", "not_found", error.to_string()),
         }
     }
@@ -301,15 +311,16 @@ impl From<AcceptError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let Self(said) = self;
+        let body = serde_json::to_vec(&said).unwrap_or_default();
         let mut answer = Response::new(Body::from(body));
-        *answer.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *answer.status_mut() = StatusCode::from_u16(said.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(challenge) = self.challenge {
+        if let Some(challenge) = said.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = said.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
         }
         answer

@@ -4,7 +4,7 @@ use axum::{body::Body, response::Response};
 use http::{HeaderValue, header};
 use keyway_core::{Descriptor, Entry, Links, Method};
 use keyway_form::Form;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
@@ -16,7 +16,7 @@ use super::{
 
 /// A provider.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Provider")]
+#[schema(as = Provider)]
 pub(super) struct ProviderView {
     #[schema(example = "rootly")]
     id: String,
@@ -33,7 +33,7 @@ pub(super) struct ProviderView {
 
 /// Where a person reads more.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Links")]
+#[schema(as = Links)]
 pub(super) struct LinksView {
     /// The documentation of its API.
     #[schema(required = true, example = "https://docs.example.com")]
@@ -48,7 +48,7 @@ pub(super) struct LinksView {
 
 /// A way to authenticate.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Method")]
+#[schema(as = Method)]
 pub(super) struct MethodView {
     #[schema(example = "api_key")]
     id: String,
@@ -57,9 +57,8 @@ pub(super) struct MethodView {
 }
 
 /// How a form is drawn: as plain data, as JSON Schema, in the words of react-jsonschema-form, or as HTML.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-#[schema(title = "FormKind")]
+#[derive(ToSchema)]
+#[schema(as = FormKind, rename_all = "kebab-case")]
 #[expect(dead_code, reason = "it describes the words of a parameter")]
 pub(super) enum FormKind {
     Model,
@@ -152,6 +151,7 @@ fn sandboxed(kind: &'static str, text: String) -> Response {
         "default-src 'none'; style-src 'unsafe-inline'; sandbox; base-uri 'none'; frame-ancestors 'none'",
     );
     answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     answer
 }
 

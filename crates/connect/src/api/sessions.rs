@@ -19,7 +19,7 @@ use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status};
 /// A session that is to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "NewSession")]
+#[schema(as = NewSession)]
 pub(super) struct SessionBody {
     /// Who is asked: your user, as you name them. On one line.
     #[schema(
@@ -54,7 +54,7 @@ pub(super) struct SessionBody {
 /// A session that gives a connection a new key.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "NewReconnect")]
+#[schema(as = NewReconnect)]
 pub(super) struct ReconnectBody {
     /// Who is asked: your user, as you name them; without it the connection's.
     #[schema(
@@ -82,7 +82,7 @@ pub(super) struct ReconnectBody {
 /// What a session is for: linking an account, giving a connection a new key, or looking after what is linked and linking more.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(title = "Purpose")]
+#[schema(as = Purpose)]
 pub(super) enum Wanted {
     Connect,
     Reconnect,
@@ -91,7 +91,7 @@ pub(super) enum Wanted {
 
 /// A session.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "Session")]
+#[schema(as = Session)]
 pub(super) struct SessionView {
     #[schema(example = "ses_abcdefghijklmnopqrst")]
     id: String,
@@ -124,7 +124,7 @@ pub(super) struct Linked {
 
 /// A session that was just made.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "StartedSession")]
+#[schema(as = StartedSession)]
 pub(super) struct StartedView {
     session: SessionView,
     /// Where the end user goes: it is shown this once, and works once.

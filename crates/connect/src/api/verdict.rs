@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 /// What a provider said of a key.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "Verdict")]
+#[schema(as = Verdict)]
 pub(crate) struct VerdictView {
     /// `valid`, `invalid` (the provider refuses the key), `forbidden` (it lacks a permission), `rate_limited`, `unavailable` (the
     /// provider says nothing about the key), or `unknown`.
@@ -37,7 +37,7 @@ pub(crate) enum VerdictWord {
 
 /// Why a key was not found to be good.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(title = "Reason")]
+#[schema(as = Reason)]
 pub(crate) struct ReasonView {
     /// A stable word.
     #[schema(example = "unauthorized")]

@@ -17,7 +17,7 @@ use crate::{Endpoint, EndpointError, Endpoints, EventType, Tested};
 /// A webhook that is to be set up.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(title = "NewWebhook")]
+#[schema(as = NewWebhook)]
 pub(super) struct WebhookBody {
     /// Where events are sent to: `https`, and a public address.
     #[schema(max_length = 2048, example = "https://hooks.example.com/keyway")]
@@ -29,7 +29,7 @@ pub(super) struct WebhookBody {
 
 /// A webhook that was just set up.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "MadeWebhook")]
+#[schema(as = MadeWebhook)]
 pub(super) struct MadeView {
     webhook: Endpoint,
     /// What its receiver checks signatures with, as <https://www.standardwebhooks.com> has it: it is shown this once.

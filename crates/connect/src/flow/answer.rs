@@ -126,9 +126,9 @@ pub(super) fn outdated(shared: &Shared, frame: Frame<'_>) -> Halt {
     problem(shared, StatusCode::FORBIDDEN, "This cannot be done", text, frame).into()
 }
 
-/// Seconds to wait, rounded up.
+/// Seconds to wait: never less than it is.
 fn after(wait: Duration) -> HeaderValue {
-    HeaderValue::from(wait.as_millis().div_ceil(1000).max(1) as u64)
+    HeaderValue::from(wait.as_secs() + 1)
 }
 
 /// Gives every answer what it has to have, and those that have no text one.

@@ -70,10 +70,8 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         may_ask
     });
     let Some(now) = begun.await? else { return Ok(base) };
-    let outcome = match may_ask {
-        true => ask(shared, &now, &asked).await?,
-        false => Outcome::Bad(asked.told("too_many")),
-    };
+    let outcome =
+        if may_ask { ask(shared, &now, &asked).await? } else { Outcome::Bad(asked.told("too_many")) };
     let is_good = matches!(outcome, Outcome::Good(_));
     let mut is_kept = false;
     let kept = shared.desk.change(now, |kept| {

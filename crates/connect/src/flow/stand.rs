@@ -22,8 +22,9 @@ pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answere
     if let Step::Saving { .. } = visit.session.kept.step {
         // Somebody confirmed it, and whoever was to save it is gone.
         match save::finish(&visit.connect, visit.session.clone()).await {
-            Ok(Ended::Saved(session) | Ended::Refused(session)) => visit.session = session,
-            Ok(Ended::Name { session, .. }) => visit.session = session,
+            Ok(Ended::Saved(session) | Ended::Refused(session) | Ended::Name { session, .. }) => {
+                visit.session = session;
+            }
             Ok(Ended::Gone) => return Err(visit.missing()),
             Err(error) => return Err(visit.failed(&error)),
         }

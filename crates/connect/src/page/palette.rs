@@ -208,7 +208,7 @@ mod tests {
             })
         };
         for page in colours() {
-            for accent in colours().step_by(5) {
+            for accent in colours().step_by(17) {
                 for plain in [&LIGHT, &DARK] {
                     check(&Palette::new(plain, Some(accent), Some(page)), &format!("{accent} on {page}"));
                 }

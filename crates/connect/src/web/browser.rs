@@ -42,10 +42,10 @@ impl Browser {
 
     fn of(cookie: String) -> Self {
         let hash = digest::digest(&digest::SHA256, cookie.as_bytes());
-        Self { hash: hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(), cookie }
+        Self { hash: URL_SAFE_NO_PAD.encode(hash), cookie }
     }
 
-    /// What is kept of it: SHA-256 of the cookie, in hex.
+    /// What is kept of it: SHA-256 of the cookie, in base64.
     pub(crate) fn hash(&self) -> &str {
         &self.hash
     }
@@ -79,4 +79,43 @@ impl Browser {
 /// `__Host-` binds a cookie to this host over TLS. On loopback there is none.
 fn name(is_secure: bool) -> &'static str {
     if is_secure { "__Host-keyway" } else { "keyway" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_bound_to_this_host_and_to_the_page_around_it() {
+        let browser = Browser::new();
+        for (is_secure, is_framed, name, end) in [
+            (true, false, "__Host-keyway", "; HttpOnly; Secure; SameSite=Lax"),
+            (true, true, "__Host-keyway", "; HttpOnly; Secure; SameSite=None; Partitioned"),
+            (false, false, "keyway", "; HttpOnly; SameSite=Lax"),
+            (false, true, "keyway", "; HttpOnly; SameSite=Lax"),
+        ] {
+            let value = browser.set_cookie(is_secure, is_framed);
+            assert!(value.is_sensitive());
+            let line = value.to_str().unwrap();
+            assert!(line.starts_with(&format!("{name}=")) && line.ends_with(end), "{line}");
+            assert!(line.contains("; Path=/; ") && !line.contains("Domain"), "{line}");
+            let sent = line.split(';').next().unwrap();
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, format!("a=b; {sent}; c=d").parse().unwrap());
+            let hashes: Vec<_> = Browser::read(&headers, is_secure).into_iter().map(|one| one.hash).collect();
+            assert_eq!(hashes, [browser.hash()]);
+            assert!(Browser::read(&headers, !is_secure).is_empty(), "a name without its prefix is another");
+        }
+    }
+
+    #[test]
+    fn what_is_no_cookie_of_ours_is_nobody() {
+        let flood = format!("{}=x", vec!["keyway=AAAA"; 1000].join("; "));
+        for text in ["", "keyway", "keyway=", "keyway=short", "keyway=\"x\"", "=", ";;;", "keyway2=x", &flood]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, text.parse().unwrap());
+            assert!(Browser::read(&headers, false).is_empty(), "{text}");
+        }
+    }
 }

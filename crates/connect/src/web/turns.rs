@@ -16,14 +16,13 @@ impl Turns {
     pub(crate) async fn of(&self, name: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            match turns.get(name).and_then(Weak::upgrade) {
-                Some(turn) => turn,
-                None => {
-                    turns.retain(|_, turn| turn.strong_count() > 0);
-                    let turn = Arc::default();
-                    turns.insert(name.to_owned(), Arc::downgrade(&turn));
-                    turn
-                }
+            if let Some(turn) = turns.get(name).and_then(Weak::upgrade) {
+                turn
+            } else {
+                turns.retain(|_, turn| turn.strong_count() > 0);
+                let turn = Arc::default();
+                turns.insert(name.to_owned(), Arc::downgrade(&turn));
+                turn
             }
         };
         turn.lock_owned().await

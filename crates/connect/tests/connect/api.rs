@@ -1,5 +1,9 @@
 //! The REST API: what it does, and what it refuses.
 
+mod document;
+mod idempotency;
+mod refusals;
+mod tenants;
 mod uses;
 
 use keyway_vault::{ApiScope, Tenant};

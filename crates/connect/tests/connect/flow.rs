@@ -380,7 +380,7 @@ async fn a_cookie_of_a_frame_beside_one_of_a_page_is_no_stranger() {
     let stage = Stage::new().await;
     let mut walk = Walk::new(&stage, connect()).await;
     let mut other = Browser::new();
-    other.get(&stage.start(NewSession::new("user-2", connect())).await.link.expose().to_owned()).await;
+    other.get(stage.start(NewSession::new("user-2", connect())).await.link.expose()).await;
     let both = format!("{}; {}", other.cookie.as_ref().unwrap(), walk.browser.cookie.as_ref().unwrap());
     walk.browser.cookie = Some(both);
     assert_eq!(walk.get("").await.status, StatusCode::OK);

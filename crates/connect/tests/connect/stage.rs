@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_connect::{Connect, ConnectBuilder, NewSession, Purpose, Started};
+use keyway_connect::{Connect, ConnectBuilder, NewSession, Started};
 use keyway_core::{Entry, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_hub::{Listener, Stop};
@@ -71,15 +71,6 @@ impl Stage {
     /// A session, made as the REST API makes it.
     pub(crate) async fn start(&self, new: NewSession) -> Started {
         self.connect.start(&Tenant::parse(TENANT).unwrap(), new).await.unwrap()
-    }
-
-    /// A session in which any provider may be chosen, opened by a browser of its own, which shows the page it got to.
-    pub(crate) async fn opened(&self) -> (Browser, String) {
-        let purpose = Purpose::Connect { providers: Vec::new() };
-        let started = self.start(NewSession::new("user-1", purpose)).await;
-        let mut browser = Browser::new();
-        let at = browser.open(started.link.expose()).await;
-        (browser, at)
     }
 
     /// A token for everything of a tenant.
@@ -167,7 +158,7 @@ impl Page {
     /// Where it leads to, as a whole address.
     pub(crate) fn location(&self, from: &str) -> String {
         let location = self.headers[LOCATION].to_str().unwrap();
-        url::Url::parse(from).unwrap().join(location).unwrap().to_string()
+        if location.starts_with('/') { format!("{}{location}", origin_of(from)) } else { location.to_owned() }
     }
 }
 
