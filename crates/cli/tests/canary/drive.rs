@@ -132,18 +132,19 @@ impl Scan {
             self.learn_links(caught);
         }
         let words: Vec<&str> = situation.arguments.iter().take(2).map(String::as_str).collect();
-        let prefix = match words[..] {
-            ["grant", "create"] => "kwg_",
-            ["token", "create" | "rotate"] => "kwa_",
-            ["session", "create"] => "kwl_",
+        // What a token of the API begins with is its id, and no secret.
+        let (prefix, id) = match words[..] {
+            ["grant", "create"] => ("kwg_", 0),
+            ["token", "create" | "rotate"] => ("kwa_", 12),
+            ["session", "create"] => ("kwl_", 0),
             _ => return,
         };
         for (_, bytes) in caught.iter_mut().filter(|(sink, _)| matches!(sink, Sink::Stdout | Sink::Terminal))
         {
             let Some(at) = memchr::memmem::find(bytes, prefix.as_bytes()) else { continue };
             let token = String::from_utf8(bytes.drain(at..at + TOKEN).collect()).unwrap();
-            self.secret = self.secret.clone().and(token.as_bytes(), &token);
-            self.sealed = self.sealed.clone().and(token.as_bytes(), &token);
+            self.secret = self.secret.clone().and(token.as_bytes(), &token[id..]);
+            self.sealed = self.sealed.clone().and(token.as_bytes(), &token[id..]);
         }
     }
 

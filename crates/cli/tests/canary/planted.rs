@@ -203,10 +203,20 @@ fn what_the_binary_makes_up_is_seen_elsewhere() {
         binary().display()
     );
     let rotated = [run(&["vault", "init"]), run(&["vault", "rotate-key"])];
+    // A token of the API: its id may be seen, and the rest of it is as good as all.
+    let part = format!(
+        r#"case $1 in token) token=$('{}' "$@") || exit; echo "$token"; echo "${{token:12}}" >&2; exit; esac"#,
+        binary().display()
+    );
+    let token = [run(&["vault", "init"]), run(&["token", "create", "--scope", "events"])];
+    let session = [run(&["vault", "init"]), run(&["session", "create", "--end-user", "ada"])];
+    let link = twice.replace("grant)", "session)");
     for (leak, sink, chain) in [
         (key, Sink::Temporary, &chain[..]),
         (twice.as_str(), Sink::Stderr, &chain[..]),
         (retired.as_str(), Sink::Stderr, &rotated[..]),
+        (part.as_str(), Sink::Stderr, &token[..]),
+        (link.as_str(), Sink::Stderr, &session[..]),
     ] {
         let leaky = Leaky::new(leak, "", "");
         let outcome = drive(&leaky.0, subject(&all), &Subject::canary(&all), chain).unwrap();
