@@ -156,7 +156,7 @@ fn plain(request: &Request<Incoming>) -> Result<(), StatusCode> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         return Err(StatusCode::LENGTH_REQUIRED);
     }
-    if request.method() == Method::CONNECT || request.method() == Method::TRACE {
+    if request.method() == Method::CONNECT {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     let has_host = if is_h2 { hosts <= 1 } else { hosts == 1 };

@@ -316,6 +316,7 @@ async fn paths_and_methods_that_are_not_there_are_problems_too() {
     for (method, path, allow) in [
         (Method::GET, "/v1/sessions", "POST"),
         (Method::PUT, "/v1/connections", "GET,HEAD,POST"),
+        (Method::TRACE, "/v1/connections", "GET,HEAD,POST"),
         (Method::OPTIONS, "/v1/connections/a", "GET,HEAD,PATCH,DELETE"),
         (Method::DELETE, "/v1/openapi.json", "GET,HEAD"),
         (Method::POST, "/openapi.json", "GET,HEAD"),
