@@ -1,6 +1,9 @@
 //! A platform whose users link accounts on the hub's own page, and come back. It needs `KEYWAY_URL=http://127.0.0.1:8081`,
 //! `KEYWAY_TOKEN=kwa_…`, and `KEYWAY_WEBHOOK_SECRET=whsec_…` for webhooks.
-#![expect(clippy::disallowed_methods, reason = "a platform's own client speaks to the hub and sends no user's key")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a platform's own client speaks to the hub and sends no user's key"
+)]
 
 use std::time::SystemTime;
 

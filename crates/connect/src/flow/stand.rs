@@ -84,7 +84,12 @@ async fn done(visit: &Visit, connection: &str, provider: &str, reconnected: bool
         connection,
         label: one.as_ref().and_then(label),
         reconnected,
-        tells: kept.parent_origin.as_deref().map(|origin| (origin, said)),
+        // Whoever looks after several accounts goes on after the first: the opener asks what came of it when the page is closed.
+        tells: kept
+            .parent_origin
+            .as_deref()
+            .filter(|_| !visit.session.is_manage())
+            .map(|origin| (origin, said)),
         return_url: return_url.as_deref(),
         can_go_back: visit.session.is_manage(),
     };

@@ -70,24 +70,26 @@ async fn openapi_has_every_operation_documented_and_routed() {
     assert_eq!(count, 23);
 }
 
+/// Counts the references, each of which names something.
+fn visit(node: &Value, document: &Value, count: &mut usize) {
+    match node {
+        Value::Object(members) => {
+            if let Some(Value::String(name)) = members.get("$ref") {
+                let pointer = name.strip_prefix('#').unwrap();
+                assert!(document.pointer(pointer).is_some(), "{name}");
+                *count += 1;
+            }
+            members.values().for_each(|node| visit(node, document, count));
+        }
+        Value::Array(items) => items.iter().for_each(|node| visit(node, document, count)),
+        _ => {}
+    }
+}
+
 #[tokio::test]
 async fn openapi_names_nothing_that_is_not_there() {
     let stage = Stage::new().await;
     let document = Backend::of(&stage, TENANT).await.get("/openapi.json").await.json();
-    fn visit(node: &Value, document: &Value, count: &mut usize) {
-        match node {
-            Value::Object(members) => {
-                if let Some(Value::String(name)) = members.get("$ref") {
-                    let pointer = name.strip_prefix('#').unwrap();
-                    assert!(document.pointer(pointer).is_some(), "{name}");
-                    *count += 1;
-                }
-                members.values().for_each(|node| visit(node, document, count));
-            }
-            Value::Array(items) => items.iter().for_each(|node| visit(node, document, count)),
-            _ => {}
-        }
-    }
     let mut count = 0;
     visit(&document, &document, &mut count);
     assert!(count > 100, "{count}");

@@ -13,13 +13,16 @@ use crate::stage::{Stage, TENANT, actor};
 /// Stands where a key may stand by mistake. It is never repeated.
 const CANARY: &str = "rootly_c0ffeec0ffeec0ffee";
 
+/// A body, its status and code, and the error's pointer and code where there is one.
+type Case<'c> = (&'c str, u16, &'c str, Option<(&'c str, &'c str)>);
+
 #[tokio::test]
 async fn a_body_is_read_strictly_and_never_repeated() {
     let stage = Stage::new().await;
     let backend = Backend::of(&stage, TENANT).await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let nested = format!(r#"{{"end_user":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
-    let table: [(&str, u16, &str, Option<(&str, &str)>); 27] = [
+    let table: [Case<'_>; 27] = [
         ("", 400, "json", None),
         ("{", 400, "json", None),
         ("{}x", 400, "json", None),
