@@ -138,9 +138,10 @@ async fn submits(address: std::net::SocketAddr, browser: &Peer, form: &str, base
         all.spawn(async move {
             let mut tab = Peer::connect(address).await;
             tab.cookie = cookie;
-            let page = tab.get(&form).await;
-            let csrf = page.csrf();
+            let csrf = tab.get(&form).await.csrf();
             let _ = tab.post(&format!("{form}/api_key"), &[("csrf", &csrf), ("api_key", KEY)]).await;
+            // The page that asks whose account it is, or what came of it.
+            let csrf = tab.get(&base).await.csrf();
             let _ = tab.post(&format!("{base}/confirm"), &[("csrf", &csrf), ("name", "")]).await;
         });
     }
