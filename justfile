@@ -84,6 +84,21 @@ bench-gateway *options="load":
     cargo build --release -p keyway-cli
     cargo bench -p keyway-bench --bench gateway -- {{options}}
 
+# The REST API against a fuzzing client. Needs Python and PyPI.
+schemathesis:
+    tests/schemathesis/run
+
+# The pictures of the connect pages that the documents show. Needs what `just browser` installs.
+pictures:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build -p keyway-cli
+    dir=$(mktemp -d)
+    target/debug/keyway serve --sandbox --dir "$dir/sandbox" --port 18400 > "$dir/said" &
+    trap 'kill $!' EXIT
+    for _ in $(seq 100); do grep -q '^All of it' "$dir/said" && break; sleep 0.1; done
+    node tests/browser/pictures.mjs http://127.0.0.1:18401 "$(grep -o 'kwa_[A-Za-z0-9]*' "$dir/said" | head -n 1)"
+
 # What the connect pages cost: the first byte of a form, a page's weight, sessions a second. Seconds.
 bench-connect:
     cargo bench -p keyway-bench --bench connect
