@@ -411,6 +411,8 @@ pub struct Marks {
     pub secret: Vec<u8>,
     /// Of the account's id.
     pub account: Option<Vec<u8>>,
+    /// Of the end user whose connections are meant; none: anybody's.
+    pub owner: Option<Vec<u8>>,
 }
 
 /// How many connections are told of that are alike: a tenant may have thousands of one account.
