@@ -297,7 +297,7 @@ pub(super) async fn check(Named(id): Named<String>, sent: Sent) -> Response {
         scope.get(&id).await?;
         sent.nothing()?;
         let (verdict, connection) = within(async {
-            let _turn = shared.turns.of(&format!("check {id}")).await;
+            let _turn = shared.turn_to_check(&id).await;
             let opened = scope.open(&id, &shared.registry).await?;
             let verdict = shared.client.check(&opened.credential).await;
             let connection = scope.checked(&opened.connection, &verdict).await?;

@@ -14,7 +14,7 @@ use super::{
     problem::Problem,
     sent::Sent,
 };
-use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status};
+use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status, session::is_id};
 
 /// A session that is to be made.
 #[derive(Deserialize, ToSchema)]
@@ -227,10 +227,7 @@ async fn find(call: &Call, id: &str) -> Result<Session, Problem> {
     call.query(&[])?;
     let tenant = call.tenant()?;
     // What cannot be an id need not be looked for, and is not there either.
-    let is_id = id.strip_prefix("ses_").is_some_and(|rest| {
-        rest.len() == 20 && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    });
-    let found = if is_id { call.connect.0.desk.of_tenant(tenant, id).await? } else { None };
+    let found = if is_id(id) { call.connect.0.desk.of_tenant(tenant, id).await? } else { None };
     Ok(found.ok_or(Error::NotFound)?)
 }
 

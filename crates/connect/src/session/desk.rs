@@ -238,7 +238,7 @@ fn text(kept: &Kept) -> Result<Vec<u8>, Error> {
 }
 
 /// Whether a text has the form of a session's id.
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(|rest| {
         rest.len() == 20 && rest.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
     })

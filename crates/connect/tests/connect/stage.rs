@@ -73,6 +73,12 @@ impl Stage {
         self.connect.start(&Tenant::parse(TENANT).unwrap(), new).await.unwrap()
     }
 
+    /// How many entries of a kind the audit log of the tenant has.
+    pub(crate) async fn audited(&self, kind: &str) -> usize {
+        let entries = self.scope(TENANT).audit(0, 1000).await.unwrap();
+        entries.iter().filter(|entry| entry.kind == kind).count()
+    }
+
     /// A token for everything of a tenant.
     pub(crate) async fn token(&self, tenant: &str) -> String {
         let tenant = Tenant::parse(tenant).unwrap();
