@@ -33,7 +33,8 @@ pub struct Limits {
     pub shutdown: Duration,
     /// How webhooks are sent.
     pub deliveries: Deliveries,
-    /// How many idle connections are checked in a minute. 60.
+    /// How many idle connections are checked in a minute. 60, which are 86,400 a day: of more, each is checked less often than it
+    /// should be.
     pub checks_per_minute: u32,
     /// For how long a process that sends webhooks, or checks, is believed to be there without a word of it. 15 seconds.
     pub lead: Duration,

@@ -14,6 +14,7 @@ use reqwest::{
     header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
     redirect::Policy,
 };
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -66,6 +67,19 @@ impl Stage {
 
     pub(crate) fn scope(&self, tenant: &str) -> Scope {
         self.vault.tenant(&Tenant::parse(tenant).unwrap(), &actor())
+    }
+
+    /// The same vault, as another process has it.
+    pub(crate) async fn reopened(&self) -> Vault {
+        let store = Database::sqlite(self.folder.path().join("keyway.db")).open().await.unwrap();
+        Vault::open(store, Arc::new(KeyFile::at(self.folder.path().join("master.key")))).await.unwrap()
+    }
+
+    /// Changes the database by hand.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("keyway.db"));
+        let mut raw = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(sql).execute(&mut raw).await.unwrap();
     }
 
     /// A session, made as the REST API makes it.

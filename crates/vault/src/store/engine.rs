@@ -106,12 +106,21 @@ impl Store for SqlStore {
         self.pool.rows(sql, values, ConnectionRow::read).await
     }
 
-    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
-        let sql = select::<ConnectionRow>(
-            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 \
-             ORDER BY coalesce(checked_at, created_at), id LIMIT $2",
-        );
-        self.pool.rows(sql, values![before, i64::from(limit)], ConnectionRow::read).await
+    async fn due(
+        &self,
+        before: i64,
+        without: &[String],
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let without_each: String =
+            (3..without.len() + 3).map(|place| format!("AND provider <> ${place} ")).collect();
+        let sql = select::<ConnectionRow>(&format!(
+            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 {without_each}\
+             ORDER BY coalesce(checked_at, created_at), id LIMIT $2"
+        ));
+        let mut values = values![before, i64::from(limit)];
+        values.extend(without.iter().map(Value::from));
+        self.pool.rows(sql, values, ConnectionRow::read).await
     }
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
