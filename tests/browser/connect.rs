@@ -97,6 +97,16 @@ fn a_frame_tells_its_page_what_came_of_it() {
 }
 
 #[test]
+fn a_frame_goes_on_until_the_person_is_done_and_ends_where_its_link_is_used() {
+    check("frame_of_a_list");
+}
+
+#[test]
+fn a_list_in_a_window_of_its_own_ends_with_the_person() {
+    check("list_without_cookies");
+}
+
+#[test]
 fn a_frame_in_another_site_has_a_cookie_of_its_own() {
     check("frame_of_another_site");
 }

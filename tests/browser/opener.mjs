@@ -21,7 +21,9 @@ let asked;
 const hubServer = await listen((request, answer) => {
   const cors = { "access-control-allow-origin": "*", "content-type": "application/json" };
   if (!request.url.endsWith("/result")) {
-    answer.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>Hub</title><button>Go on</button>");
+    // As the hub's pages do, but for those of a link that somebody else has opened.
+    const shown = request.url.endsWith("Elsewhere") ? "" : "<script>(opener ?? parent).postMessage({ type: 'keyway.shown' }, '*')</script>";
+    answer.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><title>Hub</title><button>Go on</button>${shown}`);
   } else {
     asked.push(request.headers);
     answer.writeHead(said.code ?? 200, said.cors === false ? {} : cors).end(JSON.stringify(said));
@@ -79,7 +81,8 @@ const inFrame = async (page) => {
   await frame.waitForSelector("button");
   return frame;
 };
-const isPending = (page) => page.evaluate(() => Promise.race([result.then(() => false), new Promise((resolve) => setTimeout(resolve, 700, true))]));
+const isPending = (page, time = 700) =>
+  page.evaluate((time) => Promise.race([result.then(() => false), new Promise((resolve) => setTimeout(resolve, time, true))]), time);
 
 const checks = {
   async popup() {
@@ -104,14 +107,13 @@ const checks = {
       await say(page.opened, connected());
       assert.deepEqual(await result(page), { connectionId: id, provider: undefined });
     }
-    for (const [type, reason] of [["keyway.cancelled", "cancelled"], ["keyway.failed", "failed"]]) {
-      const page = await start();
-      await page.opened.waitForURL(link);
-      await say(page.opened, { type });
-      assert.deepEqual(await result(page), { reason });
-    }
+    const cancelled = await start();
+    await cancelled.opened.waitForURL(link);
+    await say(cancelled.opened, { type: "keyway.cancelled" });
+    assert.deepEqual(await result(cancelled), { reason: "cancelled" });
     // Closed by hand: what came of it counts.
-    for (const [answer, expected] of [
+    for (const [answer, expected, session] of [
+      [{ status: "opened" }, { reason: "expired" }, `${link}Elsewhere`],
       [{ status: "created" }, { reason: "closed" }],
       [{ status: "opened" }, { reason: "closed" }],
       [{ status: "cancelled" }, { reason: "cancelled" }],
@@ -121,8 +123,8 @@ const checks = {
       [{ status: "connected", connection_id: id, provider: "rally" }, { connectionId: id, provider: "rally" }],
       [{ status: "opened", connection_id: id, provider: "rally" }, { connectionId: id, provider: "rally" }],
     ]) {
-      const page = await start({ said: answer });
-      await page.opened.waitForURL(link);
+      const page = await start({ said: answer, session });
+      await page.opened.waitForURL(session ?? link);
       assert.ok(await isPending(page));
       await page.opened.close();
       assert.deepEqual(await result(page), expected, JSON.stringify(answer));
@@ -184,7 +186,10 @@ const checks = {
     await page.opened.waitForURL(link);
     assert.equal(await page.opened.evaluate(() => window.opener), null);
     assert.ok(await isPending(page));
-    said = { status: "connected", connection_id: id, provider: "rally" };
+    // Of several accounts the first is linked.
+    said = { status: "connected", connection_id: id, provider: "rally", ended: false };
+    assert.ok(await isPending(page, 3000));
+    said.ended = true;
     assert.deepEqual(await result(page), { connectionId: id, provider: "rally" });
 
     page = await start(coop);
@@ -234,6 +239,29 @@ const checks = {
     await inFrame(page);
     await page.evaluate(() => document.querySelector("#here").replaceChildren());
     assert.deepEqual(await result(page), { reason: "closed" });
+
+    // What no page in the frame tells: the session is over, or somebody else has opened its link.
+    const used = `${hubOrigin}/link/kwl_madeUpElsewhere`;
+    const linked = { connection_id: id, provider: "rally" };
+    for (const [session, answer, expected] of [
+      [used, { status: "opened" }, { reason: "expired" }],
+      [used, { status: "connected", ended: false }, { reason: "expired" }],
+      [used, { code: 404 }, { reason: "expired" }],
+      [link, { code: 404 }, { reason: "expired" }],
+      [link, { status: "cancelled", ended: true }, { reason: "cancelled" }],
+      [link, { status: "connected", ended: true, ...linked }, { connectionId: id, provider: "rally" }],
+      // A link that waits, a person who is at it, a hub that cannot be asked.
+      [used, { status: "created" }],
+      [used, { code: 503 }],
+      [link, { status: "opened" }],
+      [link, { status: "connected", ended: false, ...linked }],
+    ]) {
+      const page = await start({ options: { mode: "frame", inside: true }, session, said: answer });
+      await inFrame(page);
+      if (expected) assert.deepEqual(await result(page), expected, JSON.stringify(answer));
+      else assert.ok(await isPending(page, 3000), JSON.stringify(answer));
+      await page.close();
+    }
 
     // Narrow screens.
     page = await start({ options: { mode: "frame" } });
@@ -285,7 +313,7 @@ const checks = {
 
   async size() {
     const { code } = await transform(String(script), { minify: true });
-    assert.ok(code.length < 3000, `${code.length} bytes`);
+    assert.ok(code.length < 3200, `${code.length} bytes`);
     assert.ok(!code.includes("import"), code);
   },
 };

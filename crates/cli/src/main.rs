@@ -83,7 +83,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         }
         Command::Grant(grant) => runtime()?.block_on(grant::grant(&registry(args.folder)?, &grant)),
         Command::Token(token) => runtime()?.block_on(token::token(&token)),
-        Command::Session(session) => runtime()?.block_on(session::session(registry(args.folder)?, &session)),
+        Command::Session(session) => runtime()?.block_on(session::session(args.folder, session)),
         Command::Audit(audit) => runtime()?.block_on(audit::audit(&audit)),
         Command::Serve(serve) => runtime()?.block_on(serve::serve(args.folder, &serve)),
         Command::Sandbox(sandbox) => runtime()?.block_on(sandbox::sandbox(&registry(args.folder)?, &sandbox)),

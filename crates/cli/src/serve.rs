@@ -11,14 +11,17 @@ mod sandbox;
 mod socket;
 mod tls;
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use self::{
-    config::{Loaded, Sources},
+    config::{Config, Loaded, Sources},
     log::Logging,
     plan::Plan,
     run::{Hub, Signals},
-    socket::Sockets,
+    socket::{Sockets, own_url},
 };
 use crate::{
     args::{Serve, Store},
@@ -33,7 +36,7 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     if args.sandbox {
         return sandbox::serve(providers, args).await;
     }
-    let (loaded, problems) = load(providers, args)?;
+    let (loaded, problems) = load(providers, args.config.as_deref(), &args.store)?;
     if args.check {
         return check::check(&loaded, problems).await;
     }
@@ -56,13 +59,44 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
         .await
 }
 
+/// What a configuration says to who makes links to the pages that are served by it.
+pub(crate) struct Pages {
+    pub(crate) store: Store,
+    pub(crate) providers: Option<PathBuf>,
+    /// Where browsers find them; nothing where they are not served.
+    pub(crate) url: Option<String>,
+}
+
+impl Pages {
+    /// Reads a configuration. What is said beside it wins over it.
+    pub(crate) fn of(providers: Option<PathBuf>, config: &Path, store: &Store) -> Result<Self, Failure> {
+        let (loaded, problems) = load(providers, Some(config), store)?;
+        if !problems.is_empty() {
+            return Err(unusable(&problems));
+        }
+        let Config { connect, tls, providers, .. } = &loaded.config;
+        let scheme = if tls.cert.is_some() { "https" } else { "http" };
+        let url = match &connect.public_url {
+            _ if connect.listen.is_empty() => None,
+            Some(url) => Some(url.clone()),
+            None => own_url(connect.listen.iter().copied(), scheme),
+        };
+        let url = url.map(|url| url.to_string());
+        Ok(Self { store: loaded.store(), providers: providers.clone(), url })
+    }
+}
+
 /// Reads the configuration, and all that is said beside it.
-fn load(providers: Option<PathBuf>, args: &Serve) -> Result<(Loaded, Vec<String>), Failure> {
-    let text = match &args.config {
+fn load(
+    providers: Option<PathBuf>,
+    config: Option<&Path>,
+    store: &Store,
+) -> Result<(Loaded, Vec<String>), Failure> {
+    let text = match config {
         Some(path) => Some(file::text(path).map_err(|why| Failure::Because(format!("--config: {why}")))?),
         None => None,
     };
-    let Store { database, key, anchors } = &args.store;
+    let Store { database, key, anchors } = store;
     let flags = [
         ("database", database.clone()),
         ("key", key.clone().map(Into::into)),

@@ -1,12 +1,9 @@
 //! `keyway session`: links to the connect pages, for support people and scripts.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use humantime::format_rfc3339_millis;
-use keyway::{
-    Registry,
-    http::{Client, HttpTransport},
-};
+use keyway::http::{Client, HttpTransport};
 use keyway_connect::{Connect, NewSession, Purpose, SessionError, Started};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
@@ -15,19 +12,39 @@ use crate::{
     args::{self, SessionCommand, Start},
     exit::{Exit, Failure},
     output,
+    serve::Pages,
     vault::Part,
 };
 
+/// Where `keyway serve` has the pages when nobody says where.
+const USUAL: &str = "http://127.0.0.1:8081";
+
 /// Runs the command.
-pub(crate) async fn session(registry: Registry, args: &args::Session) -> Result<Exit, Failure> {
+pub(crate) async fn session(
+    mut providers: Option<PathBuf>,
+    mut args: args::Session,
+) -> Result<Exit, Failure> {
     let SessionCommand::Create(start) = &args.command;
+    let mut public_url = start.public_url.clone();
+    if let Some(config) = &start.config {
+        let pages = Pages::of(providers, config, &args.whose.store)?;
+        (providers, args.whose.store) = (pages.providers, pages.store);
+        public_url = public_url.or(pages.url);
+        if public_url.is_none() {
+            return Err(Failure::because(
+                "this configuration serves no connect pages; say with --public-url where they are",
+            ));
+        }
+    }
+    let public_url = public_url.unwrap_or_else(|| USUAL.to_owned());
+    let registry = crate::registry(providers)?;
     let part = Part::of(&args.whose)?;
     part.with(async |vault, _| {
         // It asks nobody; whoever serves the pages does.
         let transport = HttpTransport::builder().build();
         let client = transport.map(Client::from).map_err(|error| Failure::because(error.to_string()))?;
         let connect = Connect::builder(vault.clone(), Arc::new(registry), client);
-        let connect = connect.build(&start.public_url);
+        let connect = connect.build(&public_url);
         let connect = connect.map_err(|error| {
             Failure::Because(format!("--public-url (or KEYWAY_CONNECT_PUBLIC_URL): {error}"))
         })?;

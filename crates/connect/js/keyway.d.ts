@@ -32,9 +32,8 @@ export interface Connected {
  * - `cancelled`: the person said no.
  * - `expired`: the link was used already, or its time is over: make another session.
  * - `blocked`: the browser did not let a window open: call `open` in a click.
- * - `failed`: the session cannot go on.
  */
-export type Reason = "closed" | "cancelled" | "expired" | "blocked" | "failed";
+export type Reason = "closed" | "cancelled" | "expired" | "blocked";
 
 export interface NotConnected {
   readonly reason: Reason;

@@ -53,7 +53,7 @@ const frame = (container) => {
       (dialog ?? view).remove();
       if (document.activeElement === document.body) before?.focus();
     },
-    state: () => (view.isConnected && dialog?.open !== false ? undefined : "closed"),
+    state: () => (view.isConnected && dialog?.open !== false ? "frame" : "closed"),
   };
 };
 
@@ -65,24 +65,30 @@ export const Keyway = {
     const view = mode === "frame" ? frame(container) : popup();
     if (!view) return { reason: "blocked" };
     const over = new AbortController();
-    let link, timer, isAsking, ticks = 0;
+    let link, timer, isAsking, isShown, ticks = 0;
     return new Promise((resolve, reject) => {
       // A page with `Cross-Origin-Opener-Policy: same-origin` is cut off from its popup, which looks closed then, and tells nothing.
       const look = async () => {
         const state = view.state();
         const isCut = link && state === "cut";
-        if (isAsking || !state || (isCut && ++ticks % 8)) return;
+        const isFrame = state === "frame";
+        const isOpen = isCut || isFrame;
+        if (isAsking || !state || (isFrame && !link) || (isOpen && ++ticks % (isFrame && isShown ? 40 : 8))) return;
         isAsking = true;
-        const { status, connection_id: connectionId, provider } = (link && (await ask(link))) ?? {};
+        const { status, ended, connection_id: connectionId, provider } = (link && (await ask(link))) ?? {};
         isAsking = false;
-        if (connectionId) resolve({ connectionId, provider });
+        const isUsed = /^(opened|connected)$/.test(status);
+        if (connectionId && (ended || !isOpen)) resolve({ connectionId, provider });
         else if (/^(cancelled|expired)$/.test(status)) resolve({ reason: status });
+        // Somebody else has opened it: a frame may not even show that.
+        else if (isUsed && !isShown && !isCut) resolve({ reason: "expired" });
         // Nobody is in the popup: it was closed before it showed anything.
-        else if (!isCut || (status !== "opened" && document.hasFocus())) resolve({ reason: "closed" });
+        else if (!isOpen || (isCut && !isUsed && document.hasFocus())) resolve({ reason: "closed" });
       };
       const hear = async ({ origin, source, data }) => {
         if (!link || origin !== new URL(link).origin || source !== view.window()) return;
-        const [, type] = /^keyway\.(?:re)?(connected|cancelled|failed)$/.exec(data?.type) ?? [];
+        const [, type] = /^keyway\.(?:re)?(connected|cancelled|shown)$/.exec(data?.type) ?? [];
+        if (type === "shown") return (isShown = true);
         if (type !== "connected") return type && resolve({ reason: type });
         isAsking = true;
         resolve({ connectionId: data.connection_id, provider: (await ask(link))?.provider });

@@ -133,6 +133,11 @@ impl Place {
         Self(seq.unsigned_abs() * 2 + part)
     }
 
+    /// The number of the entry.
+    fn seq(self) -> i64 {
+        i64::try_from(self.0 / 2).unwrap_or(i64::MAX)
+    }
+
     /// The entry after which to read on, for everything behind this place.
     fn entry(self) -> i64 {
         i64::try_from(self.0.div_ceil(2)).unwrap_or(i64::MAX).saturating_sub(1).max(0)

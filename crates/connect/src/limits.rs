@@ -12,6 +12,8 @@ pub struct Limits {
     pub connections: usize,
     /// The time for a request's head. 10 seconds.
     pub head_time: Duration,
+    /// How long a connection may have nothing to do. 75 seconds: proxies keep theirs for 60 as a rule.
+    pub keep_alive: Duration,
     /// The bytes of a request's head. 32 KiB.
     pub head: usize,
     /// The time for a request's body. 20 seconds.
@@ -33,7 +35,8 @@ pub struct Limits {
     pub shutdown: Duration,
     /// How webhooks are sent.
     pub deliveries: Deliveries,
-    /// How many idle connections are checked in a minute. 60.
+    /// How many idle connections are checked in a minute. 60, which are 86,400 a day: of more, each is checked less often than it
+    /// should be.
     pub checks_per_minute: u32,
     /// For how long a process that sends webhooks, or checks, is believed to be there without a word of it. 15 seconds.
     pub lead: Duration,
@@ -44,6 +47,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             head_time: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
             head: 32 * 1024,
             body_time: Duration::from_secs(20),
             form: 512 * 1024,

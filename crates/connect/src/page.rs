@@ -28,7 +28,7 @@ pub(crate) use self::{
     choose::choose,
     colour::Colour,
     confirm::confirm,
-    done::{cancelled, done},
+    done::{cancelled, done, left},
     frame::{checking, checking_end},
     key::key,
     link::{blocked, link, unusable},
@@ -77,6 +77,8 @@ pub(crate) struct Key<'p> {
     pub(crate) told: Option<&'p Told>,
     /// The connection that gets a new key.
     pub(crate) target: Option<&'p Connection>,
+    /// Where the key is sent; `None`: to the server that is named in the form.
+    pub(crate) host: Option<&'p str>,
     /// Whether another provider can be chosen.
     pub(crate) can_go_back: bool,
 }
@@ -105,6 +107,13 @@ pub(crate) struct Done<'p> {
     pub(crate) return_url: Option<&'p str>,
     /// Whether there is a list of accounts to go back to.
     pub(crate) can_go_back: bool,
+}
+
+impl Chrome {
+    /// Whether there is a list of accounts to go back to.
+    fn has_accounts(&self) -> bool {
+        matches!(self.purpose, Some(Purpose::Manage { .. }))
+    }
 }
 
 /// What a person knows a connection by.

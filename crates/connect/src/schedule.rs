@@ -21,7 +21,7 @@ use tokio::{
 use self::round::{Lane, Pace};
 use crate::shared::Shared;
 
-/// How many connections are looked up at once, and at most when those of providers that rest are in the way.
+/// How many connections are looked up at once, and at most when those that are broken are in the way.
 const FIRST: usize = 500;
 const MOST: usize = 1000;
 /// How long to wait when nothing is due, at most.
@@ -32,13 +32,16 @@ pub(crate) async fn check_idle(shared: Arc<Shared>, every: Duration) -> Result<I
     let pace = Arc::new(Pace::new(shared.limits.checks_per_minute));
     let look = (every / 8).clamp(Duration::from_millis(100), LOOK);
     // Connections that cannot even be written to; and until when a provider rests.
-    let (mut broken, mut resting) = (HashSet::new(), HashMap::new());
+    let (mut broken, mut resting) = (HashSet::new(), HashMap::<String, Instant>::new());
     let mut count = FIRST;
     loop {
+        let now = Instant::now();
+        resting.retain(|_, until| *until > now);
+        let without: Vec<String> = resting.keys().cloned().collect();
         let before = SystemTime::now().checked_sub(every).unwrap_or(SystemTime::UNIX_EPOCH);
-        let due = shared.vault.due(before, count).await?;
+        let due = shared.vault.due(before, &without, count).await?;
         let is_full = due.len() >= count;
-        let lanes = sorted(due, &broken, &mut resting);
+        let lanes = sorted(due, &broken);
         if lanes.is_empty() {
             if is_full && count < MOST {
                 count *= 2;
@@ -70,13 +73,10 @@ pub(crate) async fn check_idle(shared: Arc<Shared>, every: Duration) -> Result<I
 fn sorted(
     due: Vec<(Tenant, ConnectionId, String)>,
     broken: &HashSet<ConnectionId>,
-    resting: &mut HashMap<String, Instant>,
 ) -> BTreeMap<String, Vec<(Tenant, ConnectionId)>> {
-    let now = Instant::now();
-    resting.retain(|_, until| *until > now);
     let mut lanes: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for (tenant, id, provider) in due {
-        if !broken.contains(&id) && !resting.contains_key(&provider) {
+        if !broken.contains(&id) {
             lanes.entry(provider).or_default().push((tenant, id));
         }
     }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_that_rest_and_connections_that_are_broken_are_left_out() {
+    fn connections_that_are_broken_are_left_out() {
         let tenant = Tenant::parse("acme").unwrap();
         let ids: Vec<_> = (0..4).map(|_| ConnectionId::random()).collect();
         let due: Vec<_> = ids
@@ -96,14 +96,11 @@ mod tests {
             .zip(["rally", "rally", "rootly", "acme"])
             .map(|(id, provider)| (tenant.clone(), id.clone(), provider.to_owned()))
             .collect();
-        let soon = Instant::now() + Duration::from_secs(60);
-        let mut resting = HashMap::from([("rootly".to_owned(), soon), ("acme".to_owned(), Instant::now())]);
-        let lanes = sorted(due, &HashSet::from([ids[0].clone()]), &mut resting);
+        let lanes = sorted(due, &HashSet::from([ids[0].clone(), ids[2].clone()]));
         let expected = BTreeMap::from([
             ("rally".to_owned(), vec![(tenant.clone(), ids[1].clone())]),
             ("acme".to_owned(), vec![(tenant, ids[3].clone())]),
         ]);
         assert_eq!(lanes, expected);
-        assert_eq!(resting.len(), 1, "whoever has rested is forgotten");
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::new::is_loopback;
 pub use self::new::{NewSession, SessionError, Started};
 pub(crate) use self::{
-    desk::{Desk, Missing},
+    desk::{Desk, Missing, is_id},
     step::{Checked, Happened, Other, Step, Told},
 };
 use crate::{Direction, Look, web::Browser};
@@ -135,11 +135,17 @@ impl Session {
     /// How far it is.
     pub fn status(&self) -> Status {
         match (&self.kept.step, &self.kept.browser) {
-            (Step::Done { .. }, _) => Status::Connected,
-            (Step::Cancelled, _) => Status::Cancelled,
+            // Who looks after several accounts goes on after the first, which stays linked.
+            _ if self.kept.happened.is_some() => Status::Connected,
+            (Step::Cancelled | Step::Left, _) => Status::Cancelled,
             (_, Some(_)) => Status::Opened,
             _ => Status::Created,
         }
+    }
+
+    /// Whether nothing more comes of it.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.kept.is_over() && !matches!(self.kept.step, Step::Saving { .. })
     }
 
     /// Whether its link can be opened by one of these browsers: by any as long as nobody did and it is time, then by that one.
@@ -162,16 +168,12 @@ impl Session {
 
     /// Whether it is for looking after accounts: it goes on when one is linked.
     pub(crate) fn is_manage(&self) -> bool {
-        matches!(self.kept.purpose, Purpose::Manage { .. })
+        self.kept.is_manage()
     }
 
     /// Whether no key is asked for any more, or at this moment.
     pub(crate) fn is_over(&self) -> bool {
-        match self.kept.step {
-            Step::Asking | Step::Checked(_) => false,
-            Step::Done { .. } => !self.is_manage(),
-            Step::Saving { .. } | Step::Cancelled => true,
-        }
+        self.kept.is_over()
     }
 
     /// Where its pages are: `/connect/ses_…`.
@@ -193,6 +195,21 @@ impl Session {
     pub fn connection(&self) -> Option<(ConnectionId, &str)> {
         let happened = self.kept.happened.as_ref()?;
         Some((ConnectionId::parse(&happened.connection).ok()?, &happened.provider))
+    }
+}
+
+impl Kept {
+    fn is_manage(&self) -> bool {
+        matches!(self.purpose, Purpose::Manage { .. })
+    }
+
+    /// Whether no key is asked for any more, or at this moment.
+    pub(crate) fn is_over(&self) -> bool {
+        match self.step {
+            Step::Asking | Step::Checked(_) => false,
+            Step::Done { .. } => !self.is_manage(),
+            Step::Saving { .. } | Step::Cancelled | Step::Left => true,
+        }
     }
 }
 

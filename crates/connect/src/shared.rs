@@ -5,13 +5,13 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use ipnet::IpNet;
 use keyway_core::{Credential, Origin, Registry};
 use keyway_http::{Client, HttpTransport};
-use keyway_vault::{Actor, Scope, Tenant, Vault};
+use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault};
 use tokio::sync::Notify;
 
 use crate::{
     Limits, Look,
     session::Desk,
-    web::{Guesses, Turns},
+    web::{Guesses, Turn, Turns},
 };
 
 pub(crate) struct Shared {
@@ -49,6 +49,11 @@ impl Shared {
             Some(origin) => credential.at_origin(origin.clone()),
             None => credential,
         }
+    }
+
+    /// Waits until nobody else checks a connection.
+    pub(crate) async fn turn_to_check(&self, id: &ConnectionId) -> Turn {
+        self.turns.of(&format!("check {id}")).await
     }
 
     /// Whether what a peer says of the client behind it is believed.

@@ -5,6 +5,7 @@ mod guard;
 mod guesses;
 mod headers;
 mod server;
+mod stream;
 mod turns;
 
 pub use self::server::Peer;
@@ -13,5 +14,5 @@ pub(crate) use self::{
     guard::{Refused, guard},
     guesses::Guesses,
     headers::{Frame, headers},
-    turns::Turns,
+    turns::{Turn, Turns},
 };

@@ -6,7 +6,10 @@
   // A line that comes while a button is pressed moves the button away from under the pointer, and nothing is clicked.
   let isPressed = false;
   addEventListener("mousedown", () => (isPressed = true), true);
-  addEventListener("mouseup", () => (isPressed = false), true);
+  // What is dragged away is let go of without a word of the button; so is what is let go of outside of the window.
+  ["mouseup", "dragend", "blur"].forEach((type) => addEventListener(type, ({ target }) => {
+    if (type !== "blur" || target === window) isPressed = false;
+  }, true));
   const hideAll = () => revealed.forEach((hide) => hide());
 
   // As core does: white space, a pair of quotes, each prefix once.

@@ -17,7 +17,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ApiScope {
-    /// Making sessions, and looking at them.
+    /// Making sessions, and looking at them. A link of a session shows, checks, reconnects and removes connections of the end user
+    /// that it names, whoever that is: within a tenant it is as good as [`ConnectionsWrite`](Self::ConnectionsWrite).
     #[serde(rename = "sessions")]
     Sessions,
     /// Listing and showing connections.
@@ -123,6 +124,9 @@ struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     scopes: Vec<ApiScope>,
+    /// For how long it was made, in milliseconds: its end may be moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lasts: Option<u64>,
 }
 
 impl Kept {
@@ -161,10 +165,20 @@ impl Tokens {
         if scopes.is_empty() {
             return Err(Error::Invalid("a token has at least one scope".to_owned()));
         }
-        if expires_at.is_some_and(|end| end <= SystemTime::now()) {
-            return Err(Error::Invalid("a token's end is in the future".to_owned()));
-        }
-        let text = Kept { name, scopes }.text();
+        let lasts = expires_at.map(|end| {
+            let lasts = end.duration_since(SystemTime::now()).ok().filter(|lasts| !lasts.is_zero());
+            lasts.ok_or_else(|| Error::Invalid("a token's end is in the future".to_owned()))
+        });
+        self.keep(tenant, Kept { name, scopes, lasts: lasts.transpose()?.map(in_millis) }, expires_at).await
+    }
+
+    async fn keep(
+        &self,
+        tenant: Option<&Tenant>,
+        kept: Kept,
+        expires_at: Option<SystemTime>,
+    ) -> Result<NewApiToken, Error> {
+        let text = kept.text();
         let documents = self.vault.documents();
         loop {
             let token = Token::of(TokenKind::Api);
@@ -194,14 +208,17 @@ impl Tokens {
         self.vault.documents().list(KIND, None, after, limit).await?.iter().map(shown).collect()
     }
 
-    /// Makes another one like it; the old one ends after `overlap`, unless it ends before.
+    /// Makes another one like it, which lasts as long from now on as the old one was made for; that one ends after `overlap`,
+    /// unless it ends before.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none of this id. Where it fails, the new one is taken away again.
     pub async fn rotate(&self, id: &str, overlap: Duration) -> Result<NewApiToken, Error> {
-        let old = shown(&self.document(id).await?)?;
+        let document = self.document(id).await?;
+        let (old, kept) = (shown(&document)?, read(&document)?);
+        let end = kept.lasts.and_then(|lasts| SystemTime::now().checked_add(Duration::from_millis(lasts)));
         // First: whoever has the old one must never have none.
-        let new = self.create(old.tenant.as_ref(), old.name.as_deref(), &old.scopes, old.expires_at).await?;
+        let new = self.keep(old.tenant.as_ref(), kept, end).await?;
         if let Err(error) = self.end(&old, overlap).await {
             // Nobody has it.
             let _ = self.revoke(new.token.id.as_str()).await;
@@ -252,8 +269,16 @@ impl Tokens {
     }
 }
 
+fn in_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn read(document: &Document) -> Result<Kept, Error> {
+    serde_json::from_slice(&document.text).map_err(|_| tampered("an API token"))
+}
+
 fn shown(document: &Document) -> Result<ApiToken, Error> {
-    let kept: Kept = serde_json::from_slice(&document.text).map_err(|_| tampered("an API token"))?;
+    let kept = read(document)?;
     Ok(ApiToken {
         id: ApiTokenId(document.id.clone()),
         tenant: document.tenant.clone(),

@@ -19,7 +19,7 @@ impl Vault {
     }
 
     /// Active connections whose last check, or where there was none their making, is before a time: the oldest first; at most
-    /// `limit`, and at most 1,000. With the provider that each was saved for.
+    /// `limit`, and at most 1,000. With the provider that each was saved for; those of the providers in `without` are left out.
     ///
     /// # Errors
     /// [`Error::Tampered`] when a row makes no sense. Whether the others are as they were written is seen when they are
@@ -27,9 +27,10 @@ impl Vault {
     pub async fn due(
         &self,
         before: SystemTime,
+        without: &[String],
         limit: usize,
     ) -> Result<Vec<(Tenant, ConnectionId, String)>, Error> {
-        let rows = self.0.store.due(millis(before), page(limit)).await?;
+        let rows = self.0.store.due(millis(before), without, page(limit)).await?;
         let due = rows.into_iter().map(|row| {
             let damaged = |_| tampered(&format!("connection {}", row.id));
             let tenant = Tenant::parse(&row.tenant).map_err(damaged)?;

@@ -103,12 +103,13 @@ pub struct New<'n> {
     pub(crate) name: Option<&'n str>,
     pub(crate) end_user: Option<&'n str>,
     pub(crate) id: Option<&'n ConnectionId>,
+    pub(crate) over: Option<i64>,
 }
 
 impl<'n> New<'n> {
     /// A credential, to be kept. Whether it is good is for the caller to know.
     pub fn connection(credential: &'n Credential) -> Self {
-        Self { credential, account: None, name: None, end_user: None, id: None }
+        Self { credential, account: None, name: None, end_user: None, id: None, over: None }
     }
 
     /// Says whose account it is: that of a valid verdict.
@@ -127,6 +128,13 @@ impl<'n> New<'n> {
     /// Gives it an id that was made before ([`ConnectionId::random`]), so that whoever tries again saves it once.
     pub fn id(mut self, id: &'n ConnectionId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// As the new key of a connection it takes the place of this one alone, by its
+    /// [`credential_version`](Connection::credential_version): whoever tries again replaces it once.
+    pub fn over(mut self, version: i64) -> Self {
+        self.over = Some(version);
         self
     }
 

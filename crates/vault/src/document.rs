@@ -189,6 +189,23 @@ impl Documents {
         Ok(list)
     }
 
+    /// Everybody's documents of a kind, as [`list`](Self::list), each by its id and for itself: of one that is not as it was
+    /// written it says [`Error::Tampered`], and shows the others.
+    pub async fn each(
+        &self,
+        kind: &'static str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Result<Document, Error>)>, Error> {
+        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
+        let rows = self.vault.0.store.documents(kind, DocumentsOf::All, after, limit, now()).await?;
+        let each = rows.into_iter().filter_map(|row| {
+            let shown = self.shown(kind, Some(&row), |_| true).transpose()?;
+            Some((row.id, shown))
+        });
+        Ok(each.collect())
+    }
+
     /// Signs texts for a purpose, with a key of the vault that every process over it has and nobody else.
     pub fn sign(&self, purpose: &str, texts: &[&[u8]]) -> [u8; 32] {
         self.vault.0.roots.signature(purpose, texts)

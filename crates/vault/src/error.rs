@@ -33,8 +33,8 @@ pub enum Error {
         /// Why, and never a value.
         why: String,
     },
-    /// What was checked is a key that the connection does not have any more. Nothing was changed.
-    #[error("the connection has another key by now, and the check says nothing of that one")]
+    /// What was checked, or was to be replaced, is a key that the connection does not have any more. Nothing was changed.
+    #[error("the connection has another key by now, and nothing was changed")]
     Replaced,
     /// The new key belongs to another account than the connection.
     #[error("this key belongs to another account than the connection's")]

@@ -70,7 +70,11 @@ impl Scope {
             for draft in &drafts {
                 let mut row = self.unsealed(draft);
                 self.seal(&ring, &mut row, draft);
-                let marks = Marks { secret: row.secret_mark.clone(), account: row.account_mark.clone() };
+                let marks = Marks {
+                    secret: row.secret_mark.clone(),
+                    account: row.account_mark.clone(),
+                    owner: None,
+                };
                 let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
                 if draft.id.is_some()
                     && self.vault.0.store.connection(self.tenant.as_str(), &row.id).await?.is_some()
@@ -169,7 +173,8 @@ impl Scope {
     ///
     /// # Errors
     /// [`Error::OtherAccount`] when the connection's account is known, and the new key's is not known, or another one than
-    /// `accounts` lets through.
+    /// `accounts` lets through. [`Error::Replaced`] when it has another key by now than the one that the new one is
+    /// [`over`](New::over).
     pub async fn replace(
         &self,
         id: &ConnectionId,
@@ -181,6 +186,9 @@ impl Scope {
         let mut write = self.vault.write().await?;
         loop {
             let old = self.row(id).await?;
+            if new.over.is_some_and(|version| version != old.credential_version) {
+                return Err(Error::Replaced);
+            }
             let details = self.details(&old).await?;
             if !is_same_service(&old, &draft) {
                 return Err(Error::Invalid(
@@ -263,18 +271,27 @@ impl Scope {
         }
     }
 
-    /// Other connections with the same secret, and with the same account; the first 100 of each.
+    /// Other connections with the same secret, and with the same account; the first 100 of each. With an end user, theirs
+    /// alone.
     pub async fn alike(
         &self,
         credential: &Credential,
         account: Option<&Account>,
+        end_user: Option<&str>,
     ) -> Result<(Vec<ConnectionId>, Vec<ConnectionId>), Error> {
         let mut new = New::connection(credential);
         new.account = account;
         let row = self.unsealed(&self.draft(&new)?);
-        let marks = Marks { secret: row.secret_mark, account: row.account_mark };
+        let owner = end_user.map(|end_user| self.owner_mark(end_user));
+        let marks = Marks { secret: row.secret_mark, account: row.account_mark, owner };
         let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
         Ok((ids(&alike.secret)?, ids(&alike.account)?))
+    }
+
+    /// A keyed fingerprint of a credential's secrets, by which two that are entered one after the other are known to be the same.
+    /// It is for memory alone.
+    pub fn fingerprint(&self, credential: &Credential) -> Result<Vec<u8>, Error> {
+        Ok(self.unsealed(&self.draft(&New::connection(credential))?).secret_mark)
     }
 
     /// Connections of one of the tenant's users, as [`list`](Self::list).

@@ -69,8 +69,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// Active connections of all tenants whose last check, or where there is none their making, is before a time in
-    /// milliseconds since 1970; the oldest first.
-    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError>;
+    /// milliseconds since 1970; the oldest first. Those of some providers are left out.
+    async fn due(
+        &self,
+        before: i64,
+        without: &[String],
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// Ids of a tenant's connections that have one of these marks, sorted: those with the same secret, and those with the
     /// same account; the first [`MAX_ALIKE`] of each.
@@ -411,6 +416,8 @@ pub struct Marks {
     pub secret: Vec<u8>,
     /// Of the account's id.
     pub account: Option<Vec<u8>>,
+    /// Of the end user whose connections are meant; none: anybody's.
+    pub owner: Option<Vec<u8>>,
 }
 
 /// How many connections are told of that are alike: a tenant may have thousands of one account.

@@ -1,6 +1,6 @@
 //! What can be typed about the REST API and the connect pages.
 
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args as Group, Subcommand};
 use keyway::vault::{ApiScope, ConnectionId};
@@ -22,15 +22,19 @@ const OF_CREATE: &str = "\
 The token is printed to stdout once, and is kept nowhere: the vault holds its hash.
 
 Scopes: sessions (make and look at sessions), connections:read (list and show), connections:write
-(make, check, rename and remove), grants, events, webhooks.";
+(make, check, rename and remove), grants, events, webhooks.
+
+With sessions come links for any end user of the tenant, and through them their connections can be
+seen, checked, reconnected and removed: it is as good as connections:write.";
 
 pub(super) const OF_SESSION: &str = "\
 Examples:
   keyway session create --tenant acme --end-user ada
   keyway session create --tenant acme --end-user ada --provider rootly --provider rally
   keyway session create --tenant acme --end-user ada --reconnect con_…
+  keyway session create --tenant acme --end-user ada --config keyway.toml
 
-`keyway serve` has to run on the same vault: it serves the pages that the link leads to.
+Without --config and --public-url the link begins with http://127.0.0.1:8081. `keyway serve` has to run on the same vault: it serves the pages that the link leads to.
 A platform's backend makes sessions over the REST API instead, with more to say about each.";
 
 #[derive(Debug, Group)]
@@ -135,15 +139,12 @@ pub(crate) struct Start {
         conflicts_with = "providers"
     )]
     pub(crate) reconnect: Option<ConnectionId>,
-    /// Where people find the connect pages: what the link begins with
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "KEYWAY_CONNECT_PUBLIC_URL",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:8081"
-    )]
-    pub(crate) public_url: String,
+    /// The configuration of `keyway serve`: where the pages are, and the vault
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where people find the connect pages, if not where the configuration says: what the link begins with
+    #[arg(long, value_name = "URL", env = "KEYWAY_CONNECT_PUBLIC_URL", hide_env_values = true)]
+    pub(crate) public_url: Option<String>,
 }
 
 /// Reads a scope, and does not quote what was typed.

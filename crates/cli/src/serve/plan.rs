@@ -25,6 +25,8 @@ pub(super) struct Plan {
     dialer: Dialer,
     /// What credentials are checked over. It is built when one is: that reads the system's certificates.
     checker: HttpTransportBuilder,
+    /// What webhooks are sent over: tenants say where they go, so this machine is none of it.
+    hooks: HttpTransportBuilder,
     /// How the connect pages look.
     look: Look,
 }
@@ -41,7 +43,7 @@ impl Plan {
         let registry = registry.map_err(|failure| problems.push(loaded.renamed(&failure)));
         let way_out = way_out(loaded).map_err(|problem| problems.push(problem));
         let look = look(loaded).map_err(|problem| problems.push(problem));
-        let (Ok(certificate), Ok(registry), Ok((dialer, checker)), Ok(look)) =
+        let (Ok(certificate), Ok(registry), Ok(WayOut { dialer, checker, hooks }), Ok(look)) =
             (certificate, registry, way_out, look)
         else {
             return Err(problems);
@@ -49,7 +51,15 @@ impl Plan {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(Self { config: config.clone(), certificate, registry: Arc::new(registry), dialer, checker, look })
+        Ok(Self {
+            config: config.clone(),
+            certificate,
+            registry: Arc::new(registry),
+            dialer,
+            checker,
+            hooks,
+            look,
+        })
     }
 
     /// Opens the gateway over a vault.
@@ -69,7 +79,7 @@ impl Plan {
         Ok(gateway.open().await?)
     }
 
-    /// The way to providers, when a key is checked, and to webhooks.
+    /// The way to providers, when a key is checked.
     pub(super) fn transport(&self) -> Result<HttpTransport, Failure> {
         self.checker.clone().build().map_err(|error| Failure::because(error.to_string()))
     }
@@ -85,9 +95,11 @@ impl Plan {
         let Config { connect, trusted_proxies, limits, .. } = &self.config;
         let mut own = keyway_connect::Limits::default();
         (own.session, own.link, own.shutdown) = (connect.session, connect.link, limits.shutdown);
+        own.checks_per_minute = connect.checks_per_minute;
+        let hooks = self.hooks.clone().build().map_err(|error| Failure::because(error.to_string()))?;
         let builder =
             Connect::builder(vault.clone(), Arc::clone(&self.registry), Client::from(self.transport()?))
-                .webhooks_over(self.transport()?)
+                .webhooks_over(hooks)
                 .look(self.look.clone())
                 .limits(own)
                 .trusted_proxies(trusted_proxies.clone())
@@ -126,20 +138,27 @@ fn look(loaded: &Loaded) -> Result<Look, String> {
     Ok(look)
 }
 
-/// Who connects to providers, and who asks them whether a key is good: over the same way.
-fn way_out(loaded: &Loaded) -> Result<(Dialer, HttpTransportBuilder), String> {
+/// Who connects to providers, who asks them whether a key is good, and who sends webhooks: over the same way.
+struct WayOut {
+    dialer: Dialer,
+    checker: HttpTransportBuilder,
+    hooks: HttpTransportBuilder,
+}
+
+fn way_out(loaded: &Loaded) -> Result<WayOut, String> {
     let upstream = &loaded.config.upstream;
     let mut dialer = Dialer::builder().connect_timeout(upstream.connect_timeout);
-    let mut transport = HttpTransport::builder().connect_timeout(upstream.connect_timeout);
-    if upstream.allow_loopback {
-        (dialer, transport) = (dialer.allow_loopback(), transport.allow_loopback());
-    }
+    let mut hooks = HttpTransport::builder().connect_timeout(upstream.connect_timeout);
     if let Some(path) = &upstream.ca {
         let pem = file::bytes(path).map_err(|why| format!("{}: {why}", loaded.place("upstream.ca")))?;
-        (dialer, transport) = (dialer.add_root_certificate(pem.clone()), transport.add_root_certificate(pem));
+        (dialer, hooks) = (dialer.add_root_certificate(pem.clone()), hooks.add_root_certificate(pem));
     }
     if let Some(url) = &upstream.proxy {
-        (dialer, transport) = (dialer.proxy(url), transport.proxy(url));
+        (dialer, hooks) = (dialer.proxy(url), hooks.proxy(url));
+    }
+    let mut checker = hooks.clone();
+    if upstream.allow_loopback {
+        (dialer, checker) = (dialer.allow_loopback(), checker.allow_loopback());
     }
     let unusable = |error: keyway::http::Error| {
         let said = [("upstream.ca", upstream.ca.is_some()), ("upstream.proxy", upstream.proxy.is_some())];
@@ -147,5 +166,29 @@ fn way_out(loaded: &Loaded) -> Result<(Dialer, HttpTransportBuilder), String> {
         format!("{}: {error}", keys.collect::<Vec<_>>().join(", "))
     };
     // They read certificate and proxy alike: what the one can use, the other can.
-    Ok((dialer.build().map_err(unusable)?, transport))
+    Ok(WayOut { dialer: dialer.build().map_err(unusable)?, checker, hooks })
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway::TransportErrorKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn webhooks_never_reach_this_machine_also_where_providers_may() {
+        let mut config = Config::default();
+        config.upstream.allow_loopback = true;
+        let WayOut { checker, hooks, .. } = way_out(&Loaded::of(config)).unwrap();
+        for (transport, may) in [(checker, true), (hooks, false)] {
+            for (url, refused) in [
+                ("http://127.0.0.1:9/", TransportErrorKind::Scheme),
+                ("https://127.0.0.1:9/", TransportErrorKind::Address),
+            ] {
+                let request = http::Request::post(url).body(bytes::Bytes::new()).unwrap();
+                let error = transport.clone().build().unwrap().send_for_head(request).await.unwrap_err();
+                assert_eq!(error.kind() != refused, may, "{url}: {error}");
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ use std::{
 };
 
 use keyway::{Entry, Registry};
+use keyway_connect::ConnectBuilder;
 use keyway_sandbox::{Sandbox, SandboxError};
 
 use self::{
@@ -64,7 +65,10 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
                 demo::connect(vault, &registry, &plan.transport()?.into(), &origin, &mut memory).await?;
             let api_token = demo::api_token(vault, &mut memory).await?;
             folder.remember(&memory)?;
-            let connect = plan.connect(vault, &url, |builder| builder.stand_in(origin.clone()))?;
+            // Whoever tries it receives webhooks on this machine.
+            let hooks = plan.transport()?;
+            let more = |builder: ConnectBuilder| builder.stand_in(origin.clone()).webhooks_over(hooks);
+            let connect = plan.connect(vault, &url, more)?;
             let hub = Hub { gateway: plan.open(vault).await?, connect: Some(connect.clone()) };
             let signals = Signals::listen()?;
             let gateway =

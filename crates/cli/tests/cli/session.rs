@@ -1,5 +1,7 @@
 //! `keyway session`, and the connections of one end user.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::support::{Home, Server};
@@ -26,6 +28,39 @@ fn a_link_is_shown_once() {
     insta::assert_snapshot!("session_created_json", home.steady(&format!("{made:#}")));
     assert_eq!(home.run(&["vault", "verify"]).code, 0);
     home.holds_no_key();
+}
+
+#[test]
+fn a_link_leads_to_where_the_configuration_says() {
+    let home = Home::with_vault();
+    let file = home.text("keyway.toml");
+    for (config, more, link) in [
+        (
+            "connect.public_url = 'https://connect.example'",
+            &[] as &[&str],
+            "https://connect.example/link/kwl_",
+        ),
+        ("connect.listen = ['127.0.0.1:9091']", &[], "http://127.0.0.1:9091/link/kwl_"),
+        ("", &[], "http://127.0.0.1:8081/link/kwl_"),
+        ("", &["--public-url", "https://other.example"], "https://other.example/link/kwl_"),
+    ] {
+        fs::write(home.path("keyway.toml"), config).unwrap();
+        let args = ["session", "create", "--end-user", "ada", "--config", &file];
+        let run = home.run(&[&args[..], more].concat());
+        assert!(run.code == 0 && run.stdout.starts_with(link), "{config}: {run:?}");
+    }
+    for (config, said) in [
+        ("connect.listen = []", "this configuration serves no connect pages"),
+        ("connect.public_url = 'canary'", "line 1: connect.public_url"),
+        ("database = 'sqlite:/nowhere/at/all.db'", "there is no vault"),
+    ] {
+        fs::write(home.path("keyway.toml"), config).unwrap();
+        let run = home.run(&["session", "create", "--end-user", "ada", "--config", &file]);
+        assert!(
+            run.code == 1 && run.stderr.contains(said) && !run.stderr.contains("canary"),
+            "{config}: {run:?}"
+        );
+    }
 }
 
 #[test]

@@ -4,26 +4,27 @@ use std::time::Duration;
 
 use axum::response::Response;
 use keyway_core::{Submission, Verdict};
-use keyway_vault::{ApiScope, Connection, ConnectionId, New, Status};
+use keyway_vault::{ApiScope, Connection, ConnectionId, Error, New, Status};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::{
-    answer::{List, created, nothing, ok, time},
+    answer::{List, Passing, created, nothing, ok, time},
     call::Call,
     paging::Paging,
     path::Named,
     problem::{Kind, Problem},
     sent::Sent,
     values::Values,
-    verdict::{VerdictView, VerdictWord},
+    verdict::{VerdictView, VerdictWord, is_lasting},
 };
 
 /// How long a provider may take to say whether a key is good, with all that is tried again.
 const CHECK: Duration = Duration::from_secs(45);
-/// How many connections are looked at for one part of a list: a filter may fit none.
+/// How many connections are looked at for one part of a list: a filter may fit none. And how many at once, at least.
 const LOOKED_AT: usize = 1000;
+const AT_ONCE: usize = 100;
 
 /// A connection, without any value of its key.
 #[derive(Serialize, ToSchema)]
@@ -164,13 +165,14 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     };
     let (mut found, mut next) = (Vec::new(), None);
     let mut looked_at = 0;
+    // One more than asked for tells whether there is more.
+    let size = (limit + 1).max(AT_ONCE);
     'parts: while looked_at < LOOKED_AT {
-        // One more than asked for tells whether there is more.
         let part = match end_user {
-            Some(end_user) => scope.list_of(end_user, after.as_ref(), limit + 1).await?,
-            None => scope.list(after.as_ref(), limit + 1).await?,
+            Some(end_user) => scope.list_of(end_user, after.as_ref(), size).await?,
+            None => scope.list(after.as_ref(), size).await?,
         };
-        let is_end = part.len() <= limit;
+        let is_end = part.len() < size;
         looked_at += part.len();
         next = None;
         for one in part {
@@ -214,6 +216,8 @@ pub(super) async fn create(sent: Sent) -> Response {
             .0
             .iter()
             .fold(Submission::new(), |all, (field, value)| all.with(field.as_str(), value.as_str()));
+        let provider = shared.registry.get(&body.provider);
+        provider.map_err(|error| Problem::member("/provider", "not_found", error.to_string()))?;
         let accepted = shared.registry.accept(&body.provider, body.method.as_deref(), &submission)?;
         let credential = shared.placed(accepted.credential);
         let verdict = within(shared.client.check(&credential)).await?;
@@ -225,7 +229,11 @@ pub(super) async fn create(sent: Sent) -> Response {
         if let Some(end_user) = &body.end_user {
             new = new.end_user(end_user);
         }
-        let saved = scope.save(new).await?.connection;
+        let saved = match scope.save(new.id(&sent.makes)).await {
+            // It was done before, and nobody was told.
+            Err(Error::Exists) => scope.get(&sent.makes).await?,
+            saved => saved?.connection,
+        };
         Ok(created(&format!("/v1/connections/{}", saved.id), &ConnectionView::of(&saved)))
     })
     .await
@@ -297,14 +305,19 @@ pub(super) async fn check(Named(id): Named<String>, sent: Sent) -> Response {
         scope.get(&id).await?;
         sent.nothing()?;
         let (verdict, connection) = within(async {
-            let _turn = shared.turns.of(&format!("check {id}")).await;
+            let _turn = shared.turn_to_check(&id).await;
             let opened = scope.open(&id, &shared.registry).await?;
             let verdict = shared.client.check(&opened.credential).await;
             let connection = scope.checked(&opened.connection, &verdict).await?;
             Ok::<_, Problem>((verdict, connection))
         })
         .await??;
-        Ok(ok(&CheckView { verdict: VerdictView::of(&verdict), connection: ConnectionView::of(&connection) }))
+        let (said, connection) = (VerdictView::of(&verdict), ConnectionView::of(&connection));
+        let mut answer = ok(&CheckView { verdict: said, connection });
+        if !is_lasting(&verdict) {
+            answer.extensions_mut().insert(Passing);
+        }
+        Ok(answer)
     })
     .await
 }

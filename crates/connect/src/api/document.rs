@@ -30,7 +30,7 @@ pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
     info(
         title = "Keyway",
         version = "1",
-        description = "Takes users' API keys for other services, checks, keeps and uses them.\n\nEvery error is a problem as RFC 9457 describes it, and repeats no value. A token of a tenant acts for that tenant; one of the platform says in `Keyway-Tenant` for which. What is another tenant's is not there: the answer is that of an id that nobody has.\n\nA `POST` with an `Idempotency-Key` is done once: sent again within 24 hours, with the same body, it has the same answer, also where that shows a secret, and says `Idempotency-Replayed: true`.",
+        description = "Takes users' API keys for other services, checks, keeps and uses them.\n\nEvery error is a problem as RFC 9457 describes it, and repeats no value. A token of a tenant acts for that tenant; one of the platform says in `Keyway-Tenant` for which. What is another tenant's is not there: the answer is that of an id that nobody has.\n\nA `POST` with an `Idempotency-Key` is done once: sent again within 24 hours, with the same body, it has the same answer, also where that shows a secret, and says `Idempotency-Replayed: true`. An error of 500 and above, and what a provider says of itself and not of a key, is not kept: sent again, it is tried again. After a crash in the midst of it a connection is still made once; anything else may be there twice.\n\nThe scope `sessions` makes links for any of a tenant's end users, and whoever opens one with `manage` or `reconnect` sees, checks, reconnects and removes that user's connections: within its tenant a token with it can do what one with `connections:write` can.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -66,13 +66,14 @@ pub(super) async fn show() -> Response {
 struct Common;
 
 /// The problems that an operation can have, and when.
-const PROBLEMS: [(u16, &str); 13] = [
+const PROBLEMS: [(u16, &str); 14] = [
     (400, "The request cannot be read: a parameter, a header, or JSON that is none"),
     (401, "No good token was shown"),
     (403, "The token lacks the scope, or is of another tenant"),
     (404, "There is nothing of this name for this tenant"),
     (408, "The body did not come in time"),
     (409, "It clashes with what is being done, or with what the connection is"),
+    (410, "What stood at `after` is gone: the database was put back to an earlier state"),
     (413, "The body is too large"),
     (415, "The body is not said to be JSON"),
     (422, "The request was read, and cannot be done as it is; `errors` or `verdict` says why"),
@@ -109,6 +110,10 @@ impl Modify for Common {
 
 fn complete(operation: &mut Operation, method: &Method, path: &str) {
     let has_body = operation.request_body.is_some();
+    if let (true, Some(RefOr::T(body))) = (path.ends_with("/reconnect"), &mut operation.request_body) {
+        // It may be left out.
+        body.required = Some(Required::False);
+    }
     let asks_provider = path == "/v1/connections" || path.ends_with("/check");
     let parameters = operation.parameters.get_or_insert_default();
     let header = |name: &str, says: &str, most: usize, pattern: &str| {
@@ -150,6 +155,7 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
             404 => path.contains('{') || path == "/v1/grants",
             408 | 413 | 422 => method == Method::POST || has_body,
             409 => matches!(*method, Method::POST | Method::PATCH | Method::DELETE),
+            410 => path == "/v1/events",
             415 => has_body,
             504 => asks_provider && method == Method::POST,
             _ => true,

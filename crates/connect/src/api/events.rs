@@ -5,7 +5,12 @@ use keyway_vault::ApiScope;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{answer::ok, call::Call, paging::Paging, problem::Problem};
+use super::{
+    answer::ok,
+    call::Call,
+    paging::Paging,
+    problem::{Kind, Problem},
+};
 use crate::{Event, EventError, EventType};
 
 /// Events, the oldest first.
@@ -45,6 +50,10 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let page =
         call.connect.events(tenant, after.as_deref(), limit, &kinds).await.map_err(|error| match error {
             EventError::After(error) => Problem::parameter("after", "invalid", &error.to_string()),
+            EventError::Gone => Problem::new(
+                Kind::Gone,
+                "the database was put back to an earlier state; begin without `after`, with what you know already",
+            ),
             EventError::Vault(error) => error.into(),
         })?;
     Ok(ok(&EventsView { data: page.events, next: page.next, more: page.more }))

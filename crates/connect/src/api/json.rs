@@ -3,7 +3,7 @@
 //! serde's own messages may repeat a value, and a value may be a key. So a text becomes a tree first, and the tree is read with
 //! errors of our own.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize, Deserializer,
@@ -34,10 +34,18 @@ pub(crate) struct Wrong {
     pub(crate) message: Cow<'static, str>,
 }
 
+/// The most members of an object.
+const MEMBERS: usize = 1000;
+
 /// Reads a text.
 pub(crate) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
-    let node: Node = serde_json::from_slice(text)
-        .map_err(|error| Fault::Syntax { line: error.line().max(1), column: error.column().max(1) })?;
+    let node: Node = serde_json::from_slice(text).map_err(|error| {
+        // Any JSON is a node: the one thing that is refused by its shape is an object of too many members.
+        if error.is_data() {
+            return Fault::Shape(Wrong::new("too_many", format!("an object has at most {MEMBERS} members")));
+        }
+        Fault::Syntax { line: error.line().max(1), column: error.column().max(1) }
+    })?;
     T::deserialize(&node).map_err(Fault::Shape)
 }
 
@@ -105,6 +113,9 @@ impl<'de> Deserialize<'de> for Node {
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
                 let mut object = Vec::new();
                 while let Some((name, node)) = entries.next_entry::<String, Node>()? {
+                    if object.len() == MEMBERS {
+                        return Err(de::Error::custom("too many members"));
+                    }
                     object.push((Zeroizing::new(name), node));
                 }
                 Ok(Node::Object(object))
@@ -125,7 +136,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             Node::Number(value) => visitor.visit_f64(*value),
             Node::Text(text) => visitor.visit_borrowed_str(text),
             Node::List(list) => visitor.visit_seq(Items { list, next: 0 }),
-            Node::Object(entries) => visitor.visit_map(Entries { entries, next: 0 }),
+            Node::Object(entries) => visitor.visit_map(Entries::new(entries, None)),
         }
     }
 
@@ -140,11 +151,11 @@ impl<'de> Deserializer<'de> for &'de Node {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         match self {
-            Node::Object(_) => self.deserialize_any(visitor),
+            Node::Object(entries) => visitor.visit_map(Entries::new(entries, Some(known))),
             _ => Err(Wrong::new("wrong_type", "an object is asked for here")),
         }
     }
@@ -186,6 +197,29 @@ impl<'n> SeqAccess<'n> for Items<'n> {
 struct Entries<'n> {
     entries: &'n [(Zeroizing<String>, Node)],
     next: usize,
+    seen: HashSet<&'n str>,
+    /// The members that there can be, where that is known.
+    known: Option<&'static [&'static str]>,
+}
+
+impl<'n> Entries<'n> {
+    fn new(entries: &'n [(Zeroizing<String>, Node)], known: Option<&'static [&'static str]>) -> Self {
+        Self { entries, next: 0, seen: HashSet::with_capacity(entries.len()), known }
+    }
+
+    /// What is wrong at a member. Its name is shown where it looks like one: a key may have been pasted in its place.
+    fn at(&self, name: &str, wrong: Wrong) -> Wrong {
+        let is_plain = (1..=20).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_name = match self.known {
+            Some(known) => {
+                known.contains(&name)
+                    || is_plain && known.iter().any(|one| strsim::damerau_levenshtein(one, name) <= 2)
+            }
+            None => is_plain,
+        };
+        wrong.at(if is_name { name } else { "(unnamed)" })
+    }
 }
 
 impl<'n> MapAccess<'n> for Entries<'n> {
@@ -193,18 +227,17 @@ impl<'n> MapAccess<'n> for Entries<'n> {
 
     fn next_key_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<Option<S::Value>, Wrong> {
         let Some((name, _)) = self.entries.get(self.next) else { return Ok(None) };
-        if self.entries[..self.next].iter().any(|(before, _)| before == name) {
-            return Err(Wrong::new("duplicate", "a member stands twice").at_shown(name));
+        if !self.seen.insert(name) {
+            return Err(self.at(name, Wrong::new("duplicate", "a member stands twice")));
         }
-        seed.deserialize(name.as_str().into_deserializer())
-            .map(Some)
-            .map_err(|wrong: Wrong| wrong.at_shown(name))
+        let key = seed.deserialize(name.as_str().into_deserializer());
+        key.map(Some).map_err(|wrong| self.at(name, wrong))
     }
 
     fn next_value_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, Wrong> {
         let (name, node) = &self.entries[self.next];
         self.next += 1;
-        seed.deserialize(node).map_err(|wrong| wrong.at_shown(name))
+        seed.deserialize(node).map_err(|wrong| self.at(name, wrong))
     }
 }
 
@@ -216,13 +249,6 @@ impl Wrong {
     fn at(mut self, step: &str) -> Self {
         self.pointer = format!("/{step}{}", self.pointer);
         self
-    }
-
-    /// A member's name is shown where it looks like one: a key may have been pasted in the place of a name.
-    fn at_shown(self, name: &str) -> Self {
-        let is_name = (1..=20).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        if is_name { self.at(name) } else { self.at("(unnamed)") }
     }
 }
 

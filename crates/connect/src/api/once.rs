@@ -17,11 +17,12 @@ use base64::{
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
-use keyway_vault::{ApiScope, Document, Documents, Error, NewDocument, Tenant};
+use keyway_vault::{ApiScope, ConnectionId, Document, Documents, Error, NewDocument, Tenant};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
+    answer::Passing,
     problem::{Kind, Problem},
     sent::Sent,
 };
@@ -31,7 +32,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a request that is being done keeps others away: longer than any takes, for the one that never ends.
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_secs(120);
 
 /// What is kept of a request.
 #[derive(Serialize, Deserialize)]
@@ -39,6 +40,10 @@ const CLAIM: Duration = Duration::from_secs(60);
 struct Kept {
     /// HMAC of the body, in base64.
     fingerprint: String,
+    /// The id of the connection that it makes, if it makes one: whoever does it again after a crash makes the same.
+    makes: String,
+    /// Until when nobody else does it, in milliseconds since 1970.
+    until: u64,
     /// None while it is being done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<Told>,
@@ -58,9 +63,9 @@ struct Told {
 impl Sent {
     /// Does the work, unless it was done before under the same idempotency key.
     ///
-    /// An answer of 500 or above, and one that says when to try again, is not kept: the work is done anew then. Work under a key goes
-    /// on when the client goes away.
-    pub(super) async fn once<W, F>(self, scope: ApiScope, work: W) -> Response
+    /// An answer of 500 or above, and one that holds for the moment alone, is not kept: the work is done anew then. Work under a
+    /// key goes on when the client goes away.
+    pub(super) async fn once<W, F>(mut self, scope: ApiScope, work: W) -> Response
     where
         W: FnOnce(Self) -> F + Send + 'static,
         F: Future<Output = Result<Response, Problem>> + Send + 'static,
@@ -78,6 +83,7 @@ impl Sent {
             let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
             match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
                 Ok(Ok(claim)) => {
+                    self.makes = claim.makes.clone();
                     let answer = work(self).await.unwrap_or_else(IntoResponse::into_response);
                     claim.keep(&documents, answer).await
                 }
@@ -110,6 +116,7 @@ impl Sent {
 struct Claim {
     document: Document,
     fingerprint: String,
+    makes: ConnectionId,
 }
 
 async fn claim(
@@ -118,25 +125,46 @@ async fn claim(
     tenant: Option<&Tenant>,
     fingerprint: String,
 ) -> Result<Result<Claim, Response>, Problem> {
-    let text = text(&Kept { fingerprint: fingerprint.clone(), answer: None });
-    // Where it is taken and gone a moment later, it is asked for again.
+    let damaged = || Error::Tampered { what: "an idempotency key".to_owned() };
+    // Where it is taken and gone a moment later, or somebody else was first, it is asked for again.
     for _ in 0..3 {
-        let expires_at = Some(SystemTime::now() + CLAIM);
-        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &text };
+        let now = SystemTime::now();
+        let expires_at = Some(now + KEPT);
+        let makes = ConnectionId::random().to_string();
+        let claimed = |makes| {
+            let until = millis(now + CLAIM);
+            text(&Kept { fingerprint: fingerprint.clone(), makes, until, answer: None })
+        };
+        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &claimed(makes) };
         let is_ours = documents.insert(new).await?;
-        let Some(document) = documents.get(KIND, id).await? else { continue };
-        let kept: Kept = serde_json::from_slice(&document.text)
-            .map_err(|_| Error::Tampered { what: "an idempotency key".to_owned() })?;
+        let Some(mut document) = documents.get(KIND, id).await? else { continue };
+        let kept: Kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
         if kept.fingerprint != fingerprint {
             return Err(Problem::new(Kind::KeyReused, "it came with another body before; take a new one"));
         }
-        return Ok(match kept.answer {
-            Some(told) => Err(told.again()),
-            None if is_ours => Ok(Claim { document, fingerprint }),
-            None => Err(in_flight().into_response()),
-        });
+        if let Some(told) = kept.answer {
+            return Ok(Err(told.again()));
+        }
+        let makes = ConnectionId::parse(&kept.makes).map_err(|_| damaged())?;
+        if !is_ours {
+            if kept.until > millis(now) {
+                break;
+            }
+            // Whoever did it ended in the midst of it, perhaps after it was done.
+            match documents.replace(&document, &claimed(kept.makes), expires_at).await? {
+                Some(taken_over) => document = taken_over,
+                None => continue,
+            }
+        }
+        return Ok(Ok(Claim { document, fingerprint, makes }));
     }
     Err(in_flight())
+}
+
+/// Milliseconds since 1970.
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn in_flight() -> Problem {
@@ -147,25 +175,32 @@ fn in_flight() -> Problem {
 impl Claim {
     /// Keeps an answer, where it is one to be kept.
     async fn keep(self, documents: &Documents, answer: Response) -> Response {
-        let is_kept =
-            !answer.status().is_server_error() && !answer.headers().contains_key(header::RETRY_AFTER);
+        let has_failed = answer.status().is_server_error();
+        let passes = answer.headers().contains_key(header::RETRY_AFTER)
+            || answer.extensions().get::<Passing>().is_some();
         let (parts, body) = answer.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
             Err(_) => bytes::Bytes::new(),
         };
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let kept = if is_kept {
+        let expires_at = Some(SystemTime::now() + KEPT);
+        let (fingerprint, makes) = (self.fingerprint, self.makes.to_string());
+        let kept = if has_failed {
+            // It may have been done all the same. Whoever tries again need not wait.
+            let text = text(&Kept { fingerprint, makes, until: 0, answer: None });
+            documents.replace(&self.document, &text, expires_at).await.map(drop)
+        } else if passes {
+            documents.remove(&self.document).await.map(drop)
+        } else {
             let told = Told {
                 status: parts.status.as_u16(),
                 kind: header(header::CONTENT_TYPE),
                 location: header(header::LOCATION),
                 body: String::from_utf8_lossy(&body).into_owned(),
             };
-            let text = text(&Kept { fingerprint: self.fingerprint, answer: Some(told) });
-            documents.replace(&self.document, &text, Some(SystemTime::now() + KEPT)).await.map(drop)
-        } else {
-            documents.remove(&self.document).await.map(drop)
+            let text = text(&Kept { fingerprint, makes, until: 0, answer: Some(told) });
+            documents.replace(&self.document, &text, expires_at).await.map(drop)
         };
         if let Err(error) = kept {
             // It was done, and whoever asked is told so. The claim ends by itself.

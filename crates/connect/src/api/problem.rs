@@ -13,8 +13,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    answer::Passing,
     json::{Fault, Wrong},
-    verdict::VerdictView,
+    verdict::{VerdictView, is_lasting},
 };
 use crate::SessionError;
 
@@ -53,6 +54,8 @@ pub(crate) struct Said {
     retry_after: Option<u64>,
     #[serde(skip)]
     challenge: Option<&'static str>,
+    #[serde(skip)]
+    passes: bool,
 }
 
 /// One thing that is wrong.
@@ -88,6 +91,7 @@ pub(crate) enum Kind {
     Scope,
     Tenant,
     NotFound,
+    Gone,
     Method,
     Slow,
     Conflict,
@@ -117,6 +121,7 @@ impl Kind {
             Self::Scope => ("scope", StatusCode::FORBIDDEN, "The token is not for this"),
             Self::Tenant => ("tenant", StatusCode::FORBIDDEN, "The token is of another tenant"),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "There is nothing here"),
+            Self::Gone => ("gone", StatusCode::GONE, "It cannot be gone on from there"),
             Self::Method => ("method", StatusCode::METHOD_NOT_ALLOWED, "This is not done here"),
             Self::Slow => ("slow", StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "Somebody else changed it"),
@@ -157,6 +162,7 @@ impl Problem {
             verdict: None,
             retry_after: None,
             challenge: None,
+            passes: false,
         }))
     }
 
@@ -202,6 +208,7 @@ impl Problem {
         let mut problem = Self::new(Kind::Verdict, "nothing was saved; `verdict` has what the provider said");
         problem.0.verdict = Some(VerdictView::of(verdict));
         problem.0.retry_after = verdict.retry_after().map(seconds);
+        problem.0.passes = !is_lasting(verdict);
         problem
     }
 
@@ -293,6 +300,7 @@ impl From<SessionError> for Problem {
     }
 }
 
+/// Of a provider that is there.
 impl From<AcceptError> for Problem {
     fn from(error: AcceptError) -> Self {
         match error {
@@ -304,7 +312,7 @@ impl From<AcceptError> for Problem {
                     .map(Detail::field)
                     .fold(Self::new(Kind::Refused, says), Self::with)
             }
-            error => Self::member("/provider", "not_found", error.to_string()),
+            error => Self::member("/method", "not_found", error.to_string()),
         }
     }
 }
@@ -315,6 +323,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&said).unwrap_or_default();
         let mut answer = Response::new(Body::from(body));
         *answer.status_mut() = StatusCode::from_u16(said.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if said.passes {
+            answer.extensions_mut().insert(Passing);
+        }
         let headers = answer.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = said.challenge {

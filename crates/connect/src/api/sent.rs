@@ -4,6 +4,7 @@ use axum::{body::Body, extract::FromRequest, extract::FromRequestParts};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use keyway_vault::ConnectionId;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -26,6 +27,8 @@ pub(super) struct Sent {
     /// What the caller named the request.
     pub(super) key: Option<String>,
     pub(super) body: Bytes,
+    /// The id of the connection that it makes, if it makes one; the same however often it is done under one name.
+    pub(super) makes: ConnectionId,
     is_json: bool,
 }
 
@@ -39,6 +42,11 @@ impl Sent {
             ));
         }
         Ok(json::read(&self.body)?)
+    }
+
+    /// What the body says, where it may be left out; then it says nothing.
+    pub(super) fn json_or_empty<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() { Ok(json::read(b"{}")?) } else { self.json() }
     }
 
     /// Nothing is said in the body.
@@ -71,7 +79,7 @@ impl FromRequest<Connect> for Sent {
             Ok(Err(_)) => return Err(Problem::new(Kind::Json, "it was cut off")),
             Ok(Ok(body)) => body.to_bytes(),
         };
-        Ok(Self { call, route, key, body, is_json: is_json(&parts.headers) })
+        Ok(Self { call, route, key, body, makes: ConnectionId::random(), is_json: is_json(&parts.headers) })
     }
 }
 

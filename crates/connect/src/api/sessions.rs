@@ -14,7 +14,7 @@ use super::{
     problem::Problem,
     sent::Sent,
 };
-use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status};
+use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status, session::is_id};
 
 /// A session that is to be made.
 #[derive(Deserialize, ToSchema)]
@@ -30,7 +30,7 @@ pub(super) struct SessionBody {
     )]
     end_user: String,
     purpose: Wanted,
-    /// The providers that may be chosen, by id; without it, or with none, all of them. Not to reconnect.
+    /// The providers that may be chosen, by id or by one that they had; without it, or with none, all of them. Not to reconnect.
     #[schema(max_items = 100, example = json!(["rootly"]))]
     providers: Option<Vec<String>>,
     /// The connection that gets a new key: to reconnect, and only then.
@@ -79,7 +79,8 @@ pub(super) struct ReconnectBody {
     expires_in: Option<u32>,
 }
 
-/// What a session is for: linking an account, giving a connection a new key, or looking after what is linked and linking more.
+/// What a session is for: linking an account, giving a connection a new key, or looking after what is linked to the end user, which
+/// is checking, reconnecting and removing it, and linking more.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = Purpose)]
@@ -198,7 +199,7 @@ pub(super) async fn reconnect(Named(id): Named<String>, sent: Sent) -> Response 
         call.query(&[])?;
         let id = ConnectionId::parse(&id).map_err(|_| Problem::not_found())?;
         let connection = call.scope(ApiScope::Sessions)?.get(&id).await?;
-        let body: ReconnectBody = sent.json()?;
+        let body: ReconnectBody = sent.json_or_empty()?;
         let end_user = body.end_user.or(connection.end_user).ok_or_else(|| {
             Problem::member(
                 "/end_user",
@@ -227,10 +228,7 @@ async fn find(call: &Call, id: &str) -> Result<Session, Problem> {
     call.query(&[])?;
     let tenant = call.tenant()?;
     // What cannot be an id need not be looked for, and is not there either.
-    let is_id = id.strip_prefix("ses_").is_some_and(|rest| {
-        rest.len() == 20 && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    });
-    let found = if is_id { call.connect.0.desk.of_tenant(tenant, id).await? } else { None };
+    let found = if is_id(id) { call.connect.0.desk.of_tenant(tenant, id).await? } else { None };
     Ok(found.ok_or(Error::NotFound)?)
 }
 

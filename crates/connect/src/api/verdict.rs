@@ -1,6 +1,6 @@
 //! What a provider said of a key, as JSON has it.
 
-use keyway_core::Verdict;
+use keyway_core::{Verdict, VerdictKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,6 +45,11 @@ pub(crate) struct ReasonView {
     /// The same for a person.
     #[schema(example = "the provider refused the key")]
     text: String,
+}
+
+/// Whether a verdict says something of the key, and would say the same a little later.
+pub(super) fn is_lasting(verdict: &Verdict) -> bool {
+    matches!(verdict.kind(), VerdictKind::Valid | VerdictKind::Invalid | VerdictKind::Forbidden)
 }
 
 impl VerdictView {

@@ -76,23 +76,23 @@
     to.postMessage(connection_id ? { type, connection_id } : { type }, origin);
     return true;
   };
+  tell("keyway.shown", undefined, document.body.dataset.parent);
   each("[data-tell]", ({ dataset }) => {
     const isTold = tell(dataset.tell, dataset.connection, dataset.origin);
     if (isTold && parent === window) setTimeout(() => close(), 1500);
   });
 
   // The cookie is blocked in this frame: the link goes on in a window of its own, and its result is asked for.
-  const TYPES = { connected: "keyway.connected", cancelled: "keyway.cancelled" };
   each("[data-result]", (link) => {
     let timer;
     const ask = async () => {
       try {
         const answer = await fetch(link.dataset.result, { credentials: "omit" });
         if (answer.status === 404 || answer.status === 410) return clearInterval(timer);
-        const { status, connection_id } = await answer.json();
-        if (!TYPES[status]) return;
+        const { ended, connection_id } = await answer.json();
+        if (!ended) return;
         clearInterval(timer);
-        tell(TYPES[status], connection_id, link.dataset.origin);
+        tell(connection_id ? "keyway.connected" : "keyway.cancelled", connection_id, link.dataset.origin);
       } catch {
         // Not reachable, or no JSON: it is asked again.
       }

@@ -30,6 +30,16 @@ impl Cursor {
         Self { place, entry: mac.unwrap_or_default().to_be_bytes() }
     }
 
+    /// The number of the audit log's entry that it stands at.
+    pub(super) fn seq(self) -> i64 {
+        self.place.seq()
+    }
+
+    /// Whether an entry is the one that it was made of.
+    pub(super) fn is_of(self, entry: &Entry) -> bool {
+        self.seq() == entry.seq && self == Self::new(self.place, entry)
+    }
+
     /// The id, for a tenant.
     pub(crate) fn id(self, tenant: &Tenant, documents: &Documents) -> String {
         use std::fmt::Write as _;

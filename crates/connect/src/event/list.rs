@@ -25,6 +25,10 @@ pub enum EventError {
     /// Nobody was ever told to go on from there.
     #[error("`after` {0}")]
     After(#[from] NotACursor),
+    /// What was seen is not there any more: the database was put back to an earlier state. Asking from the beginning shows what
+    /// there is.
+    #[error("what stood at `after` is gone: the database was put back")]
+    Gone,
     /// The vault did not do it.
     #[error(transparent)]
     Vault(#[from] Error),
@@ -54,6 +58,11 @@ impl Connect {
         let seen = after.map(|text| Cursor::parse(text, tenant, &documents)).transpose()?;
         let place = seen.map(|cursor| cursor.place).unwrap_or_default();
         let changes = Changes::of_tenant(&self.0.vault, tenant, &self.0.actor);
+        if let Some(seen) = seen
+            && !changes.entry(seen.seq()).await?.is_some_and(|entry| seen.is_of(&entry))
+        {
+            return Err(EventError::Gone);
+        }
         let found = changes.behind(place, limit.clamp(1, MAX_PAGE), types).await?;
         let next = found.reached.or(seen).map(|cursor| cursor.id(tenant, &documents));
         Ok(EventPage { events: found.events, next, more: found.more })
@@ -101,7 +110,7 @@ impl Changes {
         let mut found = Found { events: Vec::new(), reached: None, more: true };
         let (mut entry, mut scanned) = (place.entry(), 0);
         while scanned < MAX_SCAN {
-            let entries = self.entries(entry).await?;
+            let entries = self.entries(entry, BATCH).await?;
             for one in &entries {
                 for event in Event::of(one, &self.documents) {
                     if event.place <= place || !(types.is_empty() || types.contains(&event.kind)) {
@@ -129,10 +138,16 @@ impl Changes {
         Ok(found)
     }
 
-    async fn entries(&self, after: i64) -> Result<Vec<Entry>, Error> {
+    /// The change with a number, where it is one of these.
+    async fn entry(&self, seq: i64) -> Result<Option<Entry>, Error> {
+        let found = self.entries(seq.saturating_sub(1), 1).await?.pop();
+        Ok(found.filter(|entry| entry.seq == seq))
+    }
+
+    async fn entries(&self, after: i64, limit: usize) -> Result<Vec<Entry>, Error> {
         match &self.of {
-            Of::Tenant(scope) => scope.changes(after, BATCH).await,
-            Of::All(vault) => vault.changes(after, BATCH).await,
+            Of::Tenant(scope) => scope.changes(after, limit).await,
+            Of::All(vault) => vault.changes(after, limit).await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The accounts that an end user linked already.
 
+use std::time::Duration;
+
 use axum::{extract::RawQuery, http::StatusCode};
 use keyway_core::VerdictKind;
 use keyway_vault::{Connection, ConnectionId, Error};
@@ -9,7 +11,7 @@ use super::{
     answer::{Answered, Halt, onward},
     check::verdict,
     progress::progress,
-    stand::label,
+    stand::{label, return_url},
     visit::{Sent, Visit},
 };
 use crate::{
@@ -19,6 +21,8 @@ use crate::{
 
 /// The accounts that are shown.
 const MOST: usize = 1000;
+/// For how long what a check said is not asked for again.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// `GET /connect/{session}/accounts`.
 pub(super) async fn page(visit: Visit, RawQuery(query): RawQuery) -> Answered {
@@ -33,7 +37,12 @@ pub(super) async fn list(visit: &Visit, query: Option<&str>) -> Answered {
     let list = visit.scope().list_of(visit.session.end_user(), None, MOST).await;
     let list = list.map_err(|error| visit.failed(&error))?;
     let notice = query.and_then(|query| notice(visit, query, &list));
-    let page = page::accounts(&visit.chrome(), &list, &visit.shared().registry, notice.as_deref());
+    let kept = &visit.session.kept;
+    let linked = kept.happened.as_ref().map(|happened| happened.connection.as_str());
+    // A page around this one is told first.
+    let back = if kept.parent_origin.is_none() { return_url(visit, linked) } else { None };
+    let registry = &visit.shared().registry;
+    let page = page::accounts(&visit.chrome(), &list, registry, notice.as_deref(), back.as_deref());
     Ok(visit.shown(StatusCode::OK, page))
 }
 
@@ -52,8 +61,15 @@ pub(super) async fn check(sent: Sent) -> Answered {
 async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result<String, Error> {
     let shared = &*connect.0;
     let said = |word: &str| Ok(format!("{}/accounts?{word}={id}", session.base()));
-    let _turn = shared.turns.of(id.as_str()).await;
+    let _turn = shared.turn_to_check(&id).await;
     let scope = shared.scope(&session.tenant);
+    match scope.get(&id).await {
+        // Whoever presses again, or in another tab, sees what was said a moment ago.
+        Ok(one) if is_fresh(&one) => return said("checked"),
+        Ok(_) => {}
+        Err(Error::NotFound) => return Ok(format!("{}/accounts", session.base())),
+        Err(error) => return Err(error),
+    }
     let opened = match scope.open(&id, &shared.registry).await {
         Err(Error::NeedsKey { .. } | Error::Invalid(_)) => return said("unusable"),
         Err(Error::NotFound) => return Ok(format!("{}/accounts", session.base())),
@@ -68,12 +84,18 @@ async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result
     }
 }
 
+/// Whether what was said of a connection's key is new enough not to ask again.
+fn is_fresh(one: &Connection) -> bool {
+    let age = one.checked_at.and_then(|at| at.elapsed().ok());
+    one.verdict.is_some() && age.is_some_and(|age| age < FRESH)
+}
+
 /// `POST …/accounts/{connection}/reconnect`.
 pub(super) async fn reconnect(sent: Sent) -> Answered {
     let visit = sent.visit;
     let one = own(&visit).await?;
     let changed = visit.shared().desk.change(visit.session.clone(), |kept| {
-        if matches!(kept.step, Step::Saving { .. } | Step::Cancelled) {
+        if kept.is_over() {
             return false;
         }
         (kept.step, kept.told) = (Step::Asking, None);
@@ -103,9 +125,25 @@ pub(super) async fn remove(sent: Sent) -> Answered {
     }
 }
 
+/// `POST /connect/{session}/leave`: that is all. Who opened the session is told what came of it last.
+pub(super) async fn leave(sent: Sent) -> Answered {
+    let visit = sent.visit;
+    let changed = visit.shared().desk.change(visit.session.clone(), |kept| {
+        let may_leave = is_open(&visit) && !kept.is_over();
+        if may_leave {
+            (kept.step, kept.target, kept.told) = (Step::Left, None, None);
+        }
+        may_leave
+    });
+    match changed.await {
+        Ok(_) => Ok(onward(&visit.base())),
+        Err(error) => Err(visit.failed(&error)),
+    }
+}
+
 /// Whether the list may be seen and used now.
 fn is_open(visit: &Visit) -> bool {
-    visit.session.is_manage() && !matches!(visit.session.kept.step, Step::Cancelled | Step::Saving { .. })
+    visit.session.is_manage() && !visit.session.is_over()
 }
 
 /// The connection that an address names, of this end user, in a session for looking after them. Everything else is not there (I8).

@@ -6,10 +6,10 @@ use keyway_core::{Account, Credential, Reason, ReasonCode, Verdict};
 use keyway_vault::{Connection, Error};
 use tokio::time::timeout;
 
-use super::stand::allows_others;
+use super::{save::spills, stand::allows_others};
 use crate::{
     Connect,
-    session::{Checked, Kept, Other, Session, Step, Told},
+    session::{Checked, Other, Session, Step, Told},
     shared::Shared,
 };
 
@@ -37,6 +37,15 @@ impl Asked {
         format!("{}/providers/{}/{}", session.base(), self.provider, self.method)
     }
 
+    /// A keyed fingerprint of all that was entered, and for what; none where it cannot be kept.
+    fn mark(&self, shared: &Shared, session: &Session) -> Option<Vec<u8>> {
+        let secrets = shared.scope(&session.tenant).fingerprint(&self.credential).ok()?;
+        let plain = self.plain.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+        let parts: Vec<_> =
+            [&*secrets, self.provider.as_bytes(), self.method.as_bytes()].into_iter().chain(plain).collect();
+        Some(shared.desk.documents().sign("checked", &parts).to_vec())
+    }
+
     fn told(&self, kind: &str) -> Told {
         Told {
             provider: self.provider.clone(),
@@ -54,15 +63,21 @@ impl Asked {
 pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> Result<String, Error> {
     let shared = &*connect.0;
     let (base, form, seen) = (session.base(), asked.form(&session), session.version());
-    let _turn = shared.turns.of(session.id.as_str()).await;
+    let mut turn = shared.turns.of(session.id.as_str()).await;
     let Some(now) = shared.desk.session(session.id.as_str()).await? else { return Ok(base) };
     let found = matches!(now.kept.step, Step::Checked(_) | Step::Done { .. });
-    if now.is_over() || (found && now.version() != seen) {
+    let target = &session.kept.target;
+    if now.is_over() || now.kept.target != *target || (found && now.version() != seen) {
         return Ok(base);
+    }
+    // Whoever waited while the very same key was refused is told the same.
+    let mark = asked.mark(shared, &session);
+    if mark.is_some() && *turn == mark && now.kept.told.is_some() {
+        return Ok(form);
     }
     let mut may_ask = false;
     let begun = shared.desk.change(now, |kept| {
-        may_ask = kept.attempts < shared.limits.attempts && !is_over(kept, &session);
+        may_ask = kept.attempts < shared.limits.attempts && !kept.is_over();
         if may_ask {
             kept.attempts += 1;
             kept.told = None;
@@ -75,7 +90,8 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
     let is_good = matches!(outcome, Outcome::Good(_));
     let mut is_kept = false;
     let kept = shared.desk.change(now, |kept| {
-        is_kept = !is_over(kept, &session);
+        // In another tab another connection may be meant by now: the verdict is of none of its keys.
+        is_kept = !kept.is_over() && kept.target == *target;
         if is_kept {
             match &outcome {
                 // A good key that waits for confirmation is not lost over it.
@@ -87,17 +103,9 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         is_kept
     });
     kept.await?;
+    *turn = mark.filter(|_| may_ask && !is_good);
     // What another one found, or the end user said meanwhile, stands.
     Ok(if is_kept && !is_good { form } else { base })
-}
-
-/// Whether a session took another way meanwhile, as `Session::is_over` says.
-fn is_over(kept: &Kept, session: &Session) -> bool {
-    match kept.step {
-        Step::Asking | Step::Checked(_) => false,
-        Step::Done { .. } => !session.is_manage(),
-        Step::Saving { .. } | Step::Cancelled => true,
-    }
 }
 
 /// What a provider says of a credential, within a time.
@@ -118,11 +126,14 @@ async fn ask(shared: &Shared, session: &Session, asked: &Asked) -> Result<Outcom
             ..asked.told(verdict.kind().as_str())
         }));
     };
+    if spills(&asked.credential, session) {
+        return Ok(Outcome::Bad(asked.told("spilled")));
+    }
     let scope = shared.scope(&session.tenant);
     let (mut other, mut same) = (None, Vec::new());
     if let Some(target) = session.target() {
         let target = match scope.get(&target).await {
-            Err(Error::NotFound) => return Ok(Outcome::Bad(asked.told("unsuited"))),
+            Err(Error::NotFound) => return Ok(Outcome::Bad(asked.told("removed"))),
             target => target?,
         };
         match compared(&target, account, session) {
@@ -130,17 +141,12 @@ async fn ask(shared: &Shared, session: &Session, asked: &Asked) -> Result<Outcom
             Err(()) => return Ok(Outcome::Bad(asked.told("other_account"))),
         }
     } else {
-        let (_, alike) = match scope.alike(&asked.credential, Some(account)).await {
+        let alike = scope.alike(&asked.credential, Some(account), Some(session.end_user())).await;
+        let (_, alike) = match alike {
             Err(Error::Invalid(_)) => return Ok(Outcome::Bad(asked.told("unsuited"))),
             alike => alike?,
         };
-        for id in alike {
-            match scope.get(&id).await {
-                Ok(one) if one.end_user.as_deref() == Some(session.end_user()) => same.push(id.to_string()),
-                Ok(_) | Err(Error::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        same.extend(alike.iter().map(ToString::to_string));
     }
     let held = match scope.hold(&asked.credential, account, session.id.as_str()) {
         Err(Error::Invalid(_)) => return Ok(Outcome::Bad(asked.told("unsuited"))),

@@ -6,26 +6,40 @@ use url::form_urlencoded;
 
 use super::{
     answer::{Answered, onward},
-    visit::Visit,
+    visit::{Sent, Visit},
 };
-use crate::page::{self, Choose};
+use crate::{
+    page::{self, Choose},
+    session::Step,
+};
 
 /// The longest search, in characters.
 const MAX_WORDS: usize = 100;
 
-/// `GET /connect/{session}/providers`: the choice, also while a connection was to get a new key: that one is not meant any more.
-pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answered {
-    if visit.session.is_over() || (visit.session.target().is_some() && !visit.session.is_manage()) {
+/// `GET /connect/{session}/providers`: the choice, unless a connection is to get a new key.
+pub(super) async fn page(visit: Visit, RawQuery(query): RawQuery) -> Answered {
+    if visit.session.is_over() || visit.session.target().is_some() {
         return Ok(onward(&visit.base()));
     }
-    let desk = &visit.shared().desk;
-    let changed = desk.change(visit.session.clone(), |kept| kept.target.take().is_some()).await;
-    match changed {
-        Ok(Some(session)) => visit.session = session,
-        Ok(None) => return Err(visit.missing()),
-        Err(error) => return Err(visit.failed(&error)),
-    }
     Ok(choose(&visit, query.as_deref()))
+}
+
+/// `POST` to the same address, from the list of accounts: another one is to be linked, and what was begun before is not meant any
+/// more.
+pub(super) async fn another(sent: Sent) -> Answered {
+    let visit = sent.visit;
+    let changed = visit.shared().desk.change(visit.session.clone(), |kept| {
+        let is_busy = kept.target.is_some() || matches!(kept.step, Step::Checked(_));
+        let is_dropped = visit.session.is_manage() && is_busy && !kept.is_over();
+        if is_dropped {
+            (kept.step, kept.target, kept.told) = (Step::Asking, None, None);
+        }
+        is_dropped
+    });
+    match changed.await {
+        Ok(_) => Ok(onward(&format!("{}/providers", visit.base()))),
+        Err(error) => Err(visit.failed(&error)),
+    }
 }
 
 /// The choice, or the form of the only provider that there is.

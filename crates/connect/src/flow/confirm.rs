@@ -5,7 +5,7 @@ use keyway_vault::ConnectionId;
 
 use super::{
     answer::{Answered, onward},
-    save::{self, Ended},
+    save::{self, Ended, told_at},
     stand,
     visit::{Sent, Visit},
 };
@@ -54,7 +54,8 @@ pub(super) async fn confirm(sent: Sent) -> Answered {
     let saved = tokio::spawn(async move { save::finish(&connect, session).await });
     match saved.await {
         Ok(Ok(Ended::Name { session, name, why })) => named_again(visit, session, &name, &why).await,
-        Ok(Ok(Ended::Saved(_) | Ended::Refused(_) | Ended::Gone)) | Err(_) => Ok(onward(&base)),
+        Ok(Ok(Ended::Refused(session))) => Ok(onward(&told_at(&session))),
+        Ok(Ok(Ended::Saved(_) | Ended::Gone)) | Err(_) => Ok(onward(&base)),
         Ok(Err(error)) => Err(visit.failed(&error)),
     }
 }
@@ -115,22 +116,23 @@ pub(super) async fn again(sent: Sent) -> Answered {
     }
 }
 
-/// `POST /connect/{session}/cancel`: I link nothing. Who looks after accounts goes back to them first.
+/// `POST /connect/{session}/cancel`: I link nothing. Who looks after accounts goes back to them.
 pub(super) async fn cancel(sent: Sent) -> Answered {
     let visit = sent.visit;
     let is_manage = visit.session.is_manage();
     let changed = visit.shared().desk.change(visit.session.clone(), |kept| {
-        let is_busy = kept.target.is_some() || matches!(kept.step, Step::Checked(_));
-        match &kept.step {
-            Step::Asking | Step::Checked(_) if is_manage && is_busy => {
-                (kept.step, kept.target, kept.told) = (Step::Asking, None, None);
-            }
-            Step::Asking | Step::Checked(_) => (kept.step, kept.told) = (Step::Cancelled, None),
-            Step::Saving { .. } | Step::Done { .. } | Step::Cancelled => return false,
+        if kept.is_over() {
+            return false;
+        }
+        let step = if is_manage { Step::Asking } else { Step::Cancelled };
+        (kept.step, kept.told) = (step, None);
+        if is_manage {
+            kept.target = None;
         }
         true
     });
     match changed.await {
+        Ok(_) if is_manage => Ok(onward(&format!("{}/accounts", visit.base()))),
         Ok(_) => Ok(onward(&visit.base())),
         Err(error) => Err(visit.failed(&error)),
     }

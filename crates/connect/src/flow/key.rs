@@ -88,8 +88,10 @@ fn draw(visit: &Visit, entry: &Entry, form: &Form<'_>, target: Option<&Connectio
     // What was just refused is newer than what was told of the key before it.
     let told = if form.is_refused() { None } else { told(visit, entry, form.method()) };
     let status = if form.is_refused() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let can_go_back = visit.session.is_manage() || (target.is_none() && visit.offered().len() > 1);
-    let page = Key { form, entry, told, target, can_go_back };
+    let can_go_back = target.is_none() && visit.offered().len() > 1;
+    let stand_in = visit.shared().stand_in.as_ref().map(ToString::to_string);
+    let host = stand_in.as_deref().or(form.method().host());
+    let page = Key { form, entry, told, target, host, can_go_back };
     visit.shown(status, page::key(&visit.chrome(), &page))
 }
 

@@ -89,12 +89,12 @@ pub(super) async fn page(link: Link, sent: HeaderMap) -> Answered {
     }
     let opened = link.session.kept.browser.as_deref();
     let known = browsers.iter().find(|browser| opened == Some(browser.hash())).or(browsers.first()).cloned();
-    let is_new = known.is_none();
     let browser = known.unwrap_or_else(Browser::new);
     let csrf = browser.token(shared.desk.documents(), PURPOSE, link.session.id.as_str());
     let page = page::link(&link.chrome(csrf), &link.address());
     let mut answer = shown(StatusCode::OK, page, link.frame());
-    if is_new {
+    // It lasts for as long from now on. Of two, nobody knows which is this page's own.
+    if browsers.len() < 2 {
         let cookie = browser.set_cookie(shared.is_secure, is_framed(&sent));
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
     }
@@ -131,6 +131,8 @@ pub(super) async fn open(State(connect): State<Connect>, request: Request) -> An
 #[derive(Serialize)]
 struct Outcome<'o> {
     status: Status,
+    /// Whether nothing more comes of it.
+    ended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_id: Option<&'o str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +151,7 @@ pub(super) async fn result(link: Result<Link, Halt>, sent: HeaderMap) -> Respons
             let happened = link.session.kept.happened.as_ref();
             let outcome = Outcome {
                 status: link.session.status(),
+                ended: link.session.is_ended(),
                 connection_id: happened.map(|happened| happened.connection.as_str()),
                 provider: happened.map(|happened| happened.provider.as_str()),
             };

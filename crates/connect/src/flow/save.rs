@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use keyway_core::Credential;
 use keyway_vault::{Accounts, ConnectionId, Error, New};
 
 use crate::{
@@ -28,6 +29,9 @@ pub(super) enum Ended {
 /// When the vault does not do it. What was confirmed can still be saved then.
 pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended, Error> {
     let shared = &*connect.0;
+    // Of those who come at the same time, the others find it done.
+    let _turn = shared.turns.of(&format!("save {}", session.id)).await;
+    let Some(session) = shared.desk.session(session.id.as_str()).await? else { return Ok(Ended::Gone) };
     let Step::Saving { checked, connection, name, replaces } = session.kept.step.clone() else {
         return Ok(Ended::Saved(session));
     };
@@ -98,12 +102,17 @@ async fn save(
     let shared = &*connect.0;
     let scope = shared.scope(&session.tenant);
     let unsuited = |error| match error {
-        Error::Invalid(_) | Error::NeedsKey { .. } | Error::NotFound => Stopped::Key("unsuited"),
+        Error::Invalid(_) | Error::NeedsKey { .. } => Stopped::Key("unsuited"),
+        Error::NotFound => Stopped::Key("removed"),
+        Error::Replaced => Stopped::Key("replaced"),
         Error::OtherAccount => Stopped::Key("other_account"),
         error => Stopped::Vault(error),
     };
     let held = scope.held(&checked.held, session.id.as_str(), &shared.registry);
     let (credential, account) = held.map_err(unsuited)?;
+    if spills(&credential, session) {
+        return Err(Stopped::Key("spilled"));
+    }
     let id = ConnectionId::parse(connection).map_err(|_| Stopped::Key("unsuited"))?;
     let mut new = New::connection(&credential).account(&account).end_user(session.end_user());
     if let Some(name) = name {
@@ -112,19 +121,20 @@ async fn save(
     let saved = match replaces {
         None => scope.save(new.id(&id)).await.map(|_| ()),
         Some(before) => {
-            let now = scope.get(&id).await.map_err(unsuited)?;
-            if now.credential_version() != before {
-                let (same, _) = scope.alike(&credential, None).await.map_err(unsuited)?;
-                if same.contains(&id) {
-                    return Ok(());
-                }
-            }
             let accounts = match checked.other {
                 None => Accounts::Same,
                 Some(Other::Alike) => Accounts::Alike,
                 Some(Other::Allowed) => Accounts::Any,
             };
-            scope.replace(&id, new, accounts).await.map(|_| ())
+            match scope.replace(&id, new.over(before), accounts).await {
+                // The newer key may be this very one.
+                Err(Error::Replaced) => {
+                    let now = scope.get(&id).await.map_err(unsuited)?;
+                    let same = scope.alike(&credential, None, now.end_user.as_deref()).await;
+                    if same.map_err(unsuited)?.0.contains(&id) { Ok(()) } else { Err(Error::Replaced) }
+                }
+                replaced => replaced.map(drop),
+            }
         }
     };
     match saved {
@@ -138,6 +148,21 @@ async fn save(
             None => unsuited(Error::Invalid(why)),
         }),
         Err(error) => Err(unsuited(error)),
+    }
+}
+
+/// Whether a key stands in the name of its session's tenant or end user, which are kept in clear or shown.
+pub(super) fn spills(credential: &Credential, session: &Session) -> bool {
+    let mask = credential.mask();
+    let is_in = |text| matches!(mask.text(text), Cow::Owned(_));
+    is_in(session.tenant.as_str()) || is_in(session.end_user())
+}
+
+/// The form that says why a key was refused.
+pub(super) fn told_at(session: &Session) -> String {
+    match &session.kept.told {
+        Some(told) => format!("{}/providers/{}/{}", session.base(), told.provider, told.method),
+        None => session.base(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     answer::Answered,
     answer::onward,
     choose,
-    save::{self, Ended},
+    save::{self, Ended, told_at},
     visit::Visit,
 };
 use crate::{
@@ -22,7 +22,8 @@ pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answere
     if let Step::Saving { .. } = visit.session.kept.step {
         // Somebody confirmed it, and whoever was to save it is gone.
         match save::finish(&visit.connect, visit.session.clone()).await {
-            Ok(Ended::Saved(session) | Ended::Refused(session) | Ended::Name { session, .. }) => {
+            Ok(Ended::Refused(session)) => return Ok(onward(&told_at(&session))),
+            Ok(Ended::Saved(session) | Ended::Name { session, .. }) => {
                 visit.session = session;
             }
             Ok(Ended::Gone) => return Err(visit.missing()),
@@ -34,11 +35,15 @@ pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answere
             done(&visit, connection, provider, *reconnected).await
         }
         Step::Cancelled => Ok(cancelled(&visit)),
+        Step::Left => Ok(left(&visit)),
         Step::Checked(checked) => confirm(&visit, checked, None).await,
         Step::Saving { .. } => Err(visit.missing()),
         Step::Asking => {
             if let Some(target) = visit.target().await? {
-                return Ok(match visit.shared().registry.method(&target.provider, Some(&target.method)) {
+                let registry = &visit.shared().registry;
+                let method = registry.method(&target.provider, Some(&target.method));
+                // Its way to sign in may be gone: another one can do.
+                return Ok(match method.or_else(|_| registry.method(&target.provider, None)) {
                     Ok((entry, method)) => {
                         let provider = entry.descriptor().id();
                         onward(&format!("{}/providers/{provider}/{}", visit.base(), method.id()))
@@ -76,7 +81,7 @@ async fn done(visit: &Visit, connection: &str, provider: &str, reconnected: bool
         Ok(id) => visit.scope().get(&id).await.ok(),
         Err(_) => None,
     };
-    let said = if reconnected { "keyway.reconnected" } else { "keyway.connected" };
+    let said = said(reconnected);
     let kept = &visit.session.kept;
     let return_url = return_url(visit, Some(connection));
     let page = Done {
@@ -103,6 +108,22 @@ fn cancelled(visit: &Visit) -> Response {
     visit.shown(StatusCode::OK, page)
 }
 
+/// Who looked after their accounts is done.
+fn left(visit: &Visit) -> Response {
+    let kept = &visit.session.kept;
+    let happened = kept.happened.as_ref();
+    let connection = happened.map(|happened| happened.connection.as_str());
+    let said = happened.map_or("keyway.cancelled", |happened| said(happened.reconnected));
+    let tells = kept.parent_origin.as_deref().map(|origin| (origin, said));
+    let back = return_url(visit, connection);
+    visit.shown(StatusCode::OK, page::left(&visit.chrome(), tells, connection, back.as_deref()))
+}
+
+/// What the page around this one is told.
+fn said(reconnected: bool) -> &'static str {
+    if reconnected { "keyway.reconnected" } else { "keyway.connected" }
+}
+
 /// The page of an account whose provider is not there any more.
 fn gone(visit: &Visit) -> Response {
     let text = "The service of this account cannot be linked here any more.";
@@ -110,7 +131,7 @@ fn gone(visit: &Visit) -> Response {
 }
 
 /// Where the platform wants the browser in the end.
-fn return_url(visit: &Visit, connection: Option<&str>) -> Option<String> {
+pub(super) fn return_url(visit: &Visit, connection: Option<&str>) -> Option<String> {
     let mut url = Url::parse(visit.session.kept.return_url.as_deref()?).ok()?;
     let mut query = url.query_pairs_mut();
     if let Some(connection) = connection {

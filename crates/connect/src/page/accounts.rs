@@ -14,12 +14,14 @@ use super::{
 };
 
 /// The end user's accounts. For each: `POST {base}/accounts/{id}/check`, `…/reconnect`, and `GET …/remove`; more are linked at
-/// `{base}/providers`. `notice` is what came of the last thing that was asked for.
+/// `{base}/providers`, to which a form is sent. `notice` is what came of the last thing that was asked for, `back` where the person
+/// goes on; without it `{base}/leave` is the end.
 pub(crate) fn accounts(
     chrome: &Chrome,
     list: &[Connection],
     registry: &Registry,
     notice: Option<&str>,
+    back: Option<&str>,
 ) -> Markup {
     let title = "Linked accounts";
     let now = SystemTime::now();
@@ -34,9 +36,20 @@ pub(crate) fn accounts(
         } @else {
             ul.accounts { @for one in list { (account(chrome, one, registry, now)) } }
         }
-        p.more { a.button.primary href={ (chrome.base) "/providers" } {
-            @if list.is_empty() { "Link an account" } @else { "Link another account" }
-        } }
+        form.more method="post" action={ (chrome.base) "/providers" } {
+            (csrf(chrome))
+            button.primary type="submit" data-busy="One moment…" {
+                @if list.is_empty() { "Link an account" } @else { "Link another account" }
+            }
+        }
+        @if let Some(back) = back {
+            p.more { a.button href=(back) { "Return to " (platform(chrome)) } }
+        } @else {
+            form.more method="post" action={ (chrome.base) "/leave" } {
+                (csrf(chrome))
+                button type="submit" data-busy="One moment…" { "Done" }
+            }
+        }
     };
     document(chrome, title, Width::Narrow, &main)
 }

@@ -41,14 +41,8 @@ impl Asset {
     }
 }
 
-/// The script of pages that open ours. They name it themselves, so there is no hash in its name.
-const OPENER: &str = include_str!("../../js/keyway.js");
-
-/// The content type and bytes of `/assets/{name}`, and of `keyway.js`.
+/// The content type and bytes of `/assets/{name}`.
 pub(crate) fn asset(name: &str) -> Option<(&'static str, &'static [u8])> {
-    if name == "keyway.js" {
-        return Some((SCRIPT, OPENER.as_bytes()));
-    }
     let asset = ASSETS.iter().find(|asset| asset.hashed == name)?;
     Some((asset.content_type, asset.text.as_bytes()))
 }

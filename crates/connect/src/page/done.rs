@@ -43,6 +43,24 @@ pub(crate) fn cancelled(chrome: &Chrome, tells: Option<(&str, &str)>, return_url
     document(chrome, title, Width::Narrow, &main)
 }
 
+/// Who looked after their accounts is done.
+pub(crate) fn left(
+    chrome: &Chrome,
+    tells: Option<(&str, &str)>,
+    connection: Option<&str>,
+    return_url: Option<&str>,
+) -> Markup {
+    let title = "Your accounts are as you left them";
+    let main = html! {
+        div.card.end {
+            h1 { (title) }
+            p.lead role="status" { "To change something again, go back to " (platform(chrome)) "." }
+            (onward(chrome, tells, connection, return_url, false))
+        }
+    };
+    document(chrome, title, Width::Narrow, &main)
+}
+
 /// Who is told, and where the person goes.
 fn onward(
     chrome: &Chrome,

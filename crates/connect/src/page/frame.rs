@@ -40,7 +40,7 @@ pub(super) fn document(chrome: &Chrome, title: &str, width: Width, main: &Markup
                 @if width == Width::Wide { script src=(address("form.js")) defer {} }
                 script src=(address("connect.js")) defer {}
             }
-            body.wide[width == Width::Wide] {
+            body.wide[width == Width::Wide] data-parent=[chrome.parent_origin.as_deref()] {
                 @if has_logo || look.name.is_some() {
                     header.top {
                         @if has_logo { img src={ (base) "/logo" } alt="" width="32" height="32"; }

@@ -28,6 +28,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
         None => title.clone(),
     };
     let main = html! {
+        @if chrome.has_accounts() { p.back { a href={ (chrome.base) "/accounts" } { "Linked accounts" } } }
         @if page.can_go_back { p.back { a href={ (chrome.base) "/providers" } { "All services" } } }
         div.head {
             (mark::logo(descriptor))
@@ -56,11 +57,11 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                     (form)
                     p.fate {
                         "Your key is sent to "
-                        @match method.host() {
+                        @match page.host {
                             Some(host) => code dir="ltr" { (host) },
                             None => { "the server that you name, " }
                         }
-                        @if method.host().is_some() { ", " }
+                        @if page.host.is_some() { ", " }
                         "and kept encrypted by " (platform(chrome)) ". No page ever shows it again."
                     }
                 }

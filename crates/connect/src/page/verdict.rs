@@ -10,6 +10,9 @@ use crate::session::Told;
 const OTHER_ACCOUNT: &str = "other_account";
 const UNSUITED: &str = "unsuited";
 const TOO_MANY: &str = "too_many";
+const REMOVED: &str = "removed";
+const REPLACED: &str = "replaced";
+const SPILLED: &str = "spilled";
 
 /// What a check said that was not good, and its title, which is that of the page as well.
 pub(super) fn verdict(
@@ -82,6 +85,24 @@ impl Words {
                 why: html! { "To keep accounts safe, this link takes no more keys. Nothing was linked or changed." },
                 next: html! { "Go back to " (platform(chrome)) " and start again with a new link." },
                 is_about_the_key: false,
+            },
+            REMOVED => Self {
+                title: "This account is not linked any more".to_owned(),
+                why: html! { "It was removed while you entered the new key. The key was not kept." },
+                next: html! { "To link it again, go back to " (platform(chrome)) " and start anew." },
+                is_about_the_key: false,
+            },
+            REPLACED => Self {
+                title: "The account has another new key".to_owned(),
+                why: html! { "It was given one while you confirmed yours, perhaps in another window. Yours was not kept." },
+                next: html! { "Nothing needs to be done, unless yours is the right one: enter it again then." },
+                is_about_the_key: false,
+            },
+            SPILLED => Self {
+                title: "This key is no secret here".to_owned(),
+                why: html! { "The very same text stands in the name by which " (platform(chrome)) " knows you, which is not hidden." },
+                next: html! { "Make another key, and enter that one. " (keys_link(keys, name)) },
+                is_about_the_key: true,
             },
             kind => Self::of_kind(VerdictKind::parse(kind), name, keys, support, told.retry_after),
         }

@@ -15,6 +15,8 @@ use crate::{Limits, web::Browser};
 
 const KIND: &str = "session";
 const PREFIX: &str = "ses_";
+/// The most providers that are named.
+const PROVIDERS: usize = 100;
 
 /// Keeps sessions.
 #[derive(Debug, Clone)]
@@ -64,10 +66,10 @@ impl Desk {
     }
 
     /// Makes a session.
-    pub(crate) async fn start(&self, tenant: &Tenant, new: NewSession) -> Result<Started, SessionError> {
+    pub(crate) async fn start(&self, tenant: &Tenant, mut new: NewSession) -> Result<Started, SessionError> {
         new.check()?;
         let mut target = None;
-        match &new.purpose {
+        match &mut new.purpose {
             Purpose::Connect { providers } | Purpose::Manage { providers } => self.known(providers)?,
             Purpose::Reconnect { connection, .. } => {
                 let id = ConnectionId::parse(connection).map_err(|_| SessionError::NotFound)?;
@@ -111,14 +113,22 @@ impl Desk {
         Ok(Started { session, link })
     }
 
-    fn known(&self, providers: &[String]) -> Result<(), SessionError> {
-        let known = |id: &String| self.registry.entries().iter().any(|one| *one.descriptor().id() == **id);
-        if providers.iter().all(known) {
-            return Ok(());
+    /// Names providers by the ids that they have today.
+    fn known(&self, providers: &mut [String]) -> Result<(), SessionError> {
+        let wrong = |why| SessionError::Field { field: "providers", why };
+        if providers.len() > PROVIDERS {
+            return Err(wrong(format!("names at most {PROVIDERS}")));
         }
-        let ids: Vec<_> = self.registry.entries().iter().map(|one| one.descriptor().id().as_str()).collect();
-        let why = format!("names a provider that is not there; there are {}", ids.join(", "));
-        Err(SessionError::Field { field: "providers", why })
+        for provider in providers {
+            let Ok(entry) = self.registry.get(provider) else {
+                let entries = self.registry.entries().iter();
+                let ids: Vec<_> = entries.map(|one| one.descriptor().id().as_str()).collect();
+                let why = format!("names a provider that is not there; there are {}", ids.join(", "));
+                return Err(wrong(why));
+            };
+            entry.descriptor().id().as_str().clone_into(provider);
+        }
+        Ok(())
     }
 
     /// A session, whoever asks.
@@ -238,7 +248,7 @@ fn text(kept: &Kept) -> Result<Vec<u8>, Error> {
 }
 
 /// Whether a text has the form of a session's id.
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.strip_prefix(PREFIX).is_some_and(|rest| {
         rest.len() == 20 && rest.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
     })

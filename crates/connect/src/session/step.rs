@@ -32,6 +32,8 @@ pub(crate) enum Step {
     },
     /// The end user said no.
     Cancelled,
+    /// The end user is done with looking after their accounts.
+    Left,
 }
 
 /// A key that is good and waits for confirmation.
@@ -66,7 +68,7 @@ pub(crate) enum Other {
 pub(crate) struct Told {
     pub(crate) provider: String,
     pub(crate) method: String,
-    /// The verdict's stable word, or `other_account`, `unsuited`, `too_many`.
+    /// The verdict's stable word, or `other_account`, `unsuited`, `too_many`, `removed`, `replaced`, `spilled`.
     pub(crate) kind: String,
     /// The descriptor's own words, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,10 +3,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -29,14 +26,13 @@ use tokio::{
 };
 use tower::ServiceExt as _;
 
+use super::stream::{Busy, Watched};
 use crate::{Connect, Error, shared::Shared};
 
 /// Who asks: the client's address, from a trusted proxy's header where there is one. Requests have it as an extension.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub IpAddr);
 
-/// How long a connection may have nothing to do: of HTTP/1 the time for the next head is shorter already.
-const IDLE: Duration = Duration::from_secs(75);
 /// How often a client of HTTP/2 is asked whether it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
@@ -105,7 +101,8 @@ async fn connection<S>(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(shared.limits.head_time)
+        // Before the head begins is time, too: `Busy` knows which it is.
+        .header_read_timeout(shared.limits.head_time.max(shared.limits.keep_alive) * 2)
         .max_buf_size(shared.limits.head.max(8192));
     builder
         .http2()
@@ -113,20 +110,30 @@ async fn connection<S>(
         .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(64)
         .max_header_list_size(u32::try_from(shared.limits.head).unwrap_or(u32::MAX));
-    let busy = Arc::new(Busy::default());
+    let (head_time, keep_alive) = (shared.limits.head_time, shared.limits.keep_alive);
+    let busy = Busy::new();
     let seen = Arc::clone(&busy);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (shared, router, request_) = (Arc::clone(&shared), router.clone(), seen.begin());
+        let (shared, router, begun) = (Arc::clone(&shared), router.clone(), seen.begin());
         async move {
             let answer = answer(&shared, router, request, peer).await;
-            drop(request_);
-            Ok::<_, Infallible>(answer)
+            Ok::<_, Infallible>(answer.map(|body| begun.until(body)))
         }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-    tokio::select! {
-        _ = watcher.watch(connection) => {}
-        () = busy.idle() => {}
+    let over = busy.over(keep_alive, head_time);
+    if is_h2 {
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        tokio::select! {
+            _ = watcher.watch(connection) => {}
+            () = over => {}
+        }
+    } else {
+        let stream = Watched { stream, busy: Arc::clone(&busy) };
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        tokio::select! {
+            _ = watcher.watch(connection) => {}
+            () = over => {}
+        }
     }
 }
 
@@ -166,45 +173,6 @@ fn plain(request: &Request<Incoming>) -> Result<(), StatusCode> {
         && count(header::CONTENT_LENGTH) <= 1
         && !headers.contains_key("x-http-method-override");
     if is_plain { Ok(()) } else { Err(StatusCode::BAD_REQUEST) }
-}
-
-/// Whether a connection has anything to do.
-#[derive(Debug, Default)]
-struct Busy {
-    /// The requests that are answered at this moment.
-    now: AtomicUsize,
-    /// Counts requests that began.
-    all: AtomicUsize,
-}
-
-struct Begun(Arc<Busy>);
-
-impl Busy {
-    fn begin(self: &Arc<Self>) -> Begun {
-        self.now.fetch_add(1, Ordering::Relaxed);
-        self.all.fetch_add(1, Ordering::Relaxed);
-        Begun(Arc::clone(self))
-    }
-
-    /// Waits until there was nothing to do for [`IDLE`] at least.
-    async fn idle(&self) {
-        let mut seen = None;
-        loop {
-            let all = self.all.load(Ordering::Relaxed);
-            let is_idle = self.now.load(Ordering::Relaxed) == 0;
-            if is_idle && seen == Some(all) {
-                return;
-            }
-            seen = is_idle.then_some(all);
-            tokio::time::sleep(IDLE).await;
-        }
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        self.0.now.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// The client's address. What a proxy says counts where it is trusted: the last address that is no trusted proxy's.

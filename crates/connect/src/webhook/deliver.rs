@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    kept::{KIND, Stored},
+    kept::{KIND, Kept, Stored},
     send::{Outcome, send},
 };
 use crate::{
@@ -81,14 +81,14 @@ impl Tasks {
         let documents = self.shared.vault.documents();
         let mut after: Option<String> = None;
         loop {
-            let page = documents.list(KIND, None, after.as_deref(), 1000).await?;
-            after = page.last().map(|one| one.id.clone());
+            let page = documents.each(KIND, after.as_deref(), 1000).await?;
+            after = page.last().map(|(id, _)| id.clone());
             let is_last = page.len() < 1000;
-            for document in page {
-                if self.running.contains_key(&document.id) {
+            for (id, document) in page {
+                if self.running.contains_key(&id) {
                     continue;
                 }
-                match Stored::read(document) {
+                match document.and_then(Stored::read) {
                     Ok(stored) if stored.kept.disabled => {}
                     Ok(stored) => self.start(&stored),
                     Err(error) => tracing::error!(%error, "a webhook cannot be read"),
@@ -122,7 +122,15 @@ impl Tasks {
     /// Looks for changes after an entry, and wakes those whom they may concern.
     async fn look(&self, mut tail: i64) -> Result<i64, Error> {
         loop {
-            let changes = self.shared.vault.changes(tail, AHEAD).await?;
+            let changes = match self.shared.vault.changes(tail, AHEAD).await {
+                // Whom it concerns is not known, and those whom it does not are not kept waiting.
+                Err(error @ Error::Tampered { .. }) => {
+                    tracing::error!(%error, "what changed cannot be read; sending goes on behind it");
+                    self.wake(|_| true);
+                    return Ok(self.shared.vault.anchor().await?.seq());
+                }
+                changes => changes?,
+            };
             let Some(last) = changes.last() else { return Ok(tail) };
             tail = last.seq;
             self.wake(|owner| match owner {
@@ -223,7 +231,7 @@ impl Sender {
                 Stored::change(&self.documents, &self.id, |kept| kept.delivered(event.place, &outcome, now))
                     .await?
             } else {
-                self.not_taken(&stored, &outcome, events.get(index + 1)).await?
+                self.not_taken(&stored, event, outcome, events.get(index + 1)).await?
             };
             let Some(changed) = changed else { return Ok(Next::End) };
             if changed.kept.disabled || changed.kept.retry_at.is_some() || changed.kept.place != event.place {
@@ -234,31 +242,42 @@ impl Sender {
         Ok(Next::Now)
     }
 
-    /// Writes down that an event was not taken. After too many attempts the next one is tried, to know whose fault it is.
+    /// Writes down that an event was not taken. After it was refused too often the next one is tried, to know whose fault it is.
+    /// Where that is taken, the receiver may have come back in between: the event is sent once more, and passed over only when it
+    /// is refused again. What failed for another reason than the event is never passed over.
     async fn not_taken(
         &self,
         stored: &Stored,
-        outcome: &Outcome,
+        event: &Event,
+        mut outcome: Outcome,
         next: Option<&Event>,
     ) -> Result<Option<Stored>, Error> {
         let limits = &self.shared.limits.deliveries;
-        let status = outcome.status.map(|status| status.as_u16());
-        tracing::warn!(webhook = %self.id, status, attempt = stored.kept.tries + 1, "a webhook was not taken");
-        if let Some(next) = next.filter(|_| stored.kept.tries + 1 >= limits.attempts) {
+        let status = |outcome: &Outcome| outcome.status.map(|status| status.as_u16());
+        tracing::warn!(webhook = %self.id, status = status(&outcome), attempt = stored.kept.tries + 1, "a webhook was not taken");
+        if let Some(next) = next.filter(|_| outcome.is_refused() && stored.kept.tries + 1 >= limits.attempts)
+        {
             let second = self.send(stored, next).await?;
             if second.is_taken() {
-                tracing::warn!(webhook = %self.id, "an event was passed over: the one after it was taken");
+                outcome = self.send(stored, event).await?;
                 let now = SystemTime::now();
-                let pass = |kept: &mut super::kept::Kept| kept.passed_over(next.place, &second, now);
-                return Stored::change(&self.documents, &self.id, pass).await;
+                if outcome.is_taken() {
+                    let both = |kept: &mut Kept| kept.delivered(next.place, &outcome, now);
+                    return Stored::change(&self.documents, &self.id, both).await;
+                }
+                if outcome.is_refused() {
+                    tracing::warn!(webhook = %self.id, "an event was passed over: the one after it was taken");
+                    let pass = |kept: &mut Kept| kept.passed_over(next.place, &second, now);
+                    return Stored::change(&self.documents, &self.id, pass).await;
+                }
             }
         }
         let (now, chance) = (SystemTime::now(), fastrand::f64());
         let changed =
-            Stored::change(&self.documents, &self.id, |kept| kept.failed(outcome, now, limits, chance));
+            Stored::change(&self.documents, &self.id, |kept| kept.failed(&outcome, now, limits, chance));
         let changed = changed.await?;
         if changed.as_ref().is_some_and(|one| one.kept.disabled) {
-            tracing::error!(webhook = %self.id, status, "a webhook was given up");
+            tracing::error!(webhook = %self.id, status = status(&outcome), "a webhook was given up");
         }
         Ok(changed)
     }

@@ -22,8 +22,8 @@ pub struct Deliveries {
     /// The waits after attempts that failed, up to a fifth longer by chance; the last one is repeated. 5 seconds, 30 seconds, 2 and
     /// 10 minutes, 1, 3 and 6 hours.
     pub waits: Vec<Duration>,
-    /// After how many attempts of one event the next one is tried too: when that one is taken, it was the event's own fault, and
-    /// it is passed over. 6, which is after 73 minutes.
+    /// After how many attempts of one event that was refused (with a status of 4xx) the next one is tried too: when that one is
+    /// taken, and the event refused once more, it was the event's own fault, and it is passed over. 6, which is after 73 minutes.
     pub attempts: u32,
     /// For how long an endpoint may fail before nothing is sent there any more. 5 days.
     pub gives_up: Duration,

@@ -25,6 +25,12 @@ impl Outcome {
     pub(super) fn is_taken(&self) -> bool {
         self.status.is_some_and(|status| status.is_success())
     }
+
+    /// Whether the receiver refused what it was sent, and not because of when it was sent.
+    pub(super) fn is_refused(&self) -> bool {
+        let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+        self.status.is_some_and(|status| status.is_client_error() && !passes.contains(&status))
+    }
 }
 
 /// Sends a message once, signed for now.

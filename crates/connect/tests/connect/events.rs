@@ -12,7 +12,7 @@ use keyway_hub::Stop;
 use keyway_vault::{Accounts, Connection, New, Scope, Tenant};
 use tokio::task::JoinHandle;
 
-use crate::stage::{ROOTLY, Stage, TENANT};
+use crate::stage::{ROOTLY, Stage, TENANT, actor};
 
 /// Work in the background, with waits that a test can wait for.
 struct Working {
@@ -162,6 +162,39 @@ async fn whoever_polls_misses_nothing_and_sees_nothing_twice() {
     let second = page(&stage, removed.next.as_deref(), 10, &[EventType::Removed, EventType::NeedsReconnect]);
     let kinds: Vec<_> = second.await.events.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventType::NeedsReconnect, EventType::Removed]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_what_a_restored_database_does_not_have_is_refused() {
+    let stage = Stage::new().await;
+    let scope = stage.scope(TENANT);
+    let first = linked(&stage, &scope, ROOTLY).await;
+    let before = page(&stage, None, 10, &[]).await.next.unwrap();
+    for table in
+        ["CREATE TABLE h AS SELECT * FROM keyway_head", "CREATE TABLE c AS SELECT * FROM keyway_connections"]
+    {
+        stage.run(table).await;
+    }
+    scope.rename(&first.id, "One").await.unwrap();
+    let seen = page(&stage, None, 10, &[]).await;
+    let renamed = seen.events.last().unwrap().id.clone();
+    for table in [
+        "DELETE FROM keyway_entries WHERE seq = (SELECT max(seq) FROM keyway_entries)",
+        "REPLACE INTO keyway_head SELECT * FROM h",
+        "REPLACE INTO keyway_connections SELECT * FROM c",
+    ] {
+        stage.run(table).await;
+    }
+    let gone = async |after: &str| {
+        matches!(stage.connect.events(&tenant(TENANT), Some(after), 10, &[]).await, Err(EventError::Gone))
+    };
+    assert!(gone(&renamed).await && gone(&seen.next.unwrap()).await, "it lies ahead of all there is");
+    // Whoever goes on from there is another process.
+    let vault = stage.reopened().await;
+    vault.tenant(&tenant(TENANT), &actor()).rename(&first.id, "Two").await.unwrap();
+    assert!(gone(&renamed).await, "another change has its place");
+    let rest = page(&stage, Some(&before), 10, &[]).await.events;
+    assert_eq!(rest.iter().map(|one| one.kind).collect::<Vec<_>>(), [EventType::Renamed]);
 }
 
 #[tokio::test]

@@ -48,7 +48,8 @@ async fn a_key_becomes_a_connection() {
     assert!(done.text.contains(&back), "{}", done.text);
     // What the page that opened it gets to know, and nothing else.
     let result = walk.browser.get(&format!("{}/result", walk.link)).await;
-    let known = json!({ "status": "connected", "connection_id": one.id.as_str(), "provider": "rootly" });
+    let known =
+        json!({ "status": "connected", "ended": true, "connection_id": one.id.as_str(), "provider": "rootly" });
     assert_eq!(serde_json::from_str::<serde_json::Value>(&result.text).unwrap(), known);
     // What is done stays done: back, refresh, another key.
     for path in ["", "/providers", "/providers/rootly", "/providers/rally/api_key"] {
@@ -261,7 +262,7 @@ async fn a_reconnect_keeps_the_connection_and_refuses_another_account() {
     assert_eq!((list[0].id.clone(), list[0].account.as_ref().unwrap().id()), (one.id.clone(), "3001"));
     assert_eq!(list[0].name, one.name);
     assert_eq!(list[0].end_user, one.end_user);
-    assert_eq!(audited(&stage, "connection.replaced").await, 3);
+    assert_eq!(stage.audited("connection.replaced").await, 3);
 }
 
 #[tokio::test]
@@ -400,7 +401,7 @@ async fn accounts_are_listed_checked_reconnected_and_removed() {
     let answer = walk.post(&format!("/accounts/{}/check", one.id), &[]).await;
     let page = walk.browser.get(&answer.location(&walk.at)).await;
     assert!(page.text.contains("the key works"), "{}", page.text);
-    assert_eq!(audited(&stage, "connection.checked").await, 1);
+    assert_eq!(stage.audited("connection.checked").await, 0, "it was checked a moment ago");
     // A new key.
     let answer = walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
     assert_eq!(answer.location(&walk.at), walk.at);
@@ -416,7 +417,13 @@ async fn accounts_are_listed_checked_reconnected_and_removed() {
     assert_eq!(stage.scope("acme").list_of("user-1", None, 10).await.unwrap().len(), 2);
     // Who wants another one does not mean the one that was to be reconnected.
     walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
-    walk.get("/providers").await;
+    assert_eq!(
+        walk.get("/providers").await.location(&walk.at),
+        walk.at,
+        "what is only looked at changes nothing"
+    );
+    let answer = walk.post("/providers", &[]).await;
+    assert!(answer.location(&walk.at).ends_with("/providers"));
     assert_eq!(walk.kept().await.1.get("target"), None);
     // Removed.
     let ask = walk.get(&format!("/accounts/{}/remove", one.id)).await;
@@ -464,7 +471,7 @@ async fn who_says_no_links_nothing() {
     assert_eq!(walk.step().await, "cancelled");
     assert_eq!(walk.get("").await.status, StatusCode::OK);
     let result = walk.browser.get(&format!("{}/result", walk.link)).await;
-    assert_eq!(result.text, json!({ "status": "cancelled" }).to_string());
+    assert_eq!(result.text, r#"{"status":"cancelled","ended":true}"#);
     assert!(stage.scope("acme").list(None, 10).await.unwrap().is_empty());
 }
 
@@ -536,47 +543,97 @@ async fn a_process_that_is_killed_while_it_saves_is_finished_by_the_next() {
     walk.rootly(ROOTLY).await;
     // As it is after the first of two writes.
     let connection = ConnectionId::random();
-    let saving = async |walk: &Walk<'_>,
-                        checked: &serde_json::Value,
-                        replaces: Option<i64>,
-                        id: &ConnectionId| {
-        let (document, mut kept) = walk.kept().await;
-        let mut checked = checked.clone();
-        checked.as_object_mut().unwrap().remove("at");
-        kept["step"] = json!({ "at": "saving", "checked": checked, "connection": id.as_str() });
-        if let Some(version) = replaces {
-            kept["step"]["replaces"] = version.into();
-        }
-        let text = kept.to_string().into_bytes();
-        walk.stage.vault.documents().replace(&document, &text, document.expires_at).await.unwrap().unwrap();
-    };
     let checked = walk.kept().await.1["step"].clone();
-    saving(&walk, &checked, None, &connection).await;
+    walk.saving(&checked, None, &connection).await;
     assert_eq!(walk.get("").await.status, StatusCode::OK);
     assert_eq!(walk.step().await, "done");
     // As it is when the connection was saved, and nobody wrote that down.
-    saving(&walk, &checked, None, &connection).await;
+    walk.saving(&checked, None, &connection).await;
     walk.get("").await;
     assert_eq!(walk.step().await, "done");
     let list = stage.scope("acme").list(None, 10).await.unwrap();
     assert_eq!(list.len(), 1);
     assert_eq!(list[0].id, connection);
-    assert_eq!(audited(&stage, "connection.created").await, 1);
+    assert_eq!(stage.audited("connection.created").await, 1);
     // The same of a connection that gets another key: it gets it once.
     let mut walk = Walk::new(&stage, reconnect(&list[0], false)).await;
     walk.rootly(ROOTLY).await;
     let checked = walk.kept().await.1["step"].clone();
     let before = list[0].credential_version();
     for _ in 0..3 {
-        saving(&walk, &checked, Some(before), &connection).await;
+        walk.saving(&checked, Some(before), &connection).await;
         walk.get("").await;
         assert_eq!(walk.step().await, "done");
     }
-    assert_eq!(audited(&stage, "connection.replaced").await, 1);
+    assert_eq!(stage.audited("connection.replaced").await, 1);
 }
 
-/// How many entries of a kind the audit log of the tenant has.
-async fn audited(stage: &Stage, kind: &str) -> usize {
-    let entries = stage.scope("acme").audit(0, 1000).await.unwrap();
-    entries.iter().filter(|entry| entry.kind == kind).count()
+#[tokio::test]
+async fn a_new_key_that_comes_too_late_is_told_as_that_and_changes_nothing() {
+    let stage = Stage::new().await;
+    let one = linked(&stage, "user-1", OTHER).await;
+    let mut walk = Walk::new(&stage, connect()).await;
+    walk.rootly(ROOTLY).await;
+    let checked = walk.kept().await.1["step"].clone();
+    // Removed meanwhile; another key by now.
+    let before = one.credential_version() - 1;
+    for (id, told) in [(ConnectionId::random(), "removed"), (one.id.clone(), "replaced")] {
+        walk.saving(&checked, Some(before), &id).await;
+        let form = walk.get("").await.location(&walk.at);
+        assert_eq!((walk.told().await.as_str(), walk.step().await.as_str()), (told, "asking"));
+        assert!(walk.browser.get(&form).await.text.contains(&format!("data-verdict=\"{told}\"")));
+    }
+    assert_eq!(stage.scope("acme").list(None, 10).await.unwrap(), [one]);
+}
+
+#[tokio::test]
+async fn a_key_that_stands_in_a_name_is_told_as_that() {
+    let stage = Stage::new().await;
+    let mut walk = Walk::of(&stage, NewSession::new(format!("user {ROOTLY}"), connect())).await;
+    let (_, page) = walk.rootly(ROOTLY).await;
+    assert_eq!((walk.told().await.as_str(), walk.step().await.as_str()), ("spilled", "asking"));
+    assert!(!page.text.contains(ROOTLY));
+}
+
+#[tokio::test]
+async fn a_way_to_sign_in_that_is_gone_leaves_another() {
+    let stage = Stage::new().await;
+    let descriptor = keyway_rootly::REGISTRATION.descriptor;
+    let before = descriptor.replacen("\n  api_key:", "\n  former_key:", 1);
+    assert_ne!(before, descriptor);
+    let registry = keyway_core::Registry::from_descriptors([("rootly.yaml", before.as_str())]).unwrap();
+    let submission = keyway_core::Submission::new().with("api_key", ROOTLY);
+    let credential = registry.accept("rootly", None, &submission).unwrap().credential;
+    let one = stage.scope("acme").save(keyway_vault::New::connection(&credential)).await.unwrap().connection;
+    assert_eq!(one.method, "former_key");
+    let mut walk = Walk::new(&stage, reconnect(&one, false)).await;
+    assert!(walk.get("").await.location(&walk.at).ends_with("/providers/rootly/api_key"));
+    walk.rootly(ROOTLY).await;
+    walk.confirm(&[]).await;
+    assert_eq!(stage.scope("acme").get(&one.id).await.unwrap().method, "api_key");
+}
+
+#[tokio::test]
+async fn a_form_says_where_its_key_is_sent() {
+    let stage = Stage::new().await;
+    let page = Walk::new(&stage, connect()).await.get("/providers/rootly").await;
+    let (_, fate) = page.text.split_once("Your key is sent to").unwrap();
+    let (fate, _) = fate.split_once("</p>").unwrap();
+    assert!(fate.contains(&stage.stand_ins.origin().to_string()) && !fate.contains("rootly.com"), "{fate}");
+}
+
+#[tokio::test]
+async fn a_cookie_lasts_from_the_newest_link_on() {
+    let stage = Stage::new().await;
+    let link = stage.start(NewSession::new("user-1", connect())).await.link.expose().to_owned();
+    let mut browser = Browser::new();
+    browser.get(&link).await;
+    let cookie = browser.cookie.clone().unwrap();
+    let again = browser.get(&link).await;
+    assert!(again.headers["set-cookie"].to_str().unwrap().starts_with(&format!("{cookie}; ")));
+    // A frame's beside a page's: neither takes the other's place.
+    let mut other = Browser::new();
+    other.get(&link).await;
+    browser.cookie = Some(format!("{cookie}; {}", other.cookie.unwrap()));
+    assert!(!browser.get(&link).await.headers.contains_key("set-cookie"));
 }

@@ -9,8 +9,10 @@
 mod api;
 mod events;
 mod flow;
+mod manage;
 mod promises;
 mod provider;
 mod stage;
+mod together;
 mod walk;
 mod wire;

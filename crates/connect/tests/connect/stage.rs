@@ -14,6 +14,7 @@ use reqwest::{
     header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
     redirect::Policy,
 };
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
@@ -68,9 +69,28 @@ impl Stage {
         self.vault.tenant(&Tenant::parse(tenant).unwrap(), &actor())
     }
 
+    /// The same vault, as another process has it.
+    pub(crate) async fn reopened(&self) -> Vault {
+        let store = Database::sqlite(self.folder.path().join("keyway.db")).open().await.unwrap();
+        Vault::open(store, Arc::new(KeyFile::at(self.folder.path().join("master.key")))).await.unwrap()
+    }
+
+    /// Changes the database by hand.
+    pub(crate) async fn run(&self, sql: &'static str) {
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("keyway.db"));
+        let mut raw = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(sql).execute(&mut raw).await.unwrap();
+    }
+
     /// A session, made as the REST API makes it.
     pub(crate) async fn start(&self, new: NewSession) -> Started {
         self.connect.start(&Tenant::parse(TENANT).unwrap(), new).await.unwrap()
+    }
+
+    /// How many entries of a kind the audit log of the tenant has.
+    pub(crate) async fn audited(&self, kind: &str) -> usize {
+        let entries = self.scope(TENANT).audit(0, 1000).await.unwrap();
+        entries.iter().filter(|entry| entry.kind == kind).count()
     }
 
     /// A token for everything of a tenant.

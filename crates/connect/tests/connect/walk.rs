@@ -1,9 +1,9 @@
 //! An end user who goes through a session.
 
 use keyway_connect::{NewSession, Purpose};
-use keyway_vault::{Connection, Document};
+use keyway_vault::{Connection, ConnectionId, Document};
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::stage::{Browser, Page, ROOTLY, Stage};
 
@@ -99,6 +99,19 @@ impl<'s> Walk<'s> {
     /// What was said of the last key.
     pub(crate) async fn told(&self) -> String {
         self.kept().await.1["told"]["kind"].as_str().unwrap_or("nothing").to_owned()
+    }
+
+    /// Has the session be as it is after the first of the two writes with which a key is saved.
+    pub(crate) async fn saving(&self, checked: &Value, replaces: Option<i64>, id: &ConnectionId) {
+        let (document, mut kept) = self.kept().await;
+        let mut checked = checked.clone();
+        checked.as_object_mut().unwrap().remove("at");
+        kept["step"] = json!({ "at": "saving", "checked": checked, "connection": id.as_str() });
+        if let Some(version) = replaces {
+            kept["step"]["replaces"] = version.into();
+        }
+        let text = kept.to_string().into_bytes();
+        self.stage.vault.documents().replace(&document, &text, document.expires_at).await.unwrap().unwrap();
     }
 
     pub(crate) async fn step(&self) -> String {

@@ -19,6 +19,7 @@ async fn quick() -> Stage {
     Stage::with(|builder| {
         let mut limits = Limits::default();
         limits.head_time = Duration::from_millis(300);
+        limits.keep_alive = Duration::from_millis(300);
         limits.body_time = Duration::from_millis(300);
         limits.guesses = u32::MAX;
         builder.limits(limits)
@@ -126,6 +127,33 @@ async fn n62_who_is_slow_is_not_waited_for() {
     let answer = raw(&stage, b"GET /keyway.js HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.ends_with("[open]"), "{answer}");
     assert_eq!(walk.kept().await.1["attempts"], 0);
+}
+
+/// What a proxy keeps open for the next request is not closed under it, and half a head is no such.
+#[tokio::test]
+async fn n62_a_connection_that_was_used_may_wait_for_longer_than_a_head() {
+    let stage = Stage::with(|builder| {
+        let mut limits = Limits::default();
+        limits.head_time = Duration::from_millis(300);
+        builder.limits(limits)
+    })
+    .await;
+    let mut stream = TcpStream::connect(stage.origin.strip_prefix("http://").unwrap()).await.unwrap();
+    let request = b"GET /look.css HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut buffer = [0; 8192];
+    for _ in 0..2 {
+        stream.write_all(request).await.unwrap();
+        let count = timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(buffer[..count].starts_with(b"HTTP/1.1 200 "), "{count}");
+        // Nothing comes, and nothing ends, for longer than a head may take.
+        while timeout(Duration::from_millis(900), stream.read(&mut buffer)).await.is_ok_and(|read| {
+            assert_ne!(read.unwrap(), 0, "it is closed");
+            true
+        }) {}
+    }
+    stream.write_all(&request[..10]).await.unwrap();
+    let end = timeout(Duration::from_secs(5), stream.read_to_end(&mut Vec::new())).await;
+    assert!(end.is_ok(), "half a head is waited for");
 }
 
 #[tokio::test]

@@ -106,21 +106,36 @@ impl Store for SqlStore {
         self.pool.rows(sql, values, ConnectionRow::read).await
     }
 
-    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
-        let sql = select::<ConnectionRow>(
-            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 \
-             ORDER BY coalesce(checked_at, created_at), id LIMIT $2",
-        );
-        self.pool.rows(sql, values![before, i64::from(limit)], ConnectionRow::read).await
+    async fn due(
+        &self,
+        before: i64,
+        without: &[String],
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        let without_each: String =
+            (3..without.len() + 3).map(|place| format!("AND provider <> ${place} ")).collect();
+        let sql = select::<ConnectionRow>(&format!(
+            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 {without_each}\
+             ORDER BY coalesce(checked_at, created_at), id LIMIT $2"
+        ));
+        let mut values = values![before, i64::from(limit)];
+        values.extend(without.iter().map(Value::from));
+        self.pool.rows(sql, values, ConnectionRow::read).await
     }
 
     async fn alike(&self, tenant: &str, marks: &Marks) -> Result<Alike, StoreError> {
         // One statement, and so one state of the rows. No account is alike to none: `= NULL` holds for no row.
-        let sql = "SELECT mark, id FROM (SELECT 'secret' AS mark, id FROM keyway_connections \
-             WHERE tenant = $1 AND secret_mark = $2 ORDER BY id LIMIT $4) AS secrets \
+        let owned = if marks.owner.is_some() { "AND owner_mark = $5" } else { "" };
+        let sql = format!(
+            "SELECT mark, id FROM (SELECT 'secret' AS mark, id FROM keyway_connections \
+             WHERE tenant = $1 AND secret_mark = $2 {owned} ORDER BY id LIMIT $4) AS secrets \
              UNION ALL SELECT mark, id FROM (SELECT 'account' AS mark, id FROM keyway_connections \
-             WHERE tenant = $1 AND account_mark = $3 ORDER BY id LIMIT $4) AS accounts ORDER BY 2";
-        let values = values![tenant, &marks.secret, &marks.account, i64::from(MAX_ALIKE)];
+             WHERE tenant = $1 AND account_mark = $3 {owned} ORDER BY id LIMIT $4) AS accounts ORDER BY 2"
+        );
+        let mut values = values![tenant, &marks.secret, &marks.account, i64::from(MAX_ALIKE)];
+        if marks.owner.is_some() {
+            values.extend(values![&marks.owner]);
+        }
         let read = |columns: &mut Columns<'_>| Ok((columns.take::<String>()?, columns.take::<String>()?));
         let mut alike = Alike::default();
         for (mark, id) in self.pool.rows(sql, values, read).await? {

@@ -119,6 +119,7 @@ async fn alike_are_those_of_the_tenant(place: Place) {
         let mut row = rows::connection(tenant, id);
         row.secret_mark = vec![secret; 32];
         row.account_mark = account.map(|byte| vec![byte; 32]);
+        row.owner_mark = Some(vec![if id == "c1" { 8 } else { 7 }; 32]);
         insert(row)
     };
     let changes = vec![
@@ -128,13 +129,17 @@ async fn alike_are_those_of_the_tenant(place: Place) {
         marked("other", "c0", 1, Some(2)),
     ];
     assert_eq!(commit(&*store, changes).await, Committed::Done);
-    for (secret, account, secrets, accounts) in [
-        (1, Some(2), &["c1", "c3"][..], &["c2", "c3"][..]),
-        (1, None, &["c1", "c3"], &[]),
-        (2, Some(1), &["c2"], &[]),
-        (9, Some(9), &[], &[]),
+    for (secret, account, owner, secrets, accounts) in [
+        (1, Some(2), None, &["c1", "c3"][..], &["c2", "c3"][..]),
+        (1, Some(2), Some(7), &["c3"], &["c2", "c3"]),
+        (1, Some(2), Some(8), &["c1"], &[]),
+        (1, Some(2), Some(9), &[], &[]),
+        (1, None, None, &["c1", "c3"], &[]),
+        (2, Some(1), None, &["c2"], &[]),
+        (9, Some(9), None, &[], &[]),
     ] {
-        let marks = Marks { secret: vec![secret; 32], account: account.map(|byte| vec![byte; 32]) };
+        let account = account.map(|byte| vec![byte; 32]);
+        let marks = Marks { secret: vec![secret; 32], account, owner: owner.map(|byte| vec![byte; 32]) };
         let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         let expected = Alike { secret: texts(secrets), account: texts(accounts) };
         assert_eq!(store.alike("acme", &marks).await.unwrap(), expected, "{marks:?}");
@@ -154,7 +159,7 @@ async fn i8_another_tenants_rows_are_not_there(place: Place) {
     assert_eq!(store.grant("other", "g1").await.unwrap(), None);
     assert_eq!(store.grants("other", None, None, 9).await.unwrap(), []);
     assert_eq!(store.grants("other", Some("c1"), None, 9).await.unwrap(), []);
-    let marks = Marks { secret: vec![1; 32], account: None };
+    let marks = Marks { secret: vec![1; 32], account: None, owner: None };
     assert_eq!(store.alike("other", &marks).await.unwrap(), Alike::default());
 
     // What would change it is what would change a thing that is not there.

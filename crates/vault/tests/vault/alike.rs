@@ -71,6 +71,44 @@ async fn a_new_key_is_of_an_account_that_the_caller_lets_through() {
     assert_eq!(setting.vault.verify(&[]).await.unwrap().problems, []);
 }
 
+/// Whoever tries again, or at the same time, replaces a key once.
+#[tokio::test]
+async fn n67_a_key_is_replaced_once_by_the_version_that_it_had() {
+    let setting = Setting::new().await;
+    let scope = setting.vault.tenant(&tenant("acme"), &actor());
+    let (one, two) = (setting.credential(1), setting.credential(2));
+    let saved = scope.save(New::connection(&one)).await.unwrap().connection;
+    let before = saved.credential_version();
+    scope.rename(&saved.id, "Production").await.unwrap();
+    for (over, is_done) in [(before + 1, false), (before, true), (before, false)] {
+        let told = scope.replace(&saved.id, New::connection(&two).over(over), Accounts::Same).await;
+        assert_eq!(told.map(drop), if is_done { Ok(()) } else { Err(Error::Replaced) }, "{over}");
+    }
+    assert_eq!(last(&scope).await.kind, "connection.replaced");
+}
+
+/// A tenant may have more of one account than are told of; each end user's own are found all the same.
+#[tokio::test]
+async fn an_end_users_own_are_found_among_many() {
+    let setting = Setting::new().await;
+    let scope = setting.vault.tenant(&tenant("acme"), &actor());
+    let (credential, ada) = (setting.credential(1), account("u1"));
+    let new = |user| New::connection(&credential).account(&ada).end_user(user);
+    let mut all = scope.save_all(&vec![new("grace"); 150]).await.unwrap();
+    all.sort_by(|a, b| a.connection.id.as_str().cmp(b.connection.id.as_str()));
+    scope.remove(&all[149].connection.id).await.unwrap();
+    // Behind all the others.
+    let last = &all[149].connection.id;
+    scope.save(new("ada").id(last)).await.unwrap();
+    for (user, count) in [(None, 100), (Some("grace"), 100), (Some("ada"), 1), (Some("charles"), 0)] {
+        let (secret, account) = scope.alike(&credential, Some(&ada), user).await.unwrap();
+        assert_eq!((secret.len(), account.len()), (count, count), "{user:?}");
+        assert_eq!(secret.contains(last), user == Some("ada"), "{user:?}");
+    }
+    let marks: Vec<_> = [1, 2, 1].map(|number| scope.fingerprint(&setting.credential(number)).unwrap()).into();
+    assert!(marks[0] == marks[2] && marks[0] != marks[1]);
+}
+
 /// A check is never of an account that is only alike: nobody is there who could confirm it.
 #[tokio::test]
 async fn a_check_finds_the_same_account_or_refuses() {

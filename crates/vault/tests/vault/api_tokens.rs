@@ -77,14 +77,21 @@ async fn a_rotated_token_works_for_as_long_as_asked(place: Place) {
     let like =
         |token: &keyway_vault::ApiToken| (token.name.clone(), token.scopes.clone(), token.tenant.clone());
     assert_eq!(like(&second.token), like(&first.token));
-    assert_eq!(second.token.expires_at, first.token.expires_at);
+    let lasts = |token: &keyway_vault::ApiToken| {
+        token.expires_at.unwrap().duration_since(token.created_at).unwrap().as_secs().div_ceil(60)
+    };
+    assert!(second.token.expires_at > first.token.expires_at, "it lasts as long, from now on");
+    assert_eq!(lasts(&second.token), 60);
     let old = tokens.authenticate(first.secret.expose()).await.unwrap();
     let left = old.expires_at.unwrap().duration_since(SystemTime::now()).unwrap();
     assert!((50..=60).contains(&left.as_secs()), "{left:?}");
+    // The overlap is nobody's lifetime.
+    let other = tokens.rotate(id, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(lasts(&other.token), 60);
     // An overlap gives nobody more time than there is.
     let third = tokens.rotate(second.token.id.as_str(), Duration::from_secs(u64::MAX)).await.unwrap();
     let old = tokens.authenticate(second.secret.expose()).await.unwrap();
-    assert_eq!(old.expires_at, first.token.expires_at);
+    assert_eq!(old.expires_at, second.token.expires_at);
     tokens.rotate(third.token.id.as_str(), Duration::ZERO).await.unwrap();
     assert_eq!(tokens.authenticate(third.secret.expose()).await, Err(Error::NotFound));
     let log = entries(&vault).await;

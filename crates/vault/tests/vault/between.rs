@@ -113,8 +113,13 @@ impl Store for Between {
         self.store.connections_of(tenant, owner, after, limit).await
     }
 
-    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.store.due(before, limit).await
+    async fn due(
+        &self,
+        before: i64,
+        without: &[String],
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.store.due(before, without, limit).await
     }
 
     async fn changes(

@@ -155,13 +155,26 @@ async fn those_are_due_that_nobody_checked_for_long(place: Place) {
     place.run(&at(&broken, "checked_at", 1)).await;
     let due = async |ms: u64, limit| {
         let before = SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
-        vault.due(before, limit).await.unwrap()
+        vault.due(before, &[], limit).await.unwrap()
     };
     let of = |name: &str, id: &ConnectionId| (tenant(name), id.clone(), "acme".to_owned());
     assert_eq!(due(9_000, 10).await, [of("acme", &never), of("other", &once)]);
     assert_eq!(due(9_000, 1).await, [of("acme", &never)]);
     assert_eq!(due(5_000, 10).await, [of("acme", &never)]);
     assert_eq!(due(2_000, 10).await, []);
+    // Those of a provider that rests take nobody's place.
+    place.run(&format!("UPDATE keyway_connections SET provider = 'rally' WHERE id = '{once}'")).await;
+    let before = SystemTime::UNIX_EPOCH + Duration::from_millis(9_000);
+    for (without, left) in [
+        (&["acme"][..], vec![("other".to_owned(), &once)]),
+        (&["rally", "rootly"], vec![("acme".to_owned(), &never)]),
+        (&["acme", "rally"], Vec::new()),
+    ] {
+        let without: Vec<String> = without.iter().map(ToString::to_string).collect();
+        let due = vault.due(before, &without, 1).await.unwrap();
+        let due: Vec<_> = due.iter().map(|(tenant, id, _)| (tenant.to_string(), id)).collect();
+        assert_eq!(due, left, "{without:?}");
+    }
 }
 
 async fn one_leads_at_a_time(place: Place) {

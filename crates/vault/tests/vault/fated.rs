@@ -183,8 +183,13 @@ impl Store for Fated {
         self.plan.read(self.store.connections_of(tenant, owner, after, limit)).await
     }
 
-    async fn due(&self, before: i64, limit: u32) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.plan.read(self.store.due(before, limit)).await
+    async fn due(
+        &self,
+        before: i64,
+        without: &[String],
+        limit: u32,
+    ) -> Result<Vec<ConnectionRow>, StoreError> {
+        self.plan.read(self.store.due(before, without, limit)).await
     }
 
     async fn changes(

@@ -21,6 +21,8 @@ pub(crate) struct Connect {
     pub(crate) logo: Option<PathBuf>,
     /// How often an idle connection is checked; nothing: never.
     pub(crate) check_every: Option<Duration>,
+    /// How many idle connections are checked in a minute.
+    pub(crate) checks_per_minute: u32,
     /// How long a session lasts, and its link.
     pub(crate) session: Duration,
     pub(crate) link: Duration,
@@ -35,6 +37,7 @@ impl Default for Connect {
             look: Look::default(),
             logo: None,
             check_every: Some(Duration::from_secs(24 * 60 * 60)),
+            checks_per_minute: limits.checks_per_minute,
             session: limits.session,
             link: limits.link,
         }

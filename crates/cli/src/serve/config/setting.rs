@@ -9,7 +9,8 @@ use super::{
     file::Value,
     value::{
         Why, address, addresses, addresses_or_none, colour, count, database, duration, every, head,
-        in_memory, networks, number, one_of, or_none, origin, path, platform, proxy, public_url, size, up_to,
+        in_memory, networks, number, one_of, or_none, origin, path, per_minute, platform, proxy, public_url,
+        size, up_to,
     },
 };
 use crate::args;
@@ -104,6 +105,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         Set::Text(|config, text| put(&mut config.connect.look.background_dark, colour(text))),
     ),
     key("connect.check_every", Set::Text(|config, text| put(&mut config.connect.check_every, every(text)))),
+    key(
+        "connect.checks_per_minute",
+        Set::Number(|config, text| put(&mut config.connect.checks_per_minute, per_minute(text))),
+    ),
     key("connect.session", Set::Text(|config, text| put(&mut config.connect.session, up_to(text, 30)))),
     key("connect.link", Set::Text(|config, text| put(&mut config.connect.link, up_to(text, 10)))),
     key("upstream.proxy", Set::Text(|config, text| put(&mut config.upstream.proxy, proxy(text)))),

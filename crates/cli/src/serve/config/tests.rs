@@ -257,6 +257,17 @@ const ROWS: &[Row] = &[
         ],
     ),
     (
+        "connect.checks_per_minute",
+        "600",
+        "600",
+        |config| config.connect.checks_per_minute == 600,
+        &[
+            (r#""canary""#, "takes a number"),
+            ("0", "takes a number from 1 to 60000"),
+            ("60001", "takes a number from 1 to 60000"),
+        ],
+    ),
+    (
         "connect.session",
         r#""20m""#,
         "20m",

@@ -179,6 +179,11 @@ pub(super) fn count(text: &str) -> Result<usize, Why> {
     number(text, 1, 1_000_000)
 }
 
+/// How many there may be of something in a minute.
+pub(super) fn per_minute(text: &str) -> Result<u32, Why> {
+    number(text, 1, 60_000).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 /// The word `none`, or something else.
 pub(super) fn or_none<T>(text: &str, other: fn(&str) -> Result<T, Why>) -> Result<Option<T>, Why> {
     if text == "none" {

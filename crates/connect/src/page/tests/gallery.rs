@@ -198,19 +198,31 @@ impl Gallery {
         {
             let (entry, method) = self.registry.method(provider, method).unwrap();
             let form = Form::new(entry.descriptor(), method);
-            let page = Key { form: &form, entry, told: None, target: None, can_go_back: true };
+            let page =
+                Key { form: &form, entry, told: None, host: method.host(), target: None, can_go_back: true };
             put(pages, &format!("key{provider}-{}", method.id()), page::key(&self.chrome, &page));
             let submission = Submission::new().with("api_key", "two words").with("key", "two words");
             let refused = entry.accept(method, &submission).unwrap_err();
             let form = form.refused(&submission, &refused);
-            let page = Key { form: &form, entry, told: None, target: None, can_go_back: false };
+            let page =
+                Key { form: &form, entry, told: None, host: method.host(), target: None, can_go_back: false };
             put(pages, &format!("key{provider}-refused-{}", method.id()), page::key(&self.chrome, &page));
         }
         let target = self.connection("rootly", Some(&self.texts.name), Some(&self.texts.label));
         let (entry, method) = self.registry.method("rootly", None).unwrap();
         let form = Form::new(entry.descriptor(), method);
-        let page = Key { form: &form, entry, told: None, target: Some(&target), can_go_back: false };
+        let page = Key {
+            form: &form,
+            entry,
+            told: None,
+            host: method.host(),
+            target: Some(&target),
+            can_go_back: false,
+        };
         put(pages, "keynew-reconnect", page::key(&self.chrome, &page));
+        let chrome =
+            Chrome { purpose: Some(Purpose::Manage { providers: Vec::new() }), ..self.chrome.clone() };
+        put(pages, "keynew-manage", page::key(&chrome, &page));
     }
 
     fn verdicts(&self, pages: &mut Pages) {
@@ -229,6 +241,9 @@ impl Gallery {
             ("other_account", None, None),
             ("unsuited", None, None),
             ("too_many", None, None),
+            ("removed", None, None),
+            ("replaced", None, None),
+            ("spilled", None, None),
         ];
         for (kind, say, retry_after) in cases {
             let provider = if self.texts.provider.is_some() { "made_up" } else { "rootly" };
@@ -243,7 +258,7 @@ impl Gallery {
             };
             let form = Form::new(entry.descriptor(), method);
             let target = (kind == "other_account").then_some(&target);
-            let page = Key { form: &form, entry, told: Some(&told), target, can_go_back: false };
+            let page = Key { form: &form, entry, told: Some(&told), target, host: None, can_go_back: false };
             let said = if say.is_some() { "-said" } else { "" };
             let waits = if retry_after.is_some() { "-waits" } else { "" };
             put(pages, &format!("verdict-{kind}{said}{waits}"), page::key(&self.chrome, &page));
@@ -313,6 +328,8 @@ impl Gallery {
         put(pages, "cancelled", page::cancelled(&self.chrome, None, None));
         let told = Some((origin, "keyway.cancelled"));
         put(pages, "cancelled-told", page::cancelled(&self.embedded(), told, url));
+        put(pages, "left", page::left(&self.chrome, None, None, None));
+        put(pages, "left-told", page::left(&self.embedded(), told, Some("con_1"), url));
     }
 
     fn accounts(&self, pages: &mut Pages) {
@@ -337,11 +354,16 @@ impl Gallery {
                 one
             })
             .collect();
-        let accounts =
-            |list: &[Connection], notice| page::accounts(&self.chrome, list, &self.registry, notice);
-        put(pages, "accounts", accounts(&list, None));
-        put(pages, "accounts-notice", accounts(&list[..1], Some(&self.texts.notice)));
-        put(pages, "accounts-empty", accounts(&[], None));
+        let accounts = |list: &[Connection], notice, back| {
+            page::accounts(&self.chrome, list, &self.registry, notice, back)
+        };
+        put(pages, "accounts", accounts(&list, None, None));
+        put(
+            pages,
+            "accounts-notice",
+            accounts(&list[..1], Some(&self.texts.notice), Some("https://app.acme.example/")),
+        );
+        put(pages, "accounts-empty", accounts(&[], None, None));
         put(pages, "remove", page::remove(&self.chrome, &list[0], &self.texts.name));
     }
 

@@ -9,7 +9,7 @@ const ELEMENTS: &str = "a bdi body button code div form h1 h2 h3 head header htm
 const ATTRIBUTES: &str = "accept-charset action alt aria-current aria-describedby aria-hidden aria-invalid aria-label \
     aria-labelledby autocapitalize autocomplete autocorrect autofocus charset class cols content d data-1p-ignore data-auto \
     data-busy data-bwignore data-connection data-count data-empty data-filter data-form-type data-group data-keyway-hints \
-    data-lpignore data-origin data-result data-tell data-verdict data-waiting data-words datetime defer dir focusable for height \
+    data-lpignore data-origin data-parent data-result data-tell data-verdict data-waiting data-words datetime defer dir focusable for height \
     hidden href http-equiv id inputmode lang maxlength method name novalidate placeholder rel required role rows scope selected \
     size spellcheck src tabindex target title type value viewbox width";
 const EMPTY: [&str; 4] = ["img", "input", "link", "meta"];

@@ -1,13 +1,20 @@
 //! A request that is sent again is not done again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use keyway_vault::{ApiScope, Tenant};
+use keyway_core::{Origin, Submission};
+use keyway_vault::{ApiScope, ConnectionId, New, Tenant};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Backend, connection, send, session, with};
-use crate::stage::{ROOTLY_REVOKED, Stage, TENANT};
+use crate::{
+    provider::Provider,
+    stage::{ROOTLY, ROOTLY_REVOKED, Stage, TENANT},
+};
 
 impl Backend {
     fn keyed(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
@@ -157,28 +164,68 @@ async fn what_a_client_does_not_wait_for_is_done_and_can_be_had() {
 }
 
 #[tokio::test]
-async fn a_claim_of_a_request_that_never_ended_ends_within_a_minute_and_an_answer_within_a_day() {
+async fn what_was_done_before_a_crash_is_not_done_again_and_is_kept_for_a_day() {
     let stage = Stage::new().await;
     let backend = Backend::of(&stage, TENANT).await;
-    send(backend.keyed("/v1/sessions", "key", &session())).await;
+    let first = send(backend.keyed("/v1/connections", "key", &connection())).await.json();
     let documents = stage.vault.documents();
     let kept = documents.list("idempotency", None, None, 10).await.unwrap().remove(0);
     let left = kept.expires_at.unwrap().duration_since(std::time::SystemTime::now()).unwrap();
     assert!(left > Duration::from_secs(86_000) && left <= Duration::from_secs(86_400), "{left:?}");
 
-    // As a process leaves it that is killed while it does the work.
+    // As a process leaves it that is killed when the work is done, and before anybody is told.
     let mut text: Value = serde_json::from_slice(&kept.text).unwrap();
     text.as_object_mut().unwrap().remove("answer").unwrap();
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    text["until"] = json!(u64::try_from(since_1970.as_millis()).unwrap() + 500);
     let text = serde_json::to_vec(&text).unwrap();
-    let soon = std::time::SystemTime::now() + Duration::from_millis(300);
-    documents.replace(&kept, &text, Some(soon)).await.unwrap().unwrap();
-    assert_eq!(send(backend.keyed("/v1/sessions", "key", &session())).await.problem(409), "in_flight");
+    documents.replace(&kept, &text, kept.expires_at).await.unwrap().unwrap();
+    let again = || send(backend.keyed("/v1/connections", "key", &connection()));
+    assert_eq!(again().await.problem(409), "in_flight");
     let answer = loop {
-        let answer = send(backend.keyed("/v1/sessions", "key", &session())).await;
+        let answer = again().await;
         if answer.status != StatusCode::CONFLICT {
             break answer;
         }
         tokio::task::yield_now().await;
     };
     assert_eq!((answer.status, answer.header("idempotency-replayed")), (StatusCode::CREATED, ""));
+    assert_eq!(answer.json(), first);
+    assert_eq!(again().await.header("idempotency-replayed"), "true");
+    let entries = stage.scope(TENANT).audit(0, 100).await.unwrap();
+    assert_eq!(entries.iter().filter(|one| one.kind == "connection.created").count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_provider_says_of_itself_is_not_kept() {
+    let away = "HTTP/1.1 500 X\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let provider = Provider::answering(away.to_owned()).await;
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    provider.leave.add_permits(1000);
+    let backend = Backend::of(&stage, TENANT).await;
+    let saved = linked(&stage, provider.origin()).await;
+    let check = format!("/v1/connections/{saved}/check");
+    for (path, body) in [("/v1/connections", Some(connection())), (&check, None)] {
+        let mut asked = provider.count.load(Ordering::SeqCst);
+        for _ in 0..2 {
+            let request = backend.request(&Method::POST, path).header("idempotency-key", "key");
+            let answer = send(match &body {
+                Some(body) => with(request, body),
+                None => request,
+            })
+            .await;
+            assert_eq!(answer.json()["verdict"]["kind"], "unavailable", "{path}: {answer:?}");
+            assert_eq!(answer.header("idempotency-replayed"), "", "{path}");
+            let now = provider.count.load(Ordering::SeqCst);
+            assert!(now > asked, "{path}: it is asked again");
+            asked = now;
+        }
+    }
+}
+
+async fn linked(stage: &Stage, origin: Origin) -> ConnectionId {
+    let submission = Submission::new().with("api_key", ROOTLY);
+    let credential = stage.registry.accept("rootly", None, &submission).unwrap().credential;
+    let credential = credential.at_origin(origin);
+    stage.scope(TENANT).save(New::connection(&credential)).await.unwrap().connection.id
 }

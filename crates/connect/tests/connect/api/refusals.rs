@@ -22,7 +22,11 @@ async fn a_body_is_read_strictly_and_never_repeated() {
     let backend = Backend::of(&stage, TENANT).await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let nested = format!(r#"{{"end_user":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
-    let table: [Case<'_>; 27] = [
+    let many = |count: usize| {
+        let members: Vec<_> = (0..count).map(|number| format!(r#""{number}":1"#)).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let table: [Case<'_>; 33] = [
         ("", 400, "json", None),
         ("{", 400, "json", None),
         ("{}x", 400, "json", None),
@@ -48,6 +52,13 @@ async fn a_body_is_read_strictly_and_never_repeated() {
             Some(("/purpose", "choice")),
         ),
         (&format!(r#"{{"{CANARY}":1}}"#), 422, "invalid", Some(("/(unnamed)", "unknown_member"))),
+        (&many(1000), 422, "invalid", Some(("/(unnamed)", "unknown_member"))),
+        (&many(1001), 422, "invalid", Some(("", "too_many"))),
+        (&format!(r#"{{"end_user":{}}}"#, many(50_000)), 422, "invalid", Some(("", "too_many"))),
+        // Nothing that may be a key is shown for a name.
+        (r#"{"c0ffee1234c0ffee1234":1}"#, 422, "invalid", Some(("/(unnamed)", "unknown_member"))),
+        (r#"{"canarycanary":1}"#, 422, "invalid", Some(("/(unnamed)", "unknown_member"))),
+        (r#"{"end_user1":1}"#, 422, "invalid", Some(("/(unnamed)", "unknown_member"))),
         (r#"{"enduser":1}"#, 422, "invalid", Some(("/enduser", "unknown_member"))),
         (
             r#"{"end_user":"u","end_user":"v","purpose":"connect"}"#,
@@ -92,7 +103,7 @@ async fn a_body_is_read_strictly_and_never_repeated() {
         let answer = send(request.body(body.to_owned())).await;
         let shown: String = body.chars().take(80).collect();
         assert_eq!(answer.problem(status), problem, "{shown}");
-        assert!(!answer.text.contains("c0ffee"), "{shown}: {answer:?}");
+        assert!(!answer.text.contains("c0ffee") && !answer.text.contains("canary"), "{shown}: {answer:?}");
         if let Some((pointer, code)) = error {
             let found = &answer.json()["errors"][0];
             assert_eq!((&found["pointer"], &found["code"]), (&json!(pointer), &json!(code)), "{shown}");
@@ -107,6 +118,7 @@ async fn a_body_is_read_strictly_and_never_repeated() {
         (json!({"end_user": "u", "purpose": "reconnect"}), "/connection"),
         (json!({"end_user": "u\u{7}", "purpose": "connect"}), "/end_user"),
         (json!({"end_user": "", "purpose": "connect"}), "/end_user"),
+        (json!({"end_user": "u", "purpose": "connect", "providers": vec!["rootly"; 101]}), "/providers"),
         (
             json!({"end_user": "u", "purpose": "connect", "parent_origin": "https://a.example/x"}),
             "/parent_origin",
@@ -129,7 +141,10 @@ async fn values_of_a_connection_are_texts_that_stand_once() {
         (r#"{"provider":"rootly","values":{"api_key":null}}"#, "/values/api_key", "wrong_type"),
         (r#"{"provider":"rootly","values":{"api_key":"a","api_key":"b"}}"#, "/values/api_key", "duplicate"),
         (r#"{"provider":"rootly","values":["a"]}"#, "/values", "wrong_type"),
+        (r#"{"provider":"rootly","values":{"c0ffee1234":1}}"#, "/values/(unnamed)", "wrong_type"),
         (r#"{"provider":"nobody","values":{}}"#, "/provider", "not_found"),
+        (r#"{"provider":"nobody","method":"nothing","values":{}}"#, "/provider", "not_found"),
+        (r#"{"provider":"rootly","method":"nothing","values":{}}"#, "/method", "not_found"),
         (r#"{"provider":"rootly","values":{},"name":""}"#, "/name", "invalid"),
         (r#"{"provider":"rootly","values":{},"end_user":"\n"}"#, "/end_user", "invalid"),
     ] {

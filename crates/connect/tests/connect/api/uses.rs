@@ -60,6 +60,8 @@ async fn a_connection_is_made_of_values_checked_renamed_and_removed() {
 
     let reconnect = backend.post(&format!("{path}/reconnect"), &json!({})).await;
     assert_eq!(reconnect.status, StatusCode::CREATED, "{reconnect:?}");
+    let without = send(backend.request(&Method::POST, &format!("{path}/reconnect"))).await;
+    assert_eq!(without.status, StatusCode::CREATED, "no body says as much as an empty one: {without:?}");
     let session = &reconnect.json()["session"];
     assert_eq!((&session["purpose"], &session["end_user"]), (&json!("reconnect"), &json!("user-1")));
 

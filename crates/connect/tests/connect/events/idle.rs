@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use keyway_connect::{Connect, EventType};
-use keyway_core::{Registry, VerdictKind};
+use keyway_core::{Registry, Submission, VerdictKind};
 use keyway_http::{Client, HttpTransport};
-use keyway_vault::{Connection, Status};
+use keyway_vault::{Connection, New, Status};
 
 use super::{Working, linked, page, quick};
-use crate::stage::{ROOTLY, ROOTLY_REVOKED, Stage, TENANT};
+use crate::{
+    provider::Provider,
+    stage::{ROOTLY, ROOTLY_REVOKED, Stage, TENANT},
+};
 
 const SILENT: &str = "rootly_05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee05ee";
 
@@ -54,6 +57,27 @@ async fn i5_a_provider_that_is_silent_changes_no_status_and_is_written_down() {
     working.stop().await;
     assert_eq!((connection.status, connection.verdict), (Status::Active, Some(VerdictKind::Unavailable)));
     assert_eq!(page(&stage, None, 100, &[EventType::NeedsReconnect]).await.events, []);
+}
+
+#[tokio::test]
+async fn a_busy_provider_with_many_connections_keeps_no_other_waiting() {
+    let stage = stage().await;
+    let busy = Provider::answering(
+        "HTTP/1.1 429 X\r\nretry-after: 600\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned(),
+    )
+    .await;
+    busy.leave.add_permits(1000);
+    let submission = Submission::new().with("host", "rally1.rallydev.com").with("api_key", "_made-up");
+    let accepted = stage.registry.accept("rally", None, &submission).unwrap();
+    let rally = accepted.credential.at_origin(busy.origin());
+    let scope = stage.scope(TENANT);
+    scope.save_all(&vec![New::connection(&rally); 1000]).await.unwrap();
+    scope.save_all(&vec![New::connection(&rally); 100]).await.unwrap();
+    let other = linked(&stage, &scope, ROOTLY).await;
+    let working = Working::start(&stage.connect);
+    let other = checked(&stage, &other).await;
+    working.stop().await;
+    assert_eq!(other.verdict, Some(VerdictKind::Valid));
 }
 
 #[tokio::test]

@@ -345,11 +345,87 @@ async fn an_event_that_is_always_refused_is_passed_over_and_counted() {
         happen(&stage).await;
     }
     let working = Working::start(&stage.connect);
-    let ids: Vec<_> = hook.take(5).await.iter().map(|message| message.id().to_owned()).collect();
+    let ids: Vec<_> = hook.take(6).await.iter().map(|message| message.id().to_owned()).collect();
     let events: Vec<_> = page(&stage, None, 10, &[]).await.events.into_iter().map(|one| one.id).collect();
-    assert_eq!(ids, [0, 0, 0, 1, 2].map(|index: usize| events[index].clone()));
+    assert_eq!(ids, [0, 0, 0, 1, 0, 2].map(|index: usize| events[index].clone()));
     until(&stage, &new.endpoint.id, |one| one.skipped == 1 && one.state == EndpointState::Ok).await;
     working.stop().await;
+}
+
+/// What a receiver answers to the first event, again and again, and then takes it; and what was sent, by the event.
+type Recovers = (&'static [Does], &'static [usize]);
+
+#[tokio::test]
+async fn an_event_is_not_passed_over_where_the_endpoint_was_at_fault() {
+    use Does::{Answers, Hangs};
+    let table: [Recovers; 4] = [
+        // It comes back just when the next one is tried.
+        (&[Answers(404), Answers(404), Answers(404)], &[0, 0, 0, 1, 0, 2]),
+        (&[Answers(404), Answers(404), Answers(404), Answers(503)], &[0, 0, 0, 1, 0, 0, 1, 2]),
+        (&[Answers(500), Answers(500), Answers(500), Answers(500), Answers(429)], &[0, 0, 0, 0, 0, 0, 1, 2]),
+        (&[Answers(404), Answers(404), Hangs, Hangs], &[0, 0, 0, 0, 0, 1, 2]),
+    ];
+    for (fails, sent) in table {
+        let mut limits = quick();
+        limits.deliveries.attempts = 3;
+        limits.deliveries.time = Duration::from_millis(400);
+        let stage = stage_with(limits).await;
+        let mut first: Option<(String, usize)> = None;
+        let mut hook = Hook::new(move |_, message| {
+            let (first, tries) = first.get_or_insert_with(|| (message.id().to_owned(), 0));
+            if message.id() != first {
+                return Answers(204);
+            }
+            *tries += 1;
+            fails.get(*tries - 1).copied().unwrap_or(Answers(204))
+        })
+        .await;
+        let new = set_up(&stage, &hook).await;
+        for _ in 0..3 {
+            happen(&stage).await;
+        }
+        let working = Working::start(&stage.connect);
+        let ids: Vec<_> = hook.take(sent.len()).await.iter().map(|one| one.id().to_owned()).collect();
+        let events: Vec<_> = page(&stage, None, 10, &[]).await.events.into_iter().map(|one| one.id).collect();
+        let expected: Vec<_> = sent.iter().map(|index| events[*index].clone()).collect();
+        assert_eq!(ids, expected, "{fails:?}");
+        until(&stage, &new.endpoint.id, |one| one.state == EndpointState::Ok).await;
+        assert_eq!(endpoints(&stage).get(&new.endpoint.id).await.unwrap().skipped, 0, "{fails:?}");
+        working.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_by_hand_stops_nobody_elses_webhooks() {
+    for damage in [
+        "UPDATE keyway_documents SET created_at = 1 WHERE kind = 'webhook' AND tenant = 'globex'",
+        "UPDATE keyway_entries SET body = '{}' WHERE tenant = 'globex' AND kind = 'connection.created'",
+    ] {
+        let mut limits = quick();
+        limits.deliveries.look = Duration::from_millis(300);
+        let stage = stage_with(limits).await;
+        let mut hook = Hook::taking().await;
+        set_up(&stage, &hook).await;
+        stage.connect.webhooks(Some(&tenant("globex"))).create(&hook.url, &[]).await.unwrap();
+        stage.run(damage).await;
+        let working = Working::start(&stage.connect);
+        // By then it is being looked for what happens.
+        happen(&stage).await;
+        hook.next().await;
+        linked(&stage, &stage.scope("globex"), ROOTLY).await;
+        stage.run(damage).await;
+        for _ in 0..3 {
+            let connection = happen(&stage).await;
+            loop {
+                let json = hook.next().await.json();
+                if json["data"]["connection"]["id"] == connection.id.as_str() {
+                    break;
+                }
+                assert_eq!(json["data"]["tenant"], "globex", "{damage}");
+            }
+        }
+        working.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -107,3 +107,23 @@ async fn nothing_of_a_documents_text_is_in_the_file() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
 }
+
+#[tokio::test]
+async fn n43_one_that_was_changed_hides_none_of_the_others() {
+    let setting = Setting::new().await;
+    let documents = setting.vault.documents();
+    for id in ["n1", "n2", "n3"] {
+        assert!(documents.insert(new(id, b"text")).await.unwrap());
+    }
+    let mut raw = Raw::open(&setting.folder).await;
+    raw.run("UPDATE keyway_documents SET created_at = 1 WHERE id = 'n2'", &[]).await;
+    assert!(documents.list("note", None, None, 9).await.is_err());
+    let told = |each: Vec<(String, Result<keyway_vault::Document, Error>)>| -> Vec<_> {
+        each.into_iter().map(|(id, shown)| (id, shown.is_ok())).collect()
+    };
+    let each = told(documents.each("note", None, 9).await.unwrap());
+    let expected =
+        [("n1", true), ("n2", false), ("n3", true)].map(|(id, is_whole)| (id.to_owned(), is_whole));
+    assert_eq!(each, expected);
+    assert_eq!(told(documents.each("note", Some("n1"), 1).await.unwrap()), expected[1..2]);
+}

@@ -1,0 +1,101 @@
+//! Looking after accounts: a session that goes on until its end user says that it is over.
+
+use keyway_connect::{NewSession, Purpose};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    stage::{ROOTLY, Stage},
+    walk::{Walk, ada, manage},
+};
+
+const PARENT: &str = "https://app.example.com";
+
+async fn result(walk: &mut Walk<'_>) -> Value {
+    let url = format!("{}/result", walk.link);
+    serde_json::from_str(&walk.browser.get(&url).await.text).unwrap()
+}
+
+#[tokio::test]
+async fn there_is_always_a_way_back_to_the_list() {
+    let stage = Stage::new().await;
+    for (providers, has_choice) in [(vec![], true), (vec!["rootly".to_owned()], false)] {
+        let mut walk = Walk::new(&stage, Purpose::Manage { providers }).await;
+        // Before and after something is linked.
+        for is_linked in [false, true] {
+            let form = walk.get("/providers/rootly").await;
+            assert!(form.text.contains("/accounts\"") && form.text.contains("Linked accounts"));
+            assert_eq!(form.text.contains("All services"), has_choice);
+            let answer = walk.post("/cancel", &[]).await;
+            assert_eq!(answer.location(&walk.at), format!("{}/accounts", walk.at), "{is_linked}");
+            let list = walk.get("/accounts").await;
+            assert_eq!((list.status, walk.step().await.as_str()), (StatusCode::OK, "asking"));
+            assert_eq!(list.text.contains("Ada Lovelace"), is_linked, "{}", list.text);
+            let said = result(&mut walk).await;
+            let status = if is_linked { "connected" } else { "opened" };
+            assert_eq!((&said["status"], &said["ended"]), (&json!(status), &json!(false)));
+            walk.rootly(ROOTLY).await;
+            walk.confirm(&[]).await;
+        }
+        let list = stage.scope("acme").list(None, 10).await.unwrap();
+        for one in list {
+            stage.scope("acme").remove(&one.id).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_done_says_so_and_the_opener_hears_what_came_of_it() {
+    let stage = Stage::new().await;
+    for (parent, links) in [(Some(PARENT), true), (Some(PARENT), false), (None, true), (None, false)] {
+        let new = NewSession::new("user-1", manage()).return_url("https://app.example.com/back");
+        let new = if let Some(parent) = parent { new.parent_origin(parent) } else { new };
+        let mut walk = Walk::of(&stage, new).await;
+        if links {
+            walk.rootly(ROOTLY).await;
+            walk.confirm(&[("name", "Rockets")]).await;
+        }
+        let linked = result(&mut walk).await["connection_id"].clone();
+        assert_eq!(linked.is_string(), links);
+        // Without a page around it, the way back is at the list.
+        let list = walk.get("/accounts").await.text;
+        assert_eq!(list.contains("https://app.example.com/back"), parent.is_none(), "{list}");
+        assert_eq!(list.contains("/leave\""), parent.is_some());
+        assert_eq!(walk.post("/leave", &[]).await.location(&walk.at), walk.at);
+        let (status, said) =
+            if links { ("connected", "keyway.connected") } else { ("cancelled", "keyway.cancelled") };
+        let after = result(&mut walk).await;
+        assert_eq!((&after["status"], &after["ended"]), (&json!(status), &json!(true)));
+        assert_eq!(after["connection_id"], linked);
+        let page = walk.get("").await.text;
+        assert_eq!(page.contains(&format!("data-tell=\"{said}\"")), parent.is_some(), "{page}");
+        assert!(page.contains("https://app.example.com/back"));
+        if let Some(id) = linked.as_str() {
+            assert!(page.contains(&format!("connection_id={id}")), "{page}");
+        }
+        // It is over.
+        for path in ["/accounts", "/providers", "/providers/rootly"] {
+            assert_eq!(walk.get(path).await.location(&walk.at), walk.at, "{path}");
+        }
+        assert_eq!(walk.step().await, "left");
+    }
+}
+
+#[tokio::test]
+async fn another_account_is_not_the_one_that_was_to_get_a_new_key() {
+    let stage = Stage::new().await;
+    let one = ada(&stage).await;
+    let mut walk = Walk::new(&stage, manage()).await;
+    walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
+    walk.rootly(ROOTLY).await;
+    let before = walk.kept().await.1;
+    for path in ["/providers", "/accounts", "/providers?q=x"] {
+        walk.get(path).await;
+        assert_eq!(walk.kept().await.1, before, "{path}: what is only looked at changes nothing");
+    }
+    walk.post("/providers", &[]).await;
+    let kept = walk.kept().await.1;
+    assert_eq!((kept.get("target"), &kept["step"]), (None, &json!({ "at": "asking" })));
+    walk.rootly(ROOTLY).await;
+    assert_eq!(walk.kept().await.1["step"]["same"], json!([one.id.as_str()]), "it is linked already");
+}
