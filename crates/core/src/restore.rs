@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    Code, Credential, Field, FieldProblem, Id, Kind, Method, Origin, Provider, Secret,
+    Code, Credential, Field, FieldProblem, Id, Kind, Mask, Method, Origin, Provider, Secret,
     accept::{self, Findings, Shapes, Value},
     credential,
 };
@@ -39,6 +39,11 @@ impl Kept {
     /// The fields that have a value.
     pub fn fields(&self) -> &[KeptField] {
         &self.fields
+    }
+
+    /// Recognises the secrets among the values, wherever they stand.
+    pub fn mask(&self) -> Mask {
+        Mask::new(self.fields.iter().filter(|field| field.secret).map(|field| &field.value))
     }
 
     /// The origins that may receive the credential: the provider's own first.

@@ -70,11 +70,8 @@ impl Scope {
             for draft in &drafts {
                 let mut row = self.unsealed(draft);
                 self.seal(&ring, &mut row, draft);
-                let marks = Marks {
-                    secret: row.secret_mark.clone(),
-                    account: row.account_mark.clone(),
-                    owner: None,
-                };
+                let marks =
+                    Marks { secret: row.secret_mark.clone(), account: row.account_mark.clone(), owner: None };
                 let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
                 if draft.id.is_some()
                     && self.vault.0.store.connection(self.tenant.as_str(), &row.id).await?.is_some()
@@ -237,6 +234,11 @@ impl Scope {
             let mut row = self.row(id).await?;
             let mut details = self.details(&row).await?;
             let from = row.version;
+            let what = format!("connection {id}");
+            let text = self.vault.open_record(&Binding::credential(&row), &row.credential, &what).await?;
+            if kept(&row.origins, row.elsewhere == 1, &text, &what)?.mask().holds(to.as_bytes()) {
+                return Err(Error::Invalid("the connection's name holds the key itself".to_owned()));
+            }
             details.name = Some(to.clone());
             self.seal_details(&mut row, &details).await?;
             let event = self.event(&row, "connection.renamed");

@@ -132,7 +132,8 @@ fn what_it_shows_of_the_connect_pages_works() {
     for script in ["/platform.js", "/keyway.js"] {
         assert!(get(platform, script, &[]).contains("content-type: text/javascript"), "{script}");
     }
-    let json = ["content-type: application/json".to_owned()];
+    let of = |origin: &str| ["content-type: application/json".to_owned(), format!("origin: http://{origin}")];
+    let json = of(platform);
     for mode in ["page", "popup", "frame"] {
         let made = post(platform, "/sessions", &json, &format!(r#"{{"mode":"{mode}"}}"#));
         assert_eq!(status(&made), 200, "{made}");
@@ -142,8 +143,10 @@ fn what_it_shows_of_the_connect_pages_works() {
         let may_be_framed = answer.contains(&format!("frame-ancestors http://{platform}"));
         assert_eq!(may_be_framed, mode != "page", "{mode}: {answer}");
     }
-    // Other pages cannot send JSON unasked.
+    // Other pages cannot send JSON unasked, nor those whose name leads here.
     for (headers, body) in [
+        (&json[..1], r#"{"mode":"page"}"#),
+        (&of("evil.example")[..], r#"{"mode":"page"}"#),
         (&[][..], r#"{"mode":"page"}"#),
         (&["content-type: text/plain".to_owned()][..], r#"{"mode":"page"}"#),
         (&json[..], r#"{"mode":"other"}"#),

@@ -1,9 +1,12 @@
 //! Answers: pages, where to go on, and why not.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -54,6 +57,13 @@ pub(super) fn onward(to: &str) -> Response {
         answer.headers_mut().insert(header::LOCATION, to);
     }
     headers(&mut answer, Frame::Nobody);
+    let asked = asked.as_ref().map_or("none", MatchedPath::as_str);
+    let (status, micros) = (answer.status().as_u16(), since.elapsed().as_micros());
+    if answer.status().is_server_error() {
+        tracing::error!(%method, path = asked, status, micros, "a request failed");
+    } else {
+        tracing::debug!(%method, path = asked, status, micros, "a request");
+    }
     answer
 }
 
@@ -134,6 +144,10 @@ fn after(wait: Duration) -> HeaderValue {
 /// Gives every answer what it has to have, and those that have no text one.
 pub(crate) async fn finish(State(connect): State<Connect>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
+    let method = request.method().clone();
+    // Never the path itself: a link's code stands in it.
+    let asked = request.extensions().get::<MatchedPath>().cloned();
+    let since = Instant::now();
     let is_page = !(path.starts_with("/v1/") || path.starts_with("/openapi"));
     let mut answer = next.run(request).await;
     let status = answer.status();

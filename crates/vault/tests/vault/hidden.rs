@@ -234,4 +234,9 @@ async fn i2_a_key_is_not_kept_where_it_would_be_shown() {
     let refused = pasted.save(New::connection(&credential)).await.unwrap_err();
     assert!(refused.to_string().contains("tenant's name holds the key"), "{refused}");
     assert!(acme.list(None, 9).await.unwrap().is_empty());
+    // Nor later.
+    let saved = acme.save(New::connection(&credential).name("Production")).await.unwrap().connection;
+    let refused = acme.rename(&saved.id, &named).await.unwrap_err();
+    assert!(refused.to_string().contains("name holds the key") && !refused.to_string().contains(&key));
+    assert_eq!(acme.get(&saved.id).await.unwrap().version, saved.version);
 }

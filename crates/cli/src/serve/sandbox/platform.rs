@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -110,8 +110,13 @@ impl Platform {
 
 /// Makes a session, as a platform's backend does for whoever is signed in there. JSON alone is taken: no page of another
 /// origin can send it unasked.
-async fn session(State(backend): State<Backend>, Json(wanted): Json<Wanted>) -> Response {
+async fn session(State(backend): State<Backend>, sent: HeaderMap, Json(wanted): Json<Wanted>) -> Response {
     let Backend { connect, origin } = backend;
+    // Of its own page alone: neither of another origin's, nor of one whose name leads here by now.
+    let is = |name, own: &str| sent.get(name).is_some_and(|value| value.as_bytes() == own.as_bytes());
+    if !is(header::ORIGIN, &origin) || !is(header::HOST, origin.trim_start_matches("http://")) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let link = demo::link(&connect, |new| match wanted.mode {
         Mode::Page => new.return_url(format!("{origin}/")),
         Mode::Popup | Mode::Frame => new.parent_origin(origin),
