@@ -78,7 +78,7 @@ pub(crate) enum TokenCommand {
         #[command(flatten)]
         of: OfTenant,
     },
-    /// Makes another token like it, and lets the old one end a little later
+    /// Makes another token like it, for as long a time from now on, and lets the old one end a little later
     Rotate {
         /// The token, by its id
         #[arg(value_name = "ID", value_parser = token)]

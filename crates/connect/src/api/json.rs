@@ -195,7 +195,7 @@ impl<'n> SeqAccess<'n> for Items<'n> {
 }
 
 struct Entries<'n> {
-    entries: &'n [(Zeroizing<String>, Node)],
+    list: &'n [(Zeroizing<String>, Node)],
     next: usize,
     seen: HashSet<&'n str>,
     /// The members that there can be, where that is known.
@@ -203,8 +203,8 @@ struct Entries<'n> {
 }
 
 impl<'n> Entries<'n> {
-    fn new(entries: &'n [(Zeroizing<String>, Node)], known: Option<&'static [&'static str]>) -> Self {
-        Self { entries, next: 0, seen: HashSet::with_capacity(entries.len()), known }
+    fn new(list: &'n [(Zeroizing<String>, Node)], known: Option<&'static [&'static str]>) -> Self {
+        Self { list, next: 0, seen: HashSet::with_capacity(list.len()), known }
     }
 
     /// What is wrong at a member. Its name is shown where it looks like one: a key may have been pasted in its place.
@@ -226,7 +226,7 @@ impl<'n> MapAccess<'n> for Entries<'n> {
     type Error = Wrong;
 
     fn next_key_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<Option<S::Value>, Wrong> {
-        let Some((name, _)) = self.entries.get(self.next) else { return Ok(None) };
+        let Some((name, _)) = self.list.get(self.next) else { return Ok(None) };
         if !self.seen.insert(name) {
             return Err(self.at(name, Wrong::new("duplicate", "a member stands twice")));
         }
@@ -235,7 +235,7 @@ impl<'n> MapAccess<'n> for Entries<'n> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, Wrong> {
-        let (name, node) = &self.entries[self.next];
+        let (name, node) = &self.list[self.next];
         self.next += 1;
         seed.deserialize(node).map_err(|wrong| self.at(name, wrong))
     }

@@ -112,10 +112,11 @@ impl Store for SqlStore {
         without: &[String],
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
-        let without_each: String =
+        let others: Vec<String> =
             (3..without.len() + 3).map(|place| format!("AND provider <> ${place} ")).collect();
+        let others = others.concat();
         let sql = select::<ConnectionRow>(&format!(
-            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 {without_each}\
+            "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 {others}\
              ORDER BY coalesce(checked_at, created_at), id LIMIT $2"
         ));
         let mut values = values![before, i64::from(limit)];

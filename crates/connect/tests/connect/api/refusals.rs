@@ -109,6 +109,12 @@ async fn a_body_is_read_strictly_and_never_repeated() {
             assert_eq!((&found["pointer"], &found["code"]), (&json!(pointer), &json!(code)), "{shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn members_that_do_not_go_together_are_named() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
     let misplaced = [
         (
             json!({"end_user": "u", "purpose": "connect", "connection": "con_aaaaaaaaaaaaaaaaaaaa"}),

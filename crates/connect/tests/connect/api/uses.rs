@@ -95,6 +95,30 @@ async fn n68_a_key_that_is_not_good_is_told_and_not_kept() {
 }
 
 #[tokio::test]
+async fn a_provider_may_be_named_in_every_way_that_is_known_of_it() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    for (named, is_known) in [("rootly", true), ("Rootly", true), ("rotly", false)] {
+        let body = json!({"end_user": "user-1", "purpose": "connect", "providers": [named]});
+        let made = backend.post("/v1/sessions", &body).await;
+        assert_eq!(made.status == StatusCode::CREATED, is_known, "{named}: {made:?}");
+        if is_known {
+            // The only one there is to choose: it is not asked for.
+            let json = made.json();
+            let mut browser = Browser::new();
+            let start = browser.open(json["link"].as_str().unwrap()).await;
+            let page = browser.get(&start).await;
+            let whole = format!(
+                "{} {}",
+                page.text,
+                page.headers.get("location").map_or("", |one| one.to_str().unwrap())
+            );
+            assert!(whole.contains("rootly") && !whole.contains("rally"), "{named}: {page:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn lists_come_in_parts_and_are_filtered() {
     let stage = Stage::new().await;
     let backend = Backend::of(&stage, TENANT).await;
