@@ -63,7 +63,7 @@ impl Look {
     }
 
     /// Checks it. What is wrong comes as the field's name in the REST API and why; never the value.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, &'static str)> {
+    pub fn check(&self) -> Result<(), (&'static str, &'static str)> {
         if self.name.as_deref().is_some_and(|name| !is_name(name)) {
             return Err(("look.name", "has 1 to 60 characters on one line, all of which can be seen"));
         }

@@ -135,6 +135,17 @@ fn look(loaded: &Loaded) -> Result<Look, String> {
         let url = logo::data_url(path);
         look.logo = Some(url.map_err(|why| format!("{}: {why}", loaded.place("connect.logo")))?);
     }
+    look.check().map_err(|(field, why)| {
+        let key = match field {
+            "look.name" => "connect.name",
+            "look.accent" => "connect.accent",
+            "look.accent_dark" => "connect.accent_dark",
+            "look.background" => "connect.background",
+            "look.background_dark" => "connect.background_dark",
+            _ => "connect.logo",
+        };
+        format!("{}: it {why}", loaded.place(key))
+    })?;
     Ok(look)
 }
 

@@ -293,7 +293,9 @@ impl From<Error> for Problem {
 impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
-            SessionError::Field { field, why } => Self::member(&format!("/{field}"), "invalid", why),
+            SessionError::Field { field, why } => {
+                Self::member(&format!("/{}", field.replace('.', "/")), "invalid", why)
+            }
             SessionError::NotFound => Self::member("/connection", "not_found", "there is no such connection"),
             SessionError::Vault(error) => error.into(),
         }

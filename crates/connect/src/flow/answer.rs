@@ -57,13 +57,6 @@ pub(super) fn onward(to: &str) -> Response {
         answer.headers_mut().insert(header::LOCATION, to);
     }
     headers(&mut answer, Frame::Nobody);
-    let asked = asked.as_ref().map_or("none", MatchedPath::as_str);
-    let (status, micros) = (answer.status().as_u16(), since.elapsed().as_micros());
-    if answer.status().is_server_error() {
-        tracing::error!(%method, path = asked, status, micros, "a request failed");
-    } else {
-        tracing::debug!(%method, path = asked, status, micros, "a request");
-    }
     answer
 }
 
@@ -170,5 +163,12 @@ pub(crate) async fn finish(State(connect): State<Connect>, request: Request, nex
         answer = Response::from_parts(parts, body);
     }
     headers(&mut answer, Frame::Nobody);
+    let asked = asked.as_ref().map_or("none", MatchedPath::as_str);
+    let (status, micros) = (answer.status().as_u16(), since.elapsed().as_micros());
+    if answer.status().is_server_error() {
+        tracing::error!(%method, path = asked, status, micros, "a request failed");
+    } else {
+        tracing::debug!(%method, path = asked, status, micros, "a request");
+    }
     answer
 }

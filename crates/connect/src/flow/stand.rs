@@ -138,6 +138,7 @@ pub(super) fn return_url(visit: &Visit, connection: Option<&str>) -> Option<Stri
         query.append_pair("connection_id", connection);
     }
     query.append_pair("session_id", visit.session.id.as_str());
+    query.append_pair("status", if connection.is_some() { "connected" } else { "cancelled" });
     drop(query);
     Some(url.into())
 }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::{
     Chrome,
     ago::ago,
-    frame::{Width, csrf, document, platform},
+    frame::{Width, csrf, document, platform, platform_first},
     mark, name_of,
 };
 
@@ -114,7 +114,7 @@ pub(crate) fn remove(chrome: &Chrome, one: &Connection, name: &str) -> Markup {
         p.back { a href={ (chrome.base) "/accounts" } { "Linked accounts" } }
         div.card {
             h1 { "Remove “" bdi { (name) } "”?" }
-            p.lead { (platform(chrome)) " can no longer use this account. Whatever works through it stops at once." }
+            p.lead { (platform_first(chrome)) " can no longer use this account. Whatever works through it stops at once." }
             p { "Its key is deleted here, and stays valid at the service itself: switch it off there if nothing else uses it." }
             form method="post" action={ (chrome.base) "/accounts/" (one.id.as_str()) "/remove" } {
                 (csrf(chrome))

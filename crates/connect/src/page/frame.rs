@@ -73,6 +73,11 @@ pub(super) fn platform(chrome: &Chrome) -> Markup {
     html! { @if let Some(name) = &chrome.look.name { bdi { (name) } } @else { "this app" } }
 }
 
+/// The same where a sentence begins.
+pub(super) fn platform_first(chrome: &Chrome) -> Markup {
+    html! { @if chrome.look.name.is_some() { (platform(chrome)) } @else { "This app" } }
+}
+
 /// The beginning of a page that is shown while a key is checked. What follows is sent once the answer is there.
 pub(crate) fn checking(chrome: &Chrome, name: &str) -> String {
     let main = html! {

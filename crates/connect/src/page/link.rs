@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{
     Chrome,
-    frame::{Width, csrf, document, platform},
+    frame::{Width, csrf, document, platform, platform_first},
 };
 use crate::Purpose;
 
@@ -34,7 +34,7 @@ pub(crate) fn link(chrome: &Chrome, action: &str) -> Markup {
 fn what_happens(chrome: &Chrome) -> Markup {
     match &chrome.purpose {
         Some(Purpose::Reconnect { .. }) => html! {
-            p.lead { (platform(chrome)) " asks for a new key of an account that you linked before." }
+            p.lead { (platform_first(chrome)) " asks for a new key of an account that you linked before." }
             ol.path {
                 li { "Enter a new key. You see where to find it." }
                 li { "It is checked at once." }
@@ -48,7 +48,7 @@ fn what_happens(chrome: &Chrome) -> Markup {
             }
         },
         _ => html! {
-            p.lead { (platform(chrome)) " asks to use an account that you have with another service." }
+            p.lead { (platform_first(chrome)) " asks to use an account that you have with another service." }
             ol.path {
                 li { "Enter a key of that service. You see where to find it." }
                 li { "It is checked at once." }

@@ -73,10 +73,16 @@ impl Desk {
             Purpose::Connect { providers } | Purpose::Manage { providers } => self.known(providers)?,
             Purpose::Reconnect { connection, .. } => {
                 let id = ConnectionId::parse(connection).map_err(|_| SessionError::NotFound)?;
-                self.vault.tenant(tenant, &self.actor).get(&id).await.map_err(|error| match error {
-                    Error::NotFound => SessionError::NotFound,
-                    error => error.into(),
-                })?;
+                let one =
+                    self.vault.tenant(tenant, &self.actor).get(&id).await.map_err(|error| match error {
+                        Error::NotFound => SessionError::NotFound,
+                        error => error.into(),
+                    })?;
+                // Its account is shown, and its key replaced: that is its own user's to do.
+                if one.end_user.is_some_and(|owner| owner != new.end_user) {
+                    let why = "is not whose the connection is".to_owned();
+                    return Err(SessionError::Field { field: "end_user", why });
+                }
                 target = Some(id.to_string());
             }
         }

@@ -71,7 +71,8 @@ impl NewSession {
         self
     }
 
-    /// Where the browser goes at the end, with `connection_id` and `session_id` added.
+    /// Where the browser goes at the end, with `session_id`, `status` (`connected` or `cancelled`) and, where there is one,
+    /// `connection_id` added.
     pub fn return_url(mut self, url: impl Into<String>) -> Self {
         self.return_url = Some(url.into());
         self
@@ -112,6 +113,12 @@ impl NewSession {
         if self.return_url.as_deref().is_some_and(|text| !is_web(text)) {
             return wrong("return_url", "is https://…; http on loopback alone");
         }
+        if self.return_url.as_deref().is_some_and(says_what_is_added) {
+            return wrong(
+                "return_url",
+                "has no `connection_id`, `session_id` or `status` of its own: they are added",
+            );
+        }
         if let Err((field, why)) = self.look.check() {
             return wrong(field, why);
         }
@@ -129,6 +136,12 @@ fn is_web(text: &str) -> bool {
     text.len() <= 2048
         && is_plain
         && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)))
+}
+
+/// Whether an address has a parameter already that is added at the end: whoever reads the first one would believe it.
+fn says_what_is_added(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    url.query_pairs().any(|(name, _)| ["connection_id", "session_id", "status"].contains(&&*name))
 }
 
 /// Whether a text is the origin of a web page, as browsers write it. It comes to stand in a policy: a host may hold `;`, `,` or `*`

@@ -41,7 +41,7 @@ async fn a_key_becomes_a_connection() {
     assert_eq!(one.end_user.as_deref(), Some("user-1"));
     assert_eq!(one.account.as_ref().unwrap().id(), "2001");
     let back = format!(
-        "https://app.example.com/back?x=1&amp;connection_id={}&amp;session_id={}#top",
+        "https://app.example.com/back?x=1&amp;connection_id={}&amp;session_id={}&amp;status=connected#top",
         one.id,
         walk.id()
     );

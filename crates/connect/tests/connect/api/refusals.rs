@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use keyway_connect::Limits;
-use keyway_vault::ApiScope;
+use keyway_core::Submission;
+use keyway_vault::{ApiScope, New};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Backend, send, with};
-use crate::stage::{Stage, TENANT, actor};
+use crate::stage::{ROOTLY, Stage, TENANT, actor};
 
 /// Stands where a key may stand by mistake. It is never repeated.
 const CANARY: &str = "rootly_c0ffeec0ffeec0ffee";
@@ -130,8 +131,22 @@ async fn members_that_do_not_go_together_are_named() {
             "/parent_origin",
         ),
         (json!({"end_user": "u", "purpose": "connect", "return_url": "javascript:alert(1)"}), "/return_url"),
+        (
+            json!({"end_user": "u", "purpose": "connect", "return_url": "https://a.example/?connection_id=con_x"}),
+            "/return_url",
+        ),
+        (json!({"end_user": "u", "purpose": "connect", "look": {"accent": "red"}}), "/look/accent"),
     ];
-    for (body, pointer) in misplaced {
+    // A connection is its own user's to reconnect.
+    let credential =
+        stage.registry.accept("rootly", None, &Submission::new().with("api_key", ROOTLY)).unwrap();
+    let credential = credential.credential;
+    let new = New::connection(&credential).end_user("owner");
+    let one = stage.scope(TENANT).save(new).await.unwrap().connection.id;
+    let foreign = json!({"end_user": "u", "purpose": "reconnect", "connection": one.as_str()});
+    let own = json!({"end_user": "owner", "purpose": "reconnect", "connection": one.as_str()});
+    assert_eq!(backend.post("/v1/sessions", &own).await.status, StatusCode::CREATED);
+    for (body, pointer) in misplaced.into_iter().chain([(foreign, "/end_user")]) {
         let answer = backend.post("/v1/sessions", &body).await;
         assert_eq!(answer.problem(422), "invalid", "{body}");
         assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{body}");
