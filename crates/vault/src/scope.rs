@@ -70,11 +70,8 @@ impl Scope {
             for draft in &drafts {
                 let mut row = self.unsealed(draft);
                 self.seal(&ring, &mut row, draft);
-                let marks = Marks {
-                    secret: row.secret_mark.clone(),
-                    account: row.account_mark.clone(),
-                    owner: None,
-                };
+                let marks =
+                    Marks { secret: row.secret_mark.clone(), account: row.account_mark.clone(), owner: None };
                 let alike = self.vault.0.store.alike(self.tenant.as_str(), &marks).await?;
                 if draft.id.is_some()
                     && self.vault.0.store.connection(self.tenant.as_str(), &row.id).await?.is_some()

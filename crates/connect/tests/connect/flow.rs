@@ -48,8 +48,7 @@ async fn a_key_becomes_a_connection() {
     assert!(done.text.contains(&back), "{}", done.text);
     // What the page that opened it gets to know, and nothing else.
     let result = walk.browser.get(&format!("{}/result", walk.link)).await;
-    let known =
-        json!({ "status": "connected", "ended": true, "connection_id": one.id.as_str(), "provider": "rootly" });
+    let known = json!({ "status": "connected", "ended": true, "connection_id": one.id.as_str(), "provider": "rootly" });
     assert_eq!(serde_json::from_str::<serde_json::Value>(&result.text).unwrap(), known);
     // What is done stays done: back, refresh, another key.
     for path in ["", "/providers", "/providers/rootly", "/providers/rally/api_key"] {

@@ -105,7 +105,8 @@ async fn an_end_users_own_are_found_among_many() {
         assert_eq!((secret.len(), account.len()), (count, count), "{user:?}");
         assert_eq!(secret.contains(last), user == Some("ada"), "{user:?}");
     }
-    let marks: Vec<_> = [1, 2, 1].map(|number| scope.fingerprint(&setting.credential(number)).unwrap()).into();
+    let marks: Vec<_> =
+        [1, 2, 1].map(|number| scope.fingerprint(&setting.credential(number)).unwrap()).into();
     assert!(marks[0] == marks[2] && marks[0] != marks[1]);
 }
 
