@@ -182,6 +182,23 @@ const checks = {
     assert.equal(await hint.textContent(), "");
     await page.clock.runFor(1000);
     assert.match(await hint.textContent(), /^This does not look like API key/);
+    // Not while a button is pressed, which would move; what is dragged or left is pressed no more.
+    const ends = {
+      mouseup: () => document.body.dispatchEvent(new MouseEvent("mouseup", { bubbles: true })),
+      dragend: () => document.body.dispatchEvent(new DragEvent("dragend", { bubbles: true })),
+      blur: () => window.dispatchEvent(new FocusEvent("blur")),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      await paste(secret);
+      assert.equal(await hint.textContent(), "");
+      await page.evaluate(() => document.body.dispatchEvent(new MouseEvent("mousedown", { bubbles: true })));
+      await paste("made-up");
+      await page.clock.runFor(1000);
+      assert.equal(await hint.textContent(), "", name);
+      await page.evaluate(end);
+      await page.clock.runFor(1000);
+      assert.match(await hint.textContent(), /^This does not look like API key/, name);
+    }
     quiet(page);
     await page.close();
 

@@ -70,7 +70,7 @@ export const Keyway = {
       // A page with `Cross-Origin-Opener-Policy: same-origin` is cut off from its popup, which looks closed then, and tells nothing.
       const look = async () => {
         const state = view.state();
-        const isCut = link && state === "cut";
+        const isCut = link && state === "cut" && !isShown;
         const isFrame = state === "frame";
         const isOpen = isCut || isFrame;
         if (isAsking || !state || (isFrame && !link) || (isOpen && ++ticks % (isFrame && isShown ? 40 : 8))) return;
