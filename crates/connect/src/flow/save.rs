@@ -133,7 +133,7 @@ async fn save(
                     let same = scope.alike(&credential, None, now.end_user.as_deref()).await;
                     if same.map_err(unsuited)?.0.contains(&id) { Ok(()) } else { Err(Error::Replaced) }
                 }
-                replaced => replaced.map(drop),
+                saved => saved.map(drop),
             }
         }
     };
