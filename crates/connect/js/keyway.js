@@ -14,7 +14,11 @@ const popup = () => {
   return view && {
     window: () => view,
     go: (link) => view.location.replace(link),
-    end: () => view.close(),
+    end() {
+      view.close();
+      // A browser may miss it while the window is on its way to the link.
+      setTimeout(() => view.close(), 500);
+    },
     state() {
       if (view.closed) return isShown ? "closed" : "cut";
       try {

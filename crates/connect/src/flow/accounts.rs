@@ -146,11 +146,18 @@ fn is_open(visit: &Visit) -> bool {
     visit.session.is_manage() && !visit.session.is_over()
 }
 
-/// The connection that an address names, of this end user, in a session for looking after them. Everything else is not there (I8).
+/// The connection that an address names, of this end user, in a session for looking after them. Of everything else (I8), and of what
+/// was removed meanwhile, it leads to the list.
 async fn own(visit: &Visit) -> Result<Connection, Halt> {
+    if !is_open(visit) {
+        return Err(visit.missing());
+    }
     let id = visit.part("connection").and_then(|id| ConnectionId::parse(id).ok());
-    let Some(id) = id.filter(|_| is_open(visit)) else { return Err(visit.missing()) };
-    visit.connection(&id).await?.ok_or_else(|| visit.missing())
+    let one = match id {
+        Some(id) => visit.connection(&id).await?,
+        None => None,
+    };
+    one.ok_or_else(|| onward(&format!("{}/accounts", visit.base())).into())
 }
 
 /// What somebody calls a connection.

@@ -59,20 +59,27 @@ impl Asked {
 }
 
 /// Asks a provider about a key. Returns where to go on: a good key is held for confirmation, and of any other nothing is kept but what
-/// was said of it (N68). One at a time for a session: whoever waited while another found a good key does not ask again (N67).
+/// was said of it (N68). One at a time for a session: whoever waited while the same key was found good does not ask again (N67), and of several keys the one
+/// that was sent last is meant.
 pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> Result<String, Error> {
     let shared = &*connect.0;
     let (base, form, seen) = (session.base(), asked.form(&session), session.version());
     let mut turn = shared.turns.of(session.id.as_str()).await;
     let Some(now) = shared.desk.session(session.id.as_str()).await? else { return Ok(base) };
-    let found = matches!(now.kept.step, Step::Checked(_) | Step::Done { .. });
+    let mark = asked.mark(shared, &session);
+    let is_asked_again = mark.is_some() && *turn == mark;
+    let was_found = match now.kept.step {
+        // Another key than that one was sent later, and is meant.
+        Step::Checked(_) => is_asked_again || mark.is_none(),
+        Step::Done { .. } => true,
+        _ => false,
+    };
     let target = &session.kept.target;
-    if now.is_over() || now.kept.target != *target || (found && now.version() != seen) {
+    if now.is_over() || now.kept.target != *target || (was_found && now.version() != seen) {
         return Ok(base);
     }
     // Whoever waited while the very same key was refused is told the same.
-    let mark = asked.mark(shared, &session);
-    if mark.is_some() && *turn == mark && now.kept.told.is_some() {
+    if is_asked_again && now.kept.told.is_some() {
         return Ok(form);
     }
     let mut may_ask = false;
@@ -103,7 +110,7 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         is_kept
     });
     kept.await?;
-    *turn = mark.filter(|_| may_ask && !is_good);
+    *turn = mark.filter(|_| may_ask);
     // What another one found, or the end user said meanwhile, stands.
     Ok(if is_kept && !is_good { form } else { base })
 }

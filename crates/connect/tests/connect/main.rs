@@ -9,6 +9,7 @@
 mod api;
 mod events;
 mod flow;
+mod gone;
 mod manage;
 mod promises;
 mod provider;

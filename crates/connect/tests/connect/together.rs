@@ -128,3 +128,27 @@ async fn a_connection_is_checked_once_for_all_who_ask_at_once() {
     assert_eq!(provider.count.load(Ordering::SeqCst), 1);
     assert_eq!(stage.audited("connection.checked").await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_keys_at_once_the_last_one_is_meant() {
+    let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    let mut walk = Walk::new(&stage, connect()).await;
+    let mut pages = Vec::new();
+    for key in [ROOTLY, ROOTLY_REVOKED] {
+        let asked = form(&mut walk, "/providers/rootly", &format!("&api_key={key}")).await;
+        pages.push(asked.send().await.unwrap());
+    }
+    provider.leave.add_permits(2);
+    for page in pages {
+        page.text().await.unwrap();
+    }
+    assert_eq!((provider.count.load(Ordering::SeqCst), walk.step().await.as_str()), (2, "checked"));
+    walk.confirm(&[]).await;
+    // What is saved is the second one.
+    let submission = Submission::new().with("api_key", ROOTLY_REVOKED);
+    let second = stage.registry.accept("rootly", None, &submission).unwrap().credential;
+    let (same, _) =
+        stage.scope("acme").alike(&second.at_origin(provider.origin()), None, None).await.unwrap();
+    assert_eq!(same.len(), 1);
+}
