@@ -403,7 +403,9 @@ async fn what_was_changed_by_hand_stops_nobody_elses_webhooks() {
         "CREATE TRIGGER damage AFTER INSERT ON keyway_entries WHEN NEW.tenant = 'globex' \
          BEGIN UPDATE keyway_entries SET body = '{}' WHERE seq = NEW.seq; END",
     ] {
-        let stage = stage_with(quick()).await;
+        let mut limits = quick();
+        limits.lead = Duration::from_secs(15);
+        let stage = stage_with(limits).await;
         let mut hook = Hook::taking().await;
         set_up(&stage, &hook).await;
         stage.connect.webhooks(Some(&tenant("globex"))).create(&hook.url, &[]).await.unwrap();
@@ -414,9 +416,16 @@ async fn what_was_changed_by_hand_stops_nobody_elses_webhooks() {
         linked(&stage, &stage.scope("globex"), ROOTLY).await;
         for _ in 0..50 {
             let connection = happen(&stage).await;
-            while hook.next().await.json()["data"]["connection"]["id"] != connection.id.as_str() {}
-            let led = stage.vault.lead("webhooks", Duration::from_secs(1)).await.unwrap();
-            assert!(led.is_none(), "work goes on without a break: {damage}");
+            let taken = async {
+                while hook.next().await.json()["data"]["connection"]["id"] != connection.id.as_str() {}
+            };
+            let is_free = async {
+                while stage.vault.lead("webhooks", Duration::from_secs(1)).await.unwrap().is_none() {}
+            };
+            tokio::select! {
+                () = taken => {}
+                () = is_free => panic!("work broke off: {damage}"),
+            }
         }
         working.stop().await;
     }
