@@ -1,6 +1,9 @@
 //! Checks of connections that nobody used for long.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use keyway_connect::{Connect, EventType};
 use keyway_core::{Registry, Submission, VerdictKind};
@@ -78,6 +81,7 @@ async fn a_busy_provider_with_many_connections_keeps_no_other_waiting() {
     let other = checked(&stage, &other).await;
     working.stop().await;
     assert_eq!(other.verdict, Some(VerdictKind::Valid));
+    assert_eq!(busy.count.load(Ordering::SeqCst), 1, "it rests");
 }
 
 #[tokio::test]
