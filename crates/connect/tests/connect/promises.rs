@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, header::HeaderMap};
 
 use crate::{
     provider::Provider,
-    stage::{Browser, Page, ROOTLY, ROOTLY_REVOKED, Stage},
+    stage::{Browser, Page, ROOTLY, Stage},
     walk::{Walk, ada, connect, linked, manage},
 };
 
