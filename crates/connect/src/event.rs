@@ -175,8 +175,7 @@ impl Event {
                         provider: what.provider.clone(),
                         status: what.status.clone(),
                         verdict: what.verdict.clone(),
-                        account_changed: (kind == EventType::Reconnected)
-                            .then(|| what.account.as_deref() == Some("other")),
+                        account_changed: (kind == EventType::Reconnected).then(|| what.account.is_some()),
                     },
                 },
                 place,

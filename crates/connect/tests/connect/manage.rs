@@ -1,12 +1,14 @@
 //! Looking after accounts: a session that goes on until its end user says that it is over.
 
 use keyway_connect::{NewSession, Purpose};
+use keyway_vault::Status;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
+    provider::Provider,
     stage::{ROOTLY, Stage},
-    walk::{Walk, ada, manage},
+    walk::{OTHER, Walk, ada, linked, manage},
 };
 
 const PARENT: &str = "https://app.example.com";
@@ -98,4 +100,69 @@ async fn another_account_is_not_the_one_that_was_to_get_a_new_key() {
     assert_eq!((kept.get("target"), &kept["step"]), (None, &json!({ "at": "asking" })));
     walk.rootly(ROOTLY).await;
     assert_eq!(walk.kept().await.1["step"]["same"], json!([one.id.as_str()]), "it is linked already");
+}
+
+#[tokio::test]
+async fn accounts_are_listed_checked_reconnected_and_removed() {
+    let stage = Stage::new().await;
+    let one = ada(&stage).await;
+    linked(&stage, "user-2", OTHER).await;
+    let mut walk = Walk::new(&stage, manage()).await;
+    let list = walk.get("").await;
+    assert!(list.text.contains(one.id.as_str()) && !list.text.contains("Grace Hopper"), "{}", list.text);
+    let answer = walk.post(&format!("/accounts/{}/check", one.id), &[]).await;
+    let page = walk.browser.get(&answer.location(&walk.at)).await;
+    assert!(page.text.contains("the key works"), "{}", page.text);
+    assert_eq!(stage.audited("connection.checked").await, 0, "it was checked a moment ago");
+    // A new key.
+    let answer = walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
+    assert_eq!(answer.location(&walk.at), walk.at);
+    assert!(walk.get("").await.location(&walk.at).ends_with("/providers/rootly/api_key"));
+    walk.rootly(ROOTLY).await;
+    walk.confirm(&[]).await;
+    assert_eq!(walk.kept().await.1["happened"]["reconnected"], true);
+    assert_eq!((walk.get("").await.status, walk.step().await), (StatusCode::OK, "done".to_owned()));
+    // And on: another one.
+    assert_eq!(walk.get("/providers").await.status, StatusCode::OK);
+    walk.rootly(OTHER).await;
+    walk.confirm(&[("name", "Kites")]).await;
+    assert_eq!(stage.scope("acme").list_of("user-1", None, 10).await.unwrap().len(), 2);
+    // Who wants another one does not mean the one that was to be reconnected.
+    walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
+    assert_eq!(
+        walk.get("/providers").await.location(&walk.at),
+        walk.at,
+        "what is only looked at changes nothing"
+    );
+    let answer = walk.post("/providers", &[]).await;
+    assert!(answer.location(&walk.at).ends_with("/providers"));
+    assert_eq!(walk.kept().await.1.get("target"), None);
+    // Removed.
+    let ask = walk.get(&format!("/accounts/{}/remove", one.id)).await;
+    assert_eq!(ask.status, StatusCode::OK);
+    let answer = walk.post(&format!("/accounts/{}/remove", one.id), &[]).await;
+    let page = walk.browser.get(&answer.location(&walk.at)).await;
+    assert!(page.text.contains("removed") && !page.text.contains(one.id.as_str()));
+    assert!(stage.scope("acme").get(&one.id).await.is_err());
+}
+
+#[tokio::test]
+async fn a_check_of_an_account_that_fails_is_told_and_changes_the_status() {
+    let provider = Provider::answering(
+        "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}".to_owned(),
+    )
+    .await;
+    provider.leave.add_permits(10);
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    let entry = stage.registry.get("rootly").unwrap();
+    let submission = keyway_core::Submission::new().with("api_key", ROOTLY);
+    let accepted = entry.accept(&entry.descriptor().methods()[0], &submission).unwrap();
+    let credential = accepted.credential.at_origin(provider.origin());
+    let new = keyway_vault::New::connection(&credential).end_user("user-1");
+    let one = stage.scope("acme").save(new).await.unwrap().connection;
+    let mut walk = Walk::new(&stage, manage()).await;
+    let answer = walk.post(&format!("/accounts/{}/check", one.id), &[]).await;
+    let page = walk.browser.get(&answer.location(&walk.at)).await;
+    assert!(page.text.contains("not accepted any more"), "{}", page.text);
+    assert_eq!(stage.scope("acme").get(&one.id).await.unwrap().status, Status::NeedsKey);
 }

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::stage::{Browser, Page, ROOTLY, Stage};
 
+/// The key of somebody of another organisation than Ada's: that of the fixtures.
+pub(crate) const OTHER: &str = "rootly_07e207e207e207e207e207e207e207e207e207e207e207e207e207e207e207e2";
+
 /// Somebody in a session of theirs.
 pub(crate) struct Walk<'s> {
     pub(crate) stage: &'s Stage,
