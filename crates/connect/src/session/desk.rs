@@ -14,6 +14,8 @@ use super::{Kept, NewSession, Purpose, Session, SessionError, SessionId, Started
 use crate::{Limits, web::Browser};
 
 const KIND: &str = "session";
+/// How long what came of a session can be asked for.
+const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 const PREFIX: &str = "ses_";
 /// The most providers that are named.
 const PROVIDERS: usize = 100;
@@ -216,7 +218,10 @@ impl Desk {
     /// Replaces what is kept of a session that is still as it was read; `None` when somebody was first.
     pub(crate) async fn replace(&self, old: &Session, kept: Kept) -> Result<Option<Session>, Error> {
         let text = text(&kept)?;
-        self.documents.replace(&old.document, &text, Some(old.expires_at)).await?.map(read).transpose()
+        // A platform that looks late still learns what came of it. Nothing of a key is kept with that.
+        let is_ended = matches!(kept.step, Step::Done { .. } | Step::Cancelled) && !old.is_manage();
+        let ends = if is_ended { old.expires_at.max(SystemTime::now() + REMEMBERED) } else { old.expires_at };
+        self.documents.replace(&old.document, &text, Some(ends)).await?.map(read).transpose()
     }
 
     /// Ends a session: nothing is left of it.

@@ -139,8 +139,23 @@ async fn connection<S>(
 
 async fn answer(shared: &Shared, router: Router, request: Request<Incoming>, peer: SocketAddr) -> Response {
     if let Err(status) = plain(&request) {
-        let mut answer = Response::new(Body::empty());
+        let detail = match status {
+            StatusCode::LENGTH_REQUIRED => {
+                "Say how long the body is, with Content-Length: chunked bodies are not taken."
+            }
+            StatusCode::METHOD_NOT_ALLOWED => "This is no proxy.",
+            _ => "The request's head can be read in two ways: send one Host, one Content-Length, and a path.",
+        };
+        let problem = serde_json::json!({
+            "type": "urn:keyway:problem:head",
+            "title": "The request cannot be taken",
+            "status": status.as_u16(),
+            "detail": detail,
+        });
+        let mut answer = Response::new(Body::from(problem.to_string()));
         *answer.status_mut() = status;
+        let kind = HeaderValue::from_static("application/problem+json");
+        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
         // What follows on the connection may be read otherwise by whoever is in front.
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         super::headers(&mut answer, super::Frame::Nobody);
