@@ -3,9 +3,9 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
-use keyway_core::{Credential, Origin, Registry};
+use keyway_core::{Code, Credential, FieldProblem, Origin, Registry};
 use keyway_http::{Client, HttpTransport};
-use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault};
+use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault, issued_here};
 use tokio::sync::Notify;
 
 use crate::{
@@ -54,6 +54,13 @@ impl Shared {
     /// Waits until nobody else checks a connection.
     pub(crate) async fn turn_to_check(&self, id: &ConnectionId) -> Turn {
         self.turns.of(&format!("check {id}")).await
+    }
+
+    /// What is wrong with a credential that has a token of ours in a key's place: a provider is not to see that.
+    pub(crate) fn misplaced(credential: &Credential) -> Option<FieldProblem> {
+        let field = issued_here(credential)?.to_string();
+        let message = "this is a token of the application that asks, and no key of the service".to_owned();
+        Some(FieldProblem { field, code: Code::OtherProvider, message })
     }
 
     /// Whether what a peer says of the client behind it is believed.

@@ -169,13 +169,6 @@ fn n5_a_key_of_another_service_is_told_before_anything_is_sent() {
     accepts("rootly/api_key", &[("api_key", oauth)], ("api_key", oauth), &[Code::Shape]);
     accepts("rally/api_key", &[("api_key", oauth)], ("api_key", oauth), &[Code::Shape]);
     rootly_refuses("rec_canarycanarycanary", Code::Mistake);
-    // Tokens of our own open something here.
-    for (before, kind) in [("", "kwa_"), ("", "kwl_"), ("", "kwg_"), ("rootly_", "kwg_"), ("_", "kwg_")] {
-        let token = format!("{before}{kind}{}", "canary".repeat(6));
-        refuses("rootly/api_key", &[("api_key", &token)], &[("api_key", Code::OtherProvider)]);
-        refuses("rally/api_key", &[("api_key", &token)], &[("api_key", Code::OtherProvider)]);
-    }
-    accepts("rootly/api_key", &[("api_key", "kwa_short")], ("api_key", "kwa_short"), &[Code::Shape]);
 }
 
 /// Shapes are found by their prefixes, and of several services the first one by id is named, never the form's own.

@@ -68,6 +68,6 @@ pub use store::{
     Rows, Snapshot, Store, StoreError, StoreErrorKind, Turn, VaultRow,
 };
 pub use terms::{Denied, Rate, Terms, TermsBuilder, TermsError};
-pub use token::{NotAToken, Token, TokenHash, TokenKind, shape_prefix};
+pub use token::{NotAToken, Token, TokenHash, TokenKind, issued_here, shape_prefix};
 pub use vault::Vault;
 pub use verify::{Finding, OpenRun, Report};

@@ -7,7 +7,7 @@ use aws_lc_rs::{
     digest::{SHA256, SHA256_OUTPUT_LEN, digest},
 };
 use crc::{CRC_32_ISO_HDLC, Crc};
-use keyway_core::{Method, Secret};
+use keyway_core::{Credential, Id, Method, Secret};
 
 use crate::name::fill;
 
@@ -172,6 +172,20 @@ impl fmt::Debug for TokenHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenHash").finish_non_exhaustive()
     }
+}
+
+/// The field of a credential that has a token of ours in place of a service's key, where there is one: nobody else may get to know
+/// that.
+pub fn issued_here(credential: &Credential) -> Option<Id> {
+    let kinds = [TokenKind::Grant, TokenKind::Api, TokenKind::Link];
+    // Whatever stands before it: what a provider's keys begin with, or what was pasted along.
+    let is = |kind: TokenKind, value: &str| {
+        value.rfind(kind.prefix()).is_some_and(|at| TokenHash::parse_as(kind, &value[at..]).is_ok())
+    };
+    let is_ours = |value: &str| kinds.iter().any(|kind| is(*kind, value));
+    let kept = credential.keep();
+    let field = kept.fields().iter().find(|field| field.secret && is_ours(field.value.expose()))?;
+    Some(field.id.clone())
 }
 
 /// What the keys of a method usually begin with, where it can stand before a token.

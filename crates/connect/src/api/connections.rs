@@ -19,6 +19,7 @@ use super::{
     values::Values,
     verdict::{VerdictView, VerdictWord, is_lasting},
 };
+use crate::shared::Shared;
 
 /// How long a provider may take to say whether a key is good, with all that is tried again.
 const CHECK: Duration = Duration::from_secs(45);
@@ -219,6 +220,10 @@ pub(super) async fn create(sent: Sent) -> Response {
         let provider = shared.registry.get(&body.provider);
         provider.map_err(|error| Problem::member("/provider", "not_found", error.to_string()))?;
         let accepted = shared.registry.accept(&body.provider, body.method.as_deref(), &submission)?;
+        if let Some(problem) = Shared::misplaced(&accepted.credential) {
+            let pointer = format!("/values/{}", problem.field);
+            return Err(Problem::member(&pointer, problem.code.as_str(), problem.message));
+        }
         let credential = shared.placed(accepted.credential);
         let verdict = within(shared.client.check(&credential)).await?;
         let Verdict::Valid(account) = &verdict else { return Err(Problem::verdict(&verdict)) };

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     page::{self, Key},
     session::Told,
+    shared::Shared,
 };
 
 /// `GET /connect/{session}/providers/{provider}/{method}`; without a method, of the first one.
@@ -44,6 +45,10 @@ pub(super) async fn submit(sent: Sent) -> Answered {
             return Ok(draw(&visit, entry, &form, target.as_ref()));
         }
     };
+    if let Some(problem) = Shared::misplaced(&accepted.credential) {
+        let form = Form::new(entry.descriptor(), method).with_values(&submission).with_errors(&[problem]);
+        return Ok(draw(&visit, entry, &form, target.as_ref()));
+    }
     let plain = method
         .fields()
         .iter()

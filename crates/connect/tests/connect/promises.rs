@@ -425,6 +425,23 @@ async fn n66_whatever_cannot_be_gone_on_with_has_one_answer() {
 }
 
 #[tokio::test]
+async fn n5_a_token_of_ours_is_shown_to_no_provider() {
+    let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    let mut walk = Walk::new(&stage, connect()).await;
+    let tokens = [TokenKind::Api, TokenKind::Link, TokenKind::Grant].map(Token::of);
+    for token in tokens.iter().map(|token| token.secret().expose()) {
+        for (form, field) in [("rootly", token.to_owned()), ("rally", format!("_{token}"))] {
+            let (csrf, path) = (walk.csrf().await, format!("{}/providers/{form}", walk.at));
+            let page = walk.browser.post(&path, &[("csrf", &csrf), ("api_key", &field)]).await;
+            assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", page.text);
+            assert!(page.text.contains("no key of the service") && !page.text.contains(token));
+        }
+    }
+    assert_eq!(provider.count.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn i8_somebody_elses_account_is_not_there() {
     let stage = unlimited().await;
     let theirs = linked(&stage, "user-2", ROOTLY).await;

@@ -77,14 +77,6 @@ pub(crate) fn check(
 /// Says what the value looks like. `None` when it is another provider's beyond doubt.
 fn shapes(field: &Field, value: &str, others: Option<(&Shapes, &Id)>, findings: &mut Findings) -> Option<()> {
     let id = field.id().as_str();
-    if is_ours(value) {
-        let message = format!(
-            "this is a token of the application that asks, not of the service; paste {} of the service",
-            field.label()
-        );
-        findings.refuse(id, Code::OtherProvider, message);
-        return None;
-    }
     let own = field.shape();
     if own.is_some_and(|shape| shape.fits(value)) {
         return Some(());
@@ -106,17 +98,6 @@ fn shapes(field: &Field, value: &str, others: Option<(&Shapes, &Id)>, findings: 
         findings.warn(id, Code::Shape, message);
     }
     Some(())
-}
-
-/// Whether a value is a token of Keyway's own, perhaps behind a provider's prefix: nobody's service has issued it, and it opens
-/// something here.
-fn is_ours(value: &str) -> bool {
-    const LENGTH: usize = 40;
-    let Some(at) = value.len().checked_sub(LENGTH).filter(|at| value.is_char_boundary(*at)) else {
-        return false;
-    };
-    let (kind, rest) = value[at..].split_at_checked(4).unwrap_or_default();
-    ["kwg_", "kwa_", "kwl_"].contains(&kind) && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Why a value may not be used, whoever gave it and whenever: its size, its characters, or what it makes of a host.
