@@ -181,6 +181,11 @@ impl Session {
         format!("/connect/{}", self.id)
     }
 
+    /// Whether its platform lets a connection have a key of another account.
+    pub(crate) fn allows_other_account(&self) -> bool {
+        matches!(self.kept.purpose, Purpose::Reconnect { other_account: true, .. })
+    }
+
     /// What it is for.
     pub fn purpose(&self) -> &Purpose {
         &self.kept.purpose

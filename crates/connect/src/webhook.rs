@@ -1,5 +1,6 @@
 //! Webhooks: events are sent to where a tenant, or the platform, asked for them, as <https://www.standardwebhooks.com> has it.
 
+mod attempt;
 mod deliver;
 mod endpoint;
 mod kept;
@@ -10,7 +11,8 @@ mod signature;
 
 pub(crate) use self::deliver::deliver;
 pub use self::{
-    endpoint::{Endpoint, EndpointId, EndpointState, Endpoints, LastAttempt, NewEndpoint, Tested},
+    attempt::LastAttempt,
+    endpoint::{Endpoint, EndpointId, EndpointState, Endpoints, NewEndpoint, Tested},
     new::EndpointError,
     retry::Deliveries,
     signature::signature,

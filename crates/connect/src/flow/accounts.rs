@@ -11,8 +11,7 @@ use super::{
     answer::{Answered, Halt, onward},
     check::verdict,
     progress::progress,
-    stand::{label, return_url},
-    visit::{Sent, Visit},
+    visit::{Sent, Visit, label, return_url},
 };
 use crate::{
     Connect, page,

@@ -6,7 +6,7 @@ use keyway_core::{Account, Credential, Reason, ReasonCode, Verdict};
 use keyway_vault::{Connection, Error};
 use tokio::time::timeout;
 
-use super::{save::spills, stand::allows_others};
+use super::save::spills;
 use crate::{
     Connect,
     session::{Checked, Other, Session, Step, Told},
@@ -175,7 +175,7 @@ fn compared(target: &Connection, account: &Account, session: &Session) -> Result
         Ok(None)
     } else if known.group().is_some() && known.group() == account.group() {
         Ok(Some(Other::Alike))
-    } else if allows_others(session.purpose()) {
+    } else if session.allows_other_account() {
         Ok(Some(Other::Allowed))
     } else {
         Err(())

@@ -1,8 +1,7 @@
 //! Where a session stands.
 
 use axum::{extract::RawQuery, http::StatusCode, response::Response};
-use keyway_vault::{Connection, ConnectionId};
-use url::Url;
+use keyway_vault::ConnectionId;
 
 use super::{
     accounts,
@@ -10,11 +9,11 @@ use super::{
     answer::onward,
     choose,
     save::{self, Ended, told_at},
-    visit::Visit,
+    visit::{Visit, label, return_url},
 };
 use crate::{
     page::{self, Confirm, Done},
-    session::{Checked, Purpose, Step},
+    session::{Checked, Step},
 };
 
 /// `GET /connect/{session}`.
@@ -128,27 +127,4 @@ fn said(reconnected: bool) -> &'static str {
 fn gone(visit: &Visit) -> Response {
     let text = "The service of this account cannot be linked here any more.";
     visit.shown(StatusCode::NOT_FOUND, page::problem(&visit.chrome(), "This service is gone", text))
-}
-
-/// Where the platform wants the browser in the end.
-pub(super) fn return_url(visit: &Visit, connection: Option<&str>) -> Option<String> {
-    let mut url = Url::parse(visit.session.kept.return_url.as_deref()?).ok()?;
-    let mut query = url.query_pairs_mut();
-    if let Some(connection) = connection {
-        query.append_pair("connection_id", connection);
-    }
-    query.append_pair("session_id", visit.session.id.as_str());
-    query.append_pair("status", if connection.is_some() { "connected" } else { "cancelled" });
-    drop(query);
-    Some(url.into())
-}
-
-/// What a person recognises a connection by.
-pub(super) fn label(one: &Connection) -> Option<&str> {
-    one.account.as_ref().map(keyway_core::Account::label)
-}
-
-/// Whether a session's platform lets a connection have a key of another account.
-pub(super) fn allows_others(purpose: &Purpose) -> bool {
-    matches!(purpose, Purpose::Reconnect { other_account: true, .. })
 }

@@ -11,6 +11,7 @@ use axum::{
 use keyway_core::Entry;
 use keyway_vault::{Connection, ConnectionId, Error, Scope};
 use maud::Markup;
+use url::Url;
 
 use super::{
     answer::{Halt, failed, missing, outdated, refused, shown, without},
@@ -184,4 +185,22 @@ pub(super) fn frame(session: &Session) -> Frame<'_> {
 /// Who asks. Where nobody said, all are one.
 pub(super) fn peer(extensions: &Extensions) -> IpAddr {
     extensions.get().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address)
+}
+
+/// Where the platform wants the browser in the end.
+pub(super) fn return_url(visit: &Visit, connection: Option<&str>) -> Option<String> {
+    let mut url = Url::parse(visit.session.kept.return_url.as_deref()?).ok()?;
+    let mut query = url.query_pairs_mut();
+    if let Some(connection) = connection {
+        query.append_pair("connection_id", connection);
+    }
+    query.append_pair("session_id", visit.session.id.as_str());
+    query.append_pair("status", if connection.is_some() { "connected" } else { "cancelled" });
+    drop(query);
+    Some(url.into())
+}
+
+/// What a person recognises a connection by.
+pub(super) fn label(one: &Connection) -> Option<&str> {
+    one.account.as_ref().map(keyway_core::Account::label)
 }

@@ -18,8 +18,9 @@ use tokio::{
 };
 
 use super::{
+    attempt::Outcome,
     kept::{KIND, Kept, Stored},
-    send::{Outcome, send},
+    send::send,
 };
 use crate::{
     event::{Changes, Event, Place},

@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 
 use super::{
     EndpointError,
+    attempt::{LastAttempt, rfc3339},
     kept::{KIND, Stored},
-    send::{Outcome, send},
+    send::send,
 };
 use crate::{Connect, event::EventType, shared::Shared};
 
@@ -76,24 +77,6 @@ pub enum EndpointState {
     Failing,
     /// It failed for 5 days, or said that it is gone. Nothing is sent until a test is taken; then all of it is.
     Disabled,
-}
-
-/// The last attempt to send something; nothing of the answer but its status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = WebhookAttempt)]
-#[non_exhaustive]
-pub struct LastAttempt {
-    /// When, as RFC 3339 in UTC.
-    #[schema(format = DateTime)]
-    pub at: String,
-    /// The answer's status, where one came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = 204)]
-    pub status: Option<u16>,
-    /// Why none came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "no connection to the host")]
-    pub problem: Option<String>,
 }
 
 /// An endpoint that was just set up.
@@ -232,20 +215,6 @@ impl Stored {
             created_at: rfc3339(self.document.created_at),
         }
     }
-}
-
-impl LastAttempt {
-    pub(super) fn new(outcome: &Outcome, now: SystemTime) -> Self {
-        Self {
-            at: rfc3339(now),
-            status: outcome.status.map(|status| status.as_u16()),
-            problem: outcome.problem.map(|kind| kind.to_string()),
-        }
-    }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
 }
 
 impl fmt::Debug for Endpoint {

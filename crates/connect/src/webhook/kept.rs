@@ -5,7 +5,7 @@ use keyway_vault::{Document, Documents, Error, Tenant};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::endpoint::LastAttempt;
+use super::attempt::LastAttempt;
 use crate::event::{EventType, Place};
 
 pub(super) const KIND: &str = "webhook";

@@ -4,7 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
-use super::{endpoint::LastAttempt, kept::Kept, send::Outcome};
+use super::{
+    attempt::{LastAttempt, Outcome, millis},
+    kept::Kept,
+};
 use crate::event::Place;
 
 /// How webhooks are sent, and sent again.
@@ -91,12 +94,6 @@ impl Kept {
     pub(super) fn wait(&self, now: SystemTime) -> Duration {
         Duration::from_millis(self.retry_at.unwrap_or_default().saturating_sub(millis(now)))
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

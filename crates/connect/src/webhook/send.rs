@@ -3,35 +3,15 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, header};
 use keyway_core::TransportErrorKind;
 use keyway_http::HttpTransport;
 
-use super::{kept::Kept, retry::millis, signature};
-
-/// What came of an attempt. The answer's body is not looked at: it may say anything.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) status: Option<StatusCode>,
-    /// Why no answer came.
-    pub(super) problem: Option<TransportErrorKind>,
-    /// How long the receiver asks to wait.
-    pub(super) retry_after: Option<Duration>,
-    pub(super) took: Duration,
-}
-
-impl Outcome {
-    /// Whether the event was taken.
-    pub(super) fn is_taken(&self) -> bool {
-        self.status.is_some_and(|status| status.is_success())
-    }
-
-    /// Whether the receiver refused what it was sent, and not because of when it was sent.
-    pub(super) fn is_refused(&self) -> bool {
-        let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
-        self.status.is_some_and(|status| status.is_client_error() && !passes.contains(&status))
-    }
-}
+use super::{
+    attempt::{Outcome, millis},
+    kept::Kept,
+    signature,
+};
 
 /// Sends a message once, signed for now.
 pub(super) async fn send(
