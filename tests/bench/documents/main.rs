@@ -5,14 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on ends")]
 
 use std::{
-    fmt,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
-use keyway_vault::{
-    Actor, Database, Documents, KeyError, KeyId, KeySource, KnownKey, MasterKey, NewDocument, NewKey, Vault,
-};
+use keyway_vault::{Actor, Database, Documents, KeyFile, NewDocument, Vault};
 
 /// How many a caller makes, one after the other.
 const SESSIONS: usize = 200;
@@ -34,7 +31,8 @@ async fn main() {
 
 async fn measure(engine: &str, database: &Database) {
     let actor = Actor::parse("bench").unwrap();
-    let keys = Arc::new(Keys(std::array::from_fn(|_| fastrand::u8(..))));
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(KeyFile::create(folder.path().join("master.key")).unwrap());
     let vault = Vault::init(database.create().await.unwrap(), keys, &actor).await.unwrap();
     for callers in [1, 8, 64] {
         let began = Instant::now();
@@ -85,32 +83,4 @@ async fn sessions(documents: Documents) -> (Vec<Duration>, Vec<Duration>) {
         replaces.push(began.elapsed());
     }
     (inserts, replaces)
-}
-
-/// One master key in memory.
-struct Keys([u8; 32]);
-
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keys")
-    }
-}
-
-#[async_trait::async_trait]
-impl KeySource for Keys {
-    fn describe(&self) -> String {
-        "memory".to_owned()
-    }
-
-    async fn keys(&self, _: &[KnownKey]) -> Result<Vec<MasterKey>, KeyError> {
-        Ok(vec![MasterKey::from_bytes(&self.0)?])
-    }
-
-    async fn fresh(&self, _: &[KeyId]) -> Result<NewKey, KeyError> {
-        Ok(NewKey { key: MasterKey::from_bytes(&self.0)?, wrapped: None })
-    }
-
-    async fn forget(&self, _: KeyId) -> Result<bool, KeyError> {
-        Ok(true)
-    }
 }
