@@ -67,9 +67,23 @@ fn called(situations: Vec<Situation>, name: &str) -> Situation {
 /// Runs a situation with a leak, and expects it to be seen: there, so written, and nowhere else.
 #[track_caller]
 fn seen(all: &[Subject], situation: &Situation, leak: &str, text: &str, expected: Option<(Sink, Encoding)>) {
+    seen_and_passing(all, situation, leak, text, expected, None);
+}
+
+/// The same, for a leak that must pass through another sink: whether it is looked at in that moment is chance.
+#[track_caller]
+fn seen_and_passing(
+    all: &[Subject],
+    situation: &Situation,
+    leak: &str,
+    text: &str,
+    expected: Option<(Sink, Encoding)>,
+    passing: Option<Sink>,
+) {
     let leaky = Leaky::new(leak, text, subject(all).secret());
     let chain = [situation.clone()];
-    let outcome = drive(&leaky.0, subject(all), &Subject::canary(all), &chain).unwrap();
+    let mut outcome = drive(&leaky.0, subject(all), &Subject::canary(all), &chain).unwrap();
+    outcome.sightings.retain(|seen| Some(seen.sink) != passing);
     let expected = expected.map(|(sink, encoding)| Sighting { sink, encodings: BTreeSet::from([encoding]) });
     assert_eq!(outcome.sightings, expected.into_iter().collect(), "{leak}: {:?}", outcome.wrong);
 }
@@ -101,8 +115,6 @@ fn a_leak_is_seen_in_every_sink_and_in_every_encoding() {
         (r#"echo "$TEXT" >&2"#, percent.as_str(), Sink::Stderr, Encoding::Percent),
         (r#"echo "$TEXT" > "$TMPDIR/debug""#, base64.as_str(), Sink::Temporary, Encoding::Base64),
         (r#"echo "$TEXT" > core"#, secret, Sink::Files, Encoding::Raw),
-        // By the shell itself: a program's arguments would be seen too.
-        (r#": > "$HOME/$TEXT""#, hex.as_str(), Sink::FileNames, Encoding::Hex),
         (child, json.as_str(), Sink::CommandLine, Encoding::Json),
         ("export TEXT", html.as_str(), Sink::Environment, Encoding::Html),
         (elsewhere, numbers.as_str(), Sink::Elsewhere, Encoding::Numbers),
@@ -110,6 +122,10 @@ fn a_leak_is_seen_in_every_sink_and_in_every_encoding() {
     ] {
         seen(&all, &situation, leak, text, Some((sink, encoding)));
     }
+    // By the shell itself, for a program has it in its arguments. To make a file, that opens it.
+    let named = r#": > "$HOME/$TEXT""#;
+    let expected = Some((Sink::FileNames, Encoding::Hex));
+    seen_and_passing(&all, &situation, named, &hex, expected, Some(Sink::OpenFiles));
     // The script itself leaks nothing.
     seen(&all, &situation, "", secret, None);
 }
@@ -132,11 +148,13 @@ fn a_leak_is_seen_in_every_file_of_a_vault() {
         (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key.new"#, secret, Sink::KeyFile, Encoding::Raw),
         (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key"#, secret, Sink::KeyFile, Encoding::Raw),
         (r#"mkdir ../keys; echo "$TEXT" > ../keys/master.key.retired"#, secret, Sink::KeyFile, Encoding::Raw),
-        // It is open, and has no name any more.
-        (r#"exec 9> "../$TEXT"; rm "../$TEXT""#, hex.as_str(), Sink::OpenFiles, Encoding::Hex),
     ] {
         seen(&all, &situation, leak, text, Some((sink, encoding)));
     }
+    // It is open, and has no name any more: the program that took that had it in its arguments.
+    let nameless = r#"exec 9> "../$TEXT"; rm "../$TEXT""#;
+    let expected = Some((Sink::OpenFiles, Encoding::Hex));
+    seen_and_passing(&all, &situation, nameless, &hex, expected, Some(Sink::CommandLine));
     // Nothing of it is left when it has ended: it was there while the key was in use.
     let for_a_while = format!(
         r#"echo "$TEXT" > "$TMPDIR/debug"; '{}' "$@"; code=$?; rm "$TMPDIR/debug"; exit $code"#,
