@@ -29,8 +29,9 @@ pub(crate) async fn connection(registry: &Registry, args: &args::Connection) -> 
         ConnectionCommand::List { end_user } => list(scope, end_user.as_deref(), json).await,
         ConnectionCommand::Show { id } => show(&scope.get(id).await?, json, None),
         ConnectionCommand::Check { id } => check::check(registry, scope, id, json).await,
-        ConnectionCommand::Rename { id, name } => {
-            show(&scope.rename(id, name).await?, json, Some("It has another name now."))
+        ConnectionCommand::Rename { id, name, none: _ } => {
+            let said = if name.is_some() { "It has another name now." } else { "It has no name now." };
+            show(&scope.rename(id, name.as_deref()).await?, json, Some(said))
         }
         ConnectionCommand::Remove { id, yes } => remove(scope, id, *yes, json).await,
     })

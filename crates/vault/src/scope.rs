@@ -226,20 +226,22 @@ impl Scope {
         }
     }
 
-    /// Gives a connection another name.
-    pub async fn rename(&self, id: &ConnectionId, to: &str) -> Result<Connection, Error> {
-        let to = name(to)?;
+    /// Gives a connection another name, or takes away the one that it has.
+    pub async fn rename(&self, id: &ConnectionId, to: Option<&str>) -> Result<Connection, Error> {
+        let to = to.map(name).transpose()?;
         let mut write = self.vault.write().await?;
         loop {
             let mut row = self.row(id).await?;
             let mut details = self.details(&row).await?;
             let from = row.version;
-            let what = format!("connection {id}");
-            let text = self.vault.open_record(&Binding::credential(&row), &row.credential, &what).await?;
-            if kept(&row.origins, row.elsewhere == 1, &text, &what)?.mask().holds(to.as_bytes()) {
-                return Err(Error::Invalid("the connection's name holds the key itself".to_owned()));
+            if let Some(to) = &to {
+                let what = format!("connection {id}");
+                let text = self.vault.open_record(&Binding::credential(&row), &row.credential, &what).await?;
+                if kept(&row.origins, row.elsewhere == 1, &text, &what)?.mask().holds(to.as_bytes()) {
+                    return Err(Error::Invalid("the connection's name holds the key itself".to_owned()));
+                }
             }
-            details.name = Some(to.clone());
+            details.name.clone_from(&to);
             self.seal_details(&mut row, &details).await?;
             let event = self.event(&row, "connection.renamed");
             let connection = Connection::of(&row, details)?;

@@ -192,14 +192,17 @@ pub(crate) enum ConnectionCommand {
         #[arg(value_name = "ID", value_parser = ConnectionId::parse)]
         id: ConnectionId,
     },
-    /// Gives one another name
+    /// Gives one another name, or takes away the one it has
     Rename {
         /// The connection
         #[arg(value_name = "ID", value_parser = ConnectionId::parse)]
         id: ConnectionId,
         /// The name: 1 to 100 characters on one line
-        #[arg(value_name = "NAME")]
-        name: String,
+        #[arg(value_name = "NAME", required_unless_present = "none", conflicts_with = "none")]
+        name: Option<String>,
+        /// From now on it has no name
+        #[arg(long)]
+        none: bool,
     },
     /// Removes one, and its grants, for good
     Remove {

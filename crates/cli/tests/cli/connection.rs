@@ -32,6 +32,12 @@ fn connections_are_listed_and_shown() {
         assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{name:?}");
         assert!(run.stderr.contains("no characters that cannot be seen"), "{run:?}");
     }
+    assert_eq!(home.json(&["connection", "show", &id])["name"], "Production");
+    assert_eq!(home.json(&["connection", "rename", &id, "--none"])["name"], json!(null));
+    let forgotten = home.run(&["connection", "rename", &id]);
+    assert!(forgotten.code == 1 && forgotten.stderr.contains("NAME"), "{forgotten:?}");
+    let both = home.run(&["connection", "rename", &id, "x", "--none"]);
+    assert!(both.code == 1 && both.stderr.contains("--none"), "{both:?}");
     home.holds_no_key();
 }
 

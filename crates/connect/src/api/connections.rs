@@ -119,14 +119,16 @@ pub(super) struct ConnectionBody {
 #[serde(deny_unknown_fields)]
 #[schema(as = ConnectionChange)]
 pub(super) struct ChangeBody {
-    /// What it is called: 1 to 100 characters on one line, all of which can be seen.
+    /// What it is called: 1 to 100 characters on one line, all of which can be seen; null for no name.
     #[schema(
+        required = true,
         min_length = 1,
         max_length = 100,
         pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
         example = "Production"
     )]
-    name: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    name: Option<String>,
 }
 
 /// What a check said, and the connection since then.
@@ -260,7 +262,7 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
 
 /// Renames a connection
 ///
-/// Nothing else of it changes.
+/// Or takes its name away. Nothing else of it changes.
 #[utoipa::path(
     patch, path = "/v1/connections/{id}", tag = "Connections", operation_id = "renameConnection",
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
@@ -273,8 +275,8 @@ pub(super) async fn rename(Named(id): Named<String>, sent: Sent) -> Result<Respo
     // Of what is not there nothing is said but that, whatever the body is.
     let id = scope.get(&parse(&id)?).await?.id;
     let body: ChangeBody = sent.json()?;
-    plain("/name", Some(&body.name), 100)?;
-    Ok(ok(&ConnectionView::of(&scope.rename(&id, &body.name).await?)))
+    plain("/name", body.name.as_deref(), 100)?;
+    Ok(ok(&ConnectionView::of(&scope.rename(&id, body.name.as_deref()).await?)))
 }
 
 /// Removes a connection

@@ -28,7 +28,14 @@
     // A list that the server has narrowed lacks the others: it is asked again.
     if (input.defaultValue) return;
     input.form.querySelector("button").hidden = true;
-    input.form.addEventListener("submit", (event) => event.preventDefault());
+    // Enter opens what is found, and goes to the first of several.
+    input.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const found = items.map(([item]) => item).filter((item) => !item.hidden);
+      const first = found[0]?.querySelector("a");
+      if (input.value.trim()) first?.focus();
+      if (found.length === 1) first.click();
+    });
     filter();
   });
 

@@ -107,7 +107,7 @@ impl NewSession {
         if self.parent_origin.as_deref().is_some_and(|text| !is_origin(text)) {
             return wrong(
                 "parent_origin",
-                "is an origin: https://host, perhaps with a port; http on loopback alone",
+                "is an origin: https://host, perhaps with a port; http on loopback alone, and no IPv6 address",
             );
         }
         if self.return_url.as_deref().is_some_and(|text| !is_web(text)) {
@@ -145,10 +145,10 @@ fn says_what_is_added(text: &str) -> bool {
 }
 
 /// Whether a text is the origin of a web page, as browsers write it. It comes to stand in a policy: a host may hold `;`, `,` or `*`
-/// by the URL standard, and no host of a web page does.
+/// by the URL standard, and no host of a web page does; and it cannot name an IPv6 address, whose pages would get to know nothing.
 fn is_origin(text: &str) -> bool {
     is_web(text)
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:/[]".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:/".contains(&byte))
         && Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
 }
 

@@ -77,7 +77,7 @@ async fn story(stage: &Stage) -> Connection {
     let connection = scope.checked(&connection, &good("a-1")).await.unwrap();
     let connection = scope.checked(&connection, &refused()).await.unwrap();
     let connection = scope.checked(&connection, &refused()).await.unwrap();
-    scope.rename(&connection.id, "Ada's other name").await.unwrap();
+    scope.rename(&connection.id, Some("Ada's other name")).await.unwrap();
     let (key, account) = (credential(stage, ROOTLY), Account::new("a-2", "Ada's label"));
     let new = New::connection(&key).account(&account);
     let connection = scope.replace(&connection.id, new, Accounts::Any).await.unwrap();
@@ -175,7 +175,7 @@ async fn a_cursor_of_what_a_restored_database_does_not_have_is_refused() {
     {
         stage.run(table).await;
     }
-    scope.rename(&first.id, "One").await.unwrap();
+    scope.rename(&first.id, Some("One")).await.unwrap();
     let seen = page(&stage, None, 10, &[]).await;
     let renamed = seen.events.last().unwrap().id.clone();
     for table in [
@@ -191,7 +191,7 @@ async fn a_cursor_of_what_a_restored_database_does_not_have_is_refused() {
     assert!(gone(&renamed).await && gone(&seen.next.unwrap()).await, "it lies ahead of all there is");
     // Whoever goes on from there is another process.
     let vault = stage.reopened().await;
-    vault.tenant(&tenant(TENANT), &actor()).rename(&first.id, "Two").await.unwrap();
+    vault.tenant(&tenant(TENANT), &actor()).rename(&first.id, Some("Two")).await.unwrap();
     assert!(gone(&renamed).await, "another change has its place");
     let rest = page(&stage, Some(&before), 10, &[]).await.events;
     assert_eq!(rest.iter().map(|one| one.kind).collect::<Vec<_>>(), [EventType::Renamed]);

@@ -79,7 +79,7 @@ async fn n67_a_key_is_replaced_once_by_the_version_that_it_had() {
     let (one, two) = (setting.credential(1), setting.credential(2));
     let saved = scope.save(New::connection(&one)).await.unwrap().connection;
     let before = saved.credential_version();
-    scope.rename(&saved.id, "Production").await.unwrap();
+    scope.rename(&saved.id, Some("Production")).await.unwrap();
     for (over, is_done) in [(before + 1, false), (before, true), (before, false)] {
         let told = scope.replace(&saved.id, New::connection(&two).over(over), Accounts::Same).await;
         assert_eq!(told.map(drop), if is_done { Ok(()) } else { Err(Error::Replaced) }, "{over}");
@@ -140,7 +140,7 @@ async fn the_log_says_what_the_status_was() {
     checked(&scope, &id, &away).await.unwrap();
     checked(&scope, &id, &invalid).await.unwrap();
     checked(&scope, &id, &invalid).await.unwrap();
-    scope.rename(&id, "Production").await.unwrap();
+    scope.rename(&id, Some("Production")).await.unwrap();
     scope.replace(&id, New::connection(&two).account(&ada), Accounts::Same).await.unwrap();
     scope.replace(&id, New::connection(&one).account(&ada), Accounts::Same).await.unwrap();
     checked(&scope, &id, &invalid).await.unwrap();

@@ -61,7 +61,7 @@ async fn each_operation_leaves_exactly_its_entries() {
     };
     let written = [(RowKind::Connection, true)];
 
-    scope.rename(&id, "Name").await.unwrap();
+    scope.rename(&id, Some("Name")).await.unwrap();
     of_the_tenant(&since(&vault, &between, &mut seq).await, "connection.renamed", &written);
     checked(&scope, &id, &Verdict::Valid(account("u1"))).await.unwrap();
     let entries = since(&vault, &between, &mut seq).await;
@@ -92,7 +92,7 @@ async fn each_operation_leaves_exactly_its_entries() {
     checked(&scope, &id, &Verdict::Valid(account("u2"))).await.unwrap_err();
     scope.replace(&id, New::connection(&next), Accounts::Same).await.unwrap_err();
     for name in ["\n", "a\u{202e}b", "a\u{200b}b", "\u{200b}", "a\u{2066}b", "a\u{feff}b"] {
-        scope.rename(&id, name).await.unwrap_err();
+        scope.rename(&id, Some(name)).await.unwrap_err();
         scope.save(New::connection(&setting.credential(2)).name(name)).await.unwrap_err();
     }
     assert!(scope.save_all(&[]).await.unwrap().is_empty());
@@ -132,11 +132,11 @@ async fn each_operation_leaves_exactly_its_entries() {
 #[tokio::test]
 async fn a_name_that_changes_meanwhile_is_kept() {
     let (setting, between, _, scope, id) = watched().await;
-    scope.rename(&id, "Before").await.unwrap();
+    scope.rename(&id, Some("Before")).await.unwrap();
     let elsewhere = setting.again().await.tenant(&tenant("acme"), &actor());
     let renamed = id.clone();
     between.before_the_next_commit(async move {
-        elsewhere.rename(&renamed, "After").await.unwrap();
+        elsewhere.rename(&renamed, Some("After")).await.unwrap();
     });
     let next = setting.credential(2);
     let replaced =
@@ -379,7 +379,7 @@ async fn others_are_told_of_changes_and_not_of_uses() {
     for step in ["the grant before", "revoke", "rename", "rotate", "remove"] {
         match step {
             "revoke" => drop(scope.revoke(&grant).await.unwrap()),
-            "rename" => drop(scope.rename(&id, "Name").await.unwrap()),
+            "rename" => drop(scope.rename(&id, Some("Name")).await.unwrap()),
             "rotate" => drop(vault.rotate(&actor(), |_| {}).await.unwrap()),
             "remove" => scope.remove(&id).await.unwrap(),
             _ => {}

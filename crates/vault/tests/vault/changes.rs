@@ -38,7 +38,7 @@ async fn i8_changes_are_those_of_connections_of_one_tenant_or_all(place: Place) 
     }
     drop(recorder);
     recording.end().await.unwrap();
-    acme.rename(&one, "Production").await.unwrap();
+    acme.rename(&one, Some("Production")).await.unwrap();
     bolt.remove(&two).await.unwrap();
     let kinds = |entries: &[keyway_vault::Entry]| -> Vec<(String, String)> {
         entries.iter().map(|entry| (entry.tenant.clone().unwrap(), entry.kind.clone())).collect()
@@ -70,8 +70,8 @@ async fn n43_a_change_that_was_changed_is_refused_and_named() {
     let setting = Setting::new().await;
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let id = save(&scope, 1).await;
-    scope.rename(&id, "Production").await.unwrap();
-    scope.rename(&id, "Test").await.unwrap();
+    scope.rename(&id, Some("Production")).await.unwrap();
+    scope.rename(&id, Some("Test")).await.unwrap();
     let seq = scope.changes(0, 10).await.unwrap()[1].seq;
     let mut raw = Raw::open(&setting.folder).await;
     raw.keep("whole").await;
@@ -123,7 +123,7 @@ async fn i8_connections_are_listed_by_their_end_user(place: Place) {
     assert_eq!(ids(Some(&of_ada[1]), 10).await, of_ada[2..]);
     assert!(acme.list_of("ada", None, 10).await.unwrap().is_empty());
     // Whatever is done with it, it stays whose it is.
-    acme.rename(&of_ada[0], "Production").await.unwrap();
+    acme.rename(&of_ada[0], Some("Production")).await.unwrap();
     checked(&acme, &of_ada[0], &Verdict::Valid(account("u1"))).await.unwrap();
     let next = credential(&registry(), &secret(77));
     acme.replace(&of_ada[0], New::connection(&next).end_user("grace"), Accounts::Any).await.unwrap();

@@ -33,7 +33,7 @@ async fn n58_each_change_of_this_process_moves_the_epoch_before_its_call_returns
     moved("save", true);
     let grant = scope.grant(&id, Terms::default()).await.unwrap().grant.id;
     moved("grant", true);
-    scope.rename(&id, "Name").await.unwrap();
+    scope.rename(&id, Some("Name")).await.unwrap();
     moved("rename", true);
     checked(&scope, &id, &Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"))).await.unwrap();
     moved("checked", true);
@@ -52,7 +52,7 @@ async fn n58_each_change_of_this_process_moves_the_epoch_before_its_call_returns
     scope.get(&id).await.unwrap();
     scope.open(&id, &setting.registry).await.unwrap();
     moved("reading", false);
-    scope.rename(&id, "\n").await.unwrap_err();
+    scope.rename(&id, Some("\n")).await.unwrap_err();
     vault.verify(&[]).await.unwrap();
     moved("what is refused", false);
 
@@ -79,15 +79,15 @@ async fn n58_a_change_of_another_process_moves_it_when_somebody_is_told() {
     assert_ne!(other.epoch(), before);
     // Its own change moved it already, and does not once more.
     let before = other.epoch();
-    other.tenant(&tenant("acme"), &actor()).rename(&id, "Name").await.unwrap();
+    other.tenant(&tenant("acme"), &actor()).rename(&id, Some("Name")).await.unwrap();
     let after = other.epoch();
     assert_ne!(after, before);
     at = told(&other, at).await;
     assert_eq!(other.epoch(), after);
     // One of its own among those of others: nothing that was read before the last of them is kept.
-    other.tenant(&tenant("acme"), &actor()).rename(&id, "Other").await.unwrap();
+    other.tenant(&tenant("acme"), &actor()).rename(&id, Some("Other")).await.unwrap();
     let after = other.epoch();
-    scope.rename(&id, "Last").await.unwrap();
+    scope.rename(&id, Some("Last")).await.unwrap();
     told(&other, at).await;
     assert_ne!(other.epoch(), after);
 }
@@ -113,7 +113,7 @@ async fn n58_a_change_of_which_nobody_knows_moves_it() {
         let before = vault.epoch();
         let renaming = tokio::spawn({
             let (scope, id) = (scope.clone(), id.clone());
-            async move { scope.rename(&id, "Name").await }
+            async move { scope.rename(&id, Some("Name")).await }
         });
         // While it is being found out what became of it.
         let moves = async {
@@ -128,7 +128,7 @@ async fn n58_a_change_of_which_nobody_knows_moves_it() {
     // And where nobody waits for the answer.
     fate.store(1, Ordering::SeqCst);
     let before = vault.epoch();
-    let renaming = timeout(Duration::from_millis(300), scope.rename(&id, "Other")).await;
+    let renaming = timeout(Duration::from_millis(300), scope.rename(&id, Some("Other"))).await;
     assert!(
         renaming.is_err()
             || matches!(renaming, Ok(Err(Error::Store(ref error))) if error.kind() == StoreErrorKind::Uncertain)

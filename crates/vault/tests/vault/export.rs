@@ -79,7 +79,7 @@ async fn a_vault_moves_from_engine_to_engine_and_back() {
         vault = next;
     }
     // And it can be worked with.
-    vault.tenant(&tenant("acme"), &actor()).rename(&story.two, "Moved").await.unwrap();
+    vault.tenant(&tenant("acme"), &actor()).rename(&story.two, Some("Moved")).await.unwrap();
     vault.rotate(&actor(), |_| {}).await.unwrap();
     assert_eq!(vault.verify(&[]).await.unwrap().problems, []);
 }
@@ -193,7 +193,7 @@ async fn an_export_of_five_thousand_while_others_write_is_one_state() {
             let scope = other.tenant(&tenant("busy"), &actor());
             loop {
                 let id = scope.save(New::connection(&one)).await.unwrap().connection.id;
-                scope.rename(&id, "Busy").await.unwrap();
+                scope.rename(&id, Some("Busy")).await.unwrap();
                 scope.remove(&id).await.unwrap();
             }
         }

@@ -132,7 +132,7 @@ impl Task {
             }
             1 => {
                 let name = key.to_string();
-                (self.scope.rename(id, &name).await, State { version, name, ..before.clone() })
+                (self.scope.rename(id, Some(&name)).await, State { version, name, ..before.clone() })
             }
             _ => {
                 let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));

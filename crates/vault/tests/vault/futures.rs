@@ -62,7 +62,7 @@ fn of_a_scope(
     movable(&scope.checked(connection, verdict));
     movable(&scope.audit(0, 1));
     movable(&scope.replace(id, New::connection(credential), Accounts::Same));
-    movable(&scope.rename(id, ""));
+    movable(&scope.rename(id, None));
     movable(&scope.remove(id));
     movable(&scope.grant(id, Terms::default()));
     movable(&scope.grants(Some(id), Some(grant), 1));

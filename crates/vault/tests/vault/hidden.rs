@@ -101,7 +101,7 @@ async fn i2_i6_nothing_that_is_kept_or_shown_holds_a_key_an_account_or_a_name() 
     let id = saved.connection.id.clone();
     show(format!("{saved:?} {saved:#?} {:?}", saved.connection));
     show(format!("{:?}", checked(&scope, &id, &keyway_core::Verdict::Valid(account.clone())).await));
-    show(format!("{:?}", scope.rename(&id, "Renamed madeup").await));
+    show(format!("{:?}", scope.rename(&id, Some("Renamed madeup")).await));
     show(format!("{:?}", scope.replace(&id, New::connection(&two).account(&account), Accounts::Same).await));
     let opened = scope.open(&id, &setting.registry).await.unwrap();
     show(format!("{opened:?} {opened:#?} {:?} {scope:?} {:#?}", setting.vault, setting.vault));
@@ -236,7 +236,7 @@ async fn i2_a_key_is_not_kept_where_it_would_be_shown() {
     assert!(acme.list(None, 9).await.unwrap().is_empty());
     // Nor later.
     let saved = acme.save(New::connection(&credential).name("Production")).await.unwrap().connection;
-    let refused = acme.rename(&saved.id, &named).await.unwrap_err();
+    let refused = acme.rename(&saved.id, Some(&named)).await.unwrap_err();
     assert!(refused.to_string().contains("name holds the key") && !refused.to_string().contains(&key));
     assert_eq!(acme.get(&saved.id).await.unwrap().version, saved.version);
 }

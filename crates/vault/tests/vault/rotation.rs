@@ -214,7 +214,7 @@ async fn n48_others_write_meanwhile_and_nothing_is_left_under_the_old_key() {
                 let next = credential(&registry, &secret(at));
                 match random.u32(0..3) {
                     0 => drop(scope.save(New::connection(&next)).await.unwrap()),
-                    1 => drop(scope.rename(&ids[at], "renamed").await.unwrap()),
+                    1 => drop(scope.rename(&ids[at], Some("renamed")).await.unwrap()),
                     _ => drop(scope.replace(&ids[at], New::connection(&next), Accounts::Any).await.unwrap()),
                 }
                 done += 1;

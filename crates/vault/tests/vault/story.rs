@@ -87,7 +87,7 @@ impl Story {
         let revoked = grant(&scope, &one).await;
         let mut raw = Raw::open(&setting.folder).await;
         raw.keep("before").await;
-        scope.rename(&one, "Production").await.unwrap();
+        scope.rename(&one, Some("Production")).await.unwrap();
         checked(&scope, &one, &Verdict::Valid(account("u1"))).await.unwrap();
         let next = setting.credential(3);
         scope.replace(&one, New::connection(&next).account(&account("u1")), Accounts::Same).await.unwrap();

@@ -124,7 +124,7 @@ async fn n43_a_row_moved_to_another_tenant_is_refused_there_too() {
     assert_eq!(other.get(&story.one).await, Err(tampered.clone()));
     assert_eq!(other.open(&story.one, &story.registry).await.unwrap_err(), tampered);
     assert_eq!(other.list(None, 10).await, Err(tampered.clone()));
-    assert_eq!(other.rename(&story.one, "Mine").await, Err(tampered));
+    assert_eq!(other.rename(&story.one, Some("Mine")).await, Err(tampered));
     assert_eq!(story.scope().get(&story.one).await, Err(Error::NotFound));
 }
 

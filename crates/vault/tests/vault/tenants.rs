@@ -35,8 +35,10 @@ const CALLS: [(&str, Call); 13] = [
             scope.replace(&at.id, New::connection(&credential), Accounts::Any).await.map(drop)
         })
     }),
-    ("rename", |scope, at, _, _| Box::pin(async { scope.rename(&at.id, "Mine").await.map(drop) })),
-    ("rename, to nothing", |scope, at, _, _| Box::pin(async { scope.rename(&at.id, "").await.map(drop) })),
+    ("rename", |scope, at, _, _| Box::pin(async { scope.rename(&at.id, Some("Mine")).await.map(drop) })),
+    ("rename, to nothing", |scope, at, _, _| {
+        Box::pin(async { scope.rename(&at.id, Some("")).await.map(drop) })
+    }),
     ("remove", |scope, at, _, _| Box::pin(async { scope.remove(&at.id).await })),
     ("grant", |scope, at, _, _| Box::pin(async { scope.grant(&at.id, Terms::default()).await.map(drop) })),
     ("grants", |scope, at, _, _| Box::pin(async { scope.grants(Some(&at.id), None, 9).await.map(drop) })),

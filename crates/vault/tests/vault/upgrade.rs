@@ -29,7 +29,7 @@ async fn older(place: &Place) -> Before {
         let credential = credential(&registry, &secret(number));
         ids.push(scope.save(New::connection(&credential)).await.unwrap().connection.id);
     }
-    scope.rename(&ids[0], "Production").await.unwrap();
+    scope.rename(&ids[0], Some("Production")).await.unwrap();
     let account = crate::setting::account("u1");
     checked(&scope, &ids[0], &keyway_core::Verdict::Valid(account)).await.unwrap();
     scope.remove(&ids[2]).await.unwrap();

@@ -282,7 +282,7 @@ async fn n43_a_database_put_back_whole_is_seen_against_an_anchor_and_by_who_was_
     let sink = Apart::default();
     let running = story.setting.again().await.with_anchors(Arc::new(sink.clone())).await.unwrap();
     let scope = running.tenant(&tenant("acme"), &actor());
-    scope.rename(&story.two, "Second").await.unwrap();
+    scope.rename(&story.two, Some("Second")).await.unwrap();
     let anchor = running.anchor().await.unwrap();
     assert_eq!(sink.last().unwrap().as_ref(), Some(&anchor));
     assert_eq!(anchor.to_string().parse::<Anchor>().unwrap(), anchor);
@@ -297,16 +297,16 @@ async fn n43_a_database_put_back_whole_is_seen_against_an_anchor_and_by_who_was_
     assert!(matches!(opened, Err(Error::Tampered { .. })), "{opened:?}");
     // Who was running writes nothing behind another history, and goes on refusing.
     for _ in 0..2 {
-        let refused = scope.rename(&story.two, "Third").await;
+        let refused = scope.rename(&story.two, Some("Third")).await;
         assert!(matches!(refused, Err(Error::Tampered { .. })), "{refused:?}");
     }
 
     // The old history goes on until it is longer than the anchor.
     let other = after.tenant(&tenant("acme"), &actor());
     while after.anchor().await.unwrap().seq() <= anchor.seq() {
-        other.rename(&story.two, "Another").await.unwrap();
+        other.rename(&story.two, Some("Another")).await.unwrap();
     }
-    let refused = scope.rename(&story.two, "Third").await;
+    let refused = scope.rename(&story.two, Some("Third")).await;
     assert!(matches!(refused, Err(Error::Tampered { .. })), "{refused:?}");
     let report = after.verify(&[anchor]).await.unwrap();
     assert_eq!(report.problems[0].code, "anchor");
@@ -333,13 +333,13 @@ async fn n43_a_running_vault_writes_behind_no_head_that_is_not_the_logs_end() {
     ];
     for sql in cases {
         story.raw.run(&sql, &[]).await;
-        let refused = scope.rename(&story.two, "Second").await;
+        let refused = scope.rename(&story.two, Some("Second")).await;
         assert!(matches!(refused, Err(Error::Tampered { .. })), "{sql}: {refused:?}");
         let written = story.raw.column("keyway_entries", "seq").await.last().unwrap().0;
         assert_eq!(written, last, "{sql}");
         story.raw.put_back("whole", &TABLES).await;
     }
-    scope.rename(&story.two, "Second").await.unwrap();
+    scope.rename(&story.two, Some("Second")).await.unwrap();
 }
 
 #[tokio::test]
@@ -365,7 +365,7 @@ async fn n43_an_old_row_that_was_written_over_is_still_named() {
     // The credential of before the last change comes back, and a change of today makes it true again.
     story.raw.put_back_row("before", "keyway_connections", story.one.as_str()).await;
     let scope = story.scope();
-    scope.rename(&story.one, "Production").await.unwrap();
+    scope.rename(&story.one, Some("Production")).await.unwrap();
     let found = story.found().await;
     assert_eq!(found, [format!("old connection {}", story.one)]);
     // Whoever has seen to it removes it.
@@ -373,7 +373,7 @@ async fn n43_an_old_row_that_was_written_over_is_still_named() {
     assert_eq!(story.found().await, [""; 0]);
     // And a removed one that is back, too.
     story.raw.put_back_row("before", "keyway_connections", story.removed.as_str()).await;
-    scope.rename(&story.removed, "Again").await.unwrap();
+    scope.rename(&story.removed, Some("Again")).await.unwrap();
     assert_eq!(story.found().await, [format!("old connection {}", story.removed)]);
 }
 
@@ -399,7 +399,7 @@ async fn n43_a_tampered_connection_can_be_removed_and_nothing_else() {
     let credential = story.setting.credential(9);
     let u1 = account("u1");
     let new = New::connection(&credential).account(&u1);
-    assert_eq!(scope.rename(&story.one, "Mine").await, Err(tampered(&story.one)));
+    assert_eq!(scope.rename(&story.one, Some("Mine")).await, Err(tampered(&story.one)));
     assert_eq!(scope.replace(&story.one, new, keyway_vault::Accounts::Any).await, Err(tampered(&story.one)));
     assert_eq!(
         checked(&scope, &story.one, &keyway_core::Verdict::Valid(u1.clone())).await,

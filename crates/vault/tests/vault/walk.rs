@@ -46,7 +46,7 @@ async fn a_connection_lives() {
     assert_eq!((replaced.id.clone(), replaced.name.as_deref()), (id.clone(), Some("Production")));
     // A verdict that comes late is of the key before.
     assert_eq!(acme.checked(&valid, &invalid).await, Err(Error::Replaced));
-    assert_eq!(acme.rename(&id, " Test ").await.unwrap().name.as_deref(), Some("Test"));
+    assert_eq!(acme.rename(&id, Some(" Test ")).await.unwrap().name.as_deref(), Some("Test"));
 
     // The same key again, and the same account, are noticed.
     let again = acme.save(New::connection(&next).account(&account("u1"))).await.unwrap();

@@ -41,7 +41,7 @@ async fn one_connection(place: Place) {
         writers.spawn(async move {
             let scope = scope(&vault);
             let next = credential(&registry(), &secret(writer));
-            let renamed = scope.rename(&id, &writer.to_string()).await.unwrap();
+            let renamed = scope.rename(&id, Some(&writer.to_string())).await.unwrap();
             let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
             let judged = checked(&scope, &id, &invalid).await.unwrap();
             let new = New::connection(&next).account(renamed.account.as_ref().unwrap());
@@ -168,7 +168,7 @@ async fn n47_processes_take_turns_without_a_word_to_the_key_service() {
     source.1.store(true, Ordering::SeqCst);
     let id = saved(&vaults[0]).await;
     for turn in 0..4 {
-        let renamed = scope(&vaults[turn % 2]).rename(&id, &turn.to_string()).await.unwrap();
+        let renamed = scope(&vaults[turn % 2]).rename(&id, Some(&turn.to_string())).await.unwrap();
         assert_eq!(renamed.version, i64::try_from(turn).unwrap() + 2);
     }
 }

@@ -130,6 +130,10 @@ async fn members_that_do_not_go_together_are_named() {
             json!({"end_user": "u", "purpose": "connect", "parent_origin": "https://a.example/x"}),
             "/parent_origin",
         ),
+        (
+            json!({"end_user": "u", "purpose": "connect", "parent_origin": "https://[2001:db8::1]"}),
+            "/parent_origin",
+        ),
         (json!({"end_user": "u", "purpose": "connect", "return_url": "javascript:alert(1)"}), "/return_url"),
         (
             json!({"end_user": "u", "purpose": "connect", "return_url": "https://a.example/?connection_id=con_x"}),

@@ -52,6 +52,9 @@ async fn a_connection_is_made_of_values_checked_renamed_and_removed() {
     let renamed = backend.patch(&path, &json!({"name": "Staging"})).await;
     assert_eq!(renamed.status, StatusCode::OK, "{renamed:?}");
     assert_eq!(renamed.json()["name"], "Staging");
+    let nameless = backend.patch(&path, &json!({"name": null})).await;
+    assert_eq!((nameless.status, &nameless.json()["name"]), (StatusCode::OK, &json!(null)), "{nameless:?}");
+    assert_eq!(backend.patch(&path, &json!({})).await.problem(422), "invalid", "nothing is not null");
 
     let checked = send(backend.request(&Method::POST, &format!("{path}/check"))).await;
     assert_eq!(checked.status, StatusCode::OK, "{checked:?}");

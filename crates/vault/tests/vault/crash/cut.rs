@@ -107,7 +107,7 @@ impl Template {
         match operation {
             Create => scope.save(new.name("created")).await.map(drop),
             Replace => scope.replace(connection, new, Accounts::Any).await.map(drop),
-            Rename => scope.rename(connection, "after").await.map(drop),
+            Rename => scope.rename(connection, Some("after")).await.map(drop),
             Check => {
                 let invalid = Verdict::Invalid(Reason::new(ReasonCode::NoProof, "no"));
                 checked(&scope, connection, &invalid).await.map(drop)

@@ -162,7 +162,7 @@ impl Worker {
 
     async fn rename(&mut self, connection: &Connection) -> Result<(), Error> {
         let name = format!("n{:08x}", self.random.u32(..));
-        let connection = self.scope.rename(&connection.id, &name).await?;
+        let connection = self.scope.rename(&connection.id, Some(&name)).await?;
         self.tell("renamed", &connection, "-");
         Ok(())
     }
