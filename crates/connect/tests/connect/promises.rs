@@ -253,7 +253,7 @@ async fn n65_n69_every_answer_says_whose_frame_it_may_be_in() {
             is_guarded(&page, path);
             assert_eq!(page.headers["cache-control"], "no-store", "{path}");
             let policy = policy(&page.headers);
-            let is_of_session = page.status == StatusCode::OK && !path.contains("look");
+            let is_of_session = page.sent == StatusCode::OK && !path.contains("look");
             if is_of_session {
                 pages += 1;
                 let ancestors = format!("frame-ancestors {}", parent.unwrap_or("'none'"));

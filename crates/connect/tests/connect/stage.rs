@@ -113,6 +113,8 @@ pub(crate) struct Browser {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
+    /// As it was sent.
+    pub(crate) sent: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) text: String,
 }
@@ -163,9 +165,17 @@ impl Browser {
 }
 
 impl Page {
+    /// A page that says that something goes on, and leads on by itself, is told as where it leads: which of the two comes is a
+    /// matter of time.
     pub(crate) async fn read(response: Response) -> Self {
-        let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, text: response.text().await.unwrap() }
+        let (sent, mut headers) = (response.status(), response.headers().clone());
+        let mut status = sent;
+        let text = response.text().await.unwrap();
+        if let Some((_, next)) = text.split_once(r#"http-equiv="refresh" content="0;url="#) {
+            status = StatusCode::SEE_OTHER;
+            headers.insert(LOCATION, next.split('"').next().unwrap().parse().unwrap());
+        }
+        Self { status, sent, headers, text }
     }
 
     /// The token in the first form of the page.
