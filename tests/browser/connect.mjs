@@ -48,7 +48,7 @@ const person = async ({ cookies, ...options } = {}) => {
   if (cookies) await context.addCookies(cookies);
   context.said = [];
   context.asked = [];
-  context.setDefaultTimeout(15000);
+  context.setDefaultTimeout(60000);
   context.on("console", (message) => {
     // A page with another status than 200 is a page all the same.
     const isPage = /^Failed to load resource: the server responded with a status of 4/.test(message.text());
@@ -92,6 +92,12 @@ const submit = async (page, value = GOOD) => {
   await go(page, () => page.locator("button.keyway-submit").click());
   // A page of before may say what was wrong then.
   await page.locator('form[action$="/confirm"], [role=alert]').first().waitFor();
+  await settled(page);
+};
+/** Has a linked account checked; a page that says so may come between. */
+const check = async (page) => {
+  await button(page, "/check").click();
+  await page.waitForURL(/[?&]checked=/);
   await settled(page);
 };
 const connect = async (page, made, value) => {
@@ -244,7 +250,7 @@ const checks = {
     await look(page, "link_manage");
     await enter(page, managed);
     await look(page, "accounts");
-    await press(page, "/check");
+    await check(page);
     await look(page, "accounts_checked");
     await go(page, () => page.getByRole("link", { name: /Remove/ }).click());
     await look(page, "remove");
@@ -283,16 +289,16 @@ const checks = {
     await enter(page, made);
     await page.evaluate(() => (document.documentElement.style.fontSize = "200%"));
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 640));
-    await provider("slow");
+    await provider("held");
     await key(page).fill(RALLY);
-    await page.locator("button.keyway-submit").click();
+    await page.locator("button.keyway-submit").click({ noWaitAfter: true });
     await page.waitForSelector("[role=progressbar], [aria-busy=true]");
     // What fades does not move.
     const moving = await page.evaluate(() => document.getAnimations().flatMap((one) => one.effect.getKeyframes())
       .flatMap((frame) => Object.keys(frame)).filter((name) => !["offset", "computedOffset", "easing", "composite", "opacity", "visibility"].includes(name)));
     assert.deepEqual(moving, []);
-    await page.waitForSelector('form[action$="/confirm"]');
     await provider("well");
+    await page.waitForSelector('form[action$="/confirm"]');
     quiet(page);
   },
 
@@ -300,18 +306,15 @@ const checks = {
     for (const javaScriptEnabled of [true, false]) {
       const page = await person({ javaScriptEnabled });
       await enter(page, await session({ purpose: only("rootly"), ...platform }));
-      await provider("slow");
+      await provider("held");
       await key(page).fill(GOOD);
-      const sent = Date.now();
       await page.locator("button.keyway-submit").click({ noWaitAfter: true });
       // Something is seen to go on while the provider thinks, and it leads on by itself.
       await page.getByRole("status").filter({ hasText: /Rootly|Checking|One moment/ }).first().waitFor();
       await page.waitForSelector("[role=progressbar]");
-      assert.ok(Date.now() - sent < 1900, "it was seen only at the end");
       if (javaScriptEnabled) await page.screenshot({ path: join(input.pictures, "checking.light.png") });
-      await page.waitForSelector('form[action$="/confirm"]');
-      assert.ok(Date.now() - sent >= 1900);
       await provider("well");
+      await page.waitForSelector('form[action$="/confirm"]');
       await press(page, "/confirm");
       await isDone(page);
       quiet(page);
@@ -392,12 +395,12 @@ const checks = {
     await seen(stranger);
     await stranger.goto(owner.url());
     await seen(stranger);
-    const late = await session({ lasts: 4 });
+    const late = await session();
     const slow = await person();
     await slow.goto(late.link);
-    const here = await session({ purpose: only("rootly"), lasts: 6 });
+    const here = await session({ purpose: only("rootly") });
     await enter(owner, here);
-    await new Promise((resolve) => setTimeout(resolve, 6200));
+    for (const { id } of [late, here]) await ask({ do: "end", id });
     await go(slow, () => slow.locator('form[action^="/link/"] button[type=submit]').click());
     await seen(slow);
     await key(owner).fill(GOOD);
@@ -451,7 +454,7 @@ const checks = {
     await enter(page, await session({ end_user, purpose: { purpose: "manage", providers: [] } }));
     const base = `${page.url()}/accounts`;
     assert.equal(await page.locator('form[action$="/check"]').count(), 1);
-    await press(page, "/check");
+    await check(page);
     assert.match(await page.getByRole("status").first().innerText(), /the key works/);
 
     await press(page, "/reconnect");
@@ -780,7 +783,10 @@ const checks = {
     for (const parent_origin of [origin, undefined]) {
       const { link } = await session({ parent_origin });
       const page = await start(foreign, { session: link, mode: "frame" });
-      await page.waitForTimeout(1000);
+      const until = Date.now() + 60000;
+      while (!page.context().said.some((said) => said.includes("frame-ancestors")) && Date.now() < until) {
+        await page.waitForTimeout(50);
+      }
       const frame = await (await page.waitForSelector("iframe[src]")).contentFrame();
       assert.equal(await frame.locator('form[action^="/link/"]').count(), 0);
       assert.ok(page.context().said.some((said) => said.includes("frame-ancestors")), page.context().said.join());

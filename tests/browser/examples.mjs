@@ -14,7 +14,7 @@ const ask = (question) => {
 
 const browser = await launch();
 const page = await browser.newPage();
-page.setDefaultTimeout(15000);
+page.setDefaultTimeout(60000);
 await page.goto(input.platform);
 
 const linked = async (page) => {

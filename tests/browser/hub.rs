@@ -3,7 +3,7 @@
 use std::{
     net::TcpListener,
     sync::{Arc, Mutex},
-    time::Duration,
+    time::SystemTime,
 };
 
 use keyway::{Origin, Registry};
@@ -14,7 +14,7 @@ use keyway_sandbox::Sandbox;
 use keyway_vault::{Actor, ApiScope, Database, KeyFile, Scope, Tenant, Vault};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, runtime::Runtime, task::JoinSet};
+use tokio::{net::TcpStream, runtime::Runtime, sync::watch, task::JoinSet};
 
 /// A control plane, once over HTTP and once over TLS, over one vault.
 pub(crate) struct Hub {
@@ -86,7 +86,8 @@ impl Hub {
         }
     }
 
-    /// Does what a script asks for: `{"do": "session", …}`, `{"do": "provider", "is": "slow"}`, `{"do": "connections", …}`.
+    /// Does what a script asks for: `{"do": "session", …}`, `{"do": "end", …}`, `{"do": "provider", "is": "held"}`,
+    /// `{"do": "connections", …}`.
     pub(crate) fn answer(&self, question: &Value) -> Value {
         let text = |name: &str| question[name].as_str();
         match text("do").unwrap() {
@@ -105,18 +106,28 @@ impl Hub {
                 if !question["direction"].is_null() {
                     new = new.direction(serde_json::from_value(question["direction"].clone()).unwrap());
                 }
-                if let Some(seconds) = question["lasts"].as_u64() {
-                    new = new.lasts(Duration::from_secs(seconds));
-                }
                 let connect = if question["secure"] == true { &self.secure } else { &self.plain };
                 let tenant = Tenant::parse(TENANT).unwrap();
                 let started = self.runtime.block_on(connect.start(&tenant, new)).unwrap();
                 json!({ "id": started.session.id.as_str(), "link": started.link.expose() })
             }
+            // As if its time had come.
+            "end" => {
+                let documents = self.vault.documents();
+                self.runtime.block_on(async {
+                    let document = documents.get("session", text("id").unwrap()).await.unwrap().unwrap();
+                    documents
+                        .replace(&document, &document.text, Some(SystemTime::now()))
+                        .await
+                        .unwrap()
+                        .unwrap();
+                });
+                json!({})
+            }
             "provider" => {
                 self.gate.set(match text("is").unwrap() {
                     "well" => Mode::Well,
-                    "slow" => Mode::Slow,
+                    "held" => Mode::Held,
                     "down" => Mode::Down,
                     other => panic!("no provider is {other}"),
                 });
@@ -164,15 +175,16 @@ fn socket() -> (TcpListener, u16) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Well,
-    /// Two seconds pass before they hear anything.
-    Slow,
+    /// They hear nothing until they are well again.
+    Held,
     Down,
 }
 
 /// What stands before the stand-ins.
 struct Gate {
     origin: Origin,
-    state: Arc<Mutex<(Mode, JoinSet<()>)>>,
+    mode: Arc<watch::Sender<Mode>>,
+    connections: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Gate {
@@ -181,32 +193,29 @@ impl Gate {
         let (socket, port) = socket();
         socket.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(socket).unwrap();
-        let state = Arc::new(Mutex::new((Mode::Well, JoinSet::new())));
-        let shared = Arc::clone(&state);
+        let (mode, connections) = (Arc::new(watch::Sender::new(Mode::Well)), Arc::default());
+        let (now, all) = (Arc::clone(&mode), Arc::<Mutex<JoinSet<()>>>::clone(&connections));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (mode, connections) = &mut *shared.lock().unwrap();
-                if *mode != Mode::Down {
-                    connections.spawn(pass(stream, to.clone(), *mode));
+                if *now.borrow() != Mode::Down {
+                    all.lock().unwrap().spawn(pass(stream, to.clone(), now.subscribe()));
                 }
             }
         });
         let origin = Origin::parse_loopback(&format!("http://127.0.0.1:{port}")).unwrap();
-        Self { origin, state }
+        Self { origin, mode, connections }
     }
 
-    /// Says how the providers are from now on: what is connected already is cut off.
+    /// Says how the providers are from now on: what is connected already is cut off, unless it was held.
     fn set(&self, mode: Mode) {
-        let mut state = self.state.lock().unwrap();
-        state.0 = mode;
-        state.1.abort_all();
+        if self.mode.send_replace(mode) != Mode::Held {
+            self.connections.lock().unwrap().abort_all();
+        }
     }
 }
 
-async fn pass(mut stream: TcpStream, to: String, mode: Mode) {
-    if mode == Mode::Slow {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    }
+async fn pass(mut stream: TcpStream, to: String, mut mode: watch::Receiver<Mode>) {
+    let _ = mode.wait_for(|mode| *mode != Mode::Held).await;
     let Ok(mut provider) = TcpStream::connect(to).await else { return };
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut provider).await;
 }

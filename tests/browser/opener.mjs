@@ -69,7 +69,7 @@ const start = async ({ options = {}, session = link, said: answer = { status: "o
       window.result = Keyway.open(given).catch((error) => ({ error: error.name, message: error.message }));
     });
   }, [options, session]);
-  const opened = options.mode === "frame" ? undefined : page.waitForEvent("popup", { timeout: 5000 }).catch(() => undefined);
+  const opened = options.mode === "frame" ? undefined : page.waitForEvent("popup", { timeout: 30000 }).catch(() => undefined);
   await page.click("#go");
   page.opened = await opened;
   return page;

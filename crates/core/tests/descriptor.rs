@@ -476,12 +476,12 @@ fn everything_at_once_with_positions() {
     );
 }
 
-/// Is refused, quickly, with few problems.
+/// Is refused, with few problems; quickly, for what is quadratic or worse takes minutes.
 #[track_caller]
 fn refuses_quickly(name: &str, text: &str) {
     let start = Instant::now();
     let error = Descriptor::parse("f.yaml", text).expect_err(name);
-    assert!(start.elapsed().as_millis() < 2000, "{name} took {:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 20, "{name} took {:?}", start.elapsed());
     assert!(error.problems().len() <= 101, "{name}: {} problems", error.problems().len());
     assert!(error.to_string().len() < 200_000, "{name}");
 }

@@ -36,7 +36,8 @@ use fastrand::Rng;
 use keyway::Registry;
 
 use crate::{
-    drive::drive,
+    drive::{Outcome, drive},
+    scanner::Canary,
     sink::Sink,
     situations::Situation,
     subject::{OWN, Subject},
@@ -58,6 +59,23 @@ fn subjects() -> (u64, Vec<Subject>) {
     let registry = Registry::linked().unwrap().with_directory(&folder);
     fs::remove_dir_all(&folder).unwrap();
     (seed, Subject::all(&registry.unwrap(), &mut Rng::with_seed(seed)))
+}
+
+/// The code with which the binary ends where a provider gives no answer.
+const UNAVAILABLE: i32 = 6;
+
+/// Drives situations. Where a provider was not heard in time, and nothing else went wrong, the machine was too busy: that may
+/// happen twice. A sighting is one.
+fn in_time(subject: &Subject, canary: &Canary, chain: &[Situation]) -> Option<Outcome> {
+    let mut late = 0;
+    loop {
+        let outcome = drive(binary(), subject, canary, chain)?;
+        let is_late = |wrong: &String| wrong.contains(&format!(": it ended with {UNAVAILABLE}: "));
+        if outcome.wrong.is_empty() || late == 2 || !outcome.wrong.iter().all(is_late) {
+            return Some(outcome);
+        }
+        late += 1;
+    }
 }
 
 #[test]
@@ -95,7 +113,7 @@ fn a_key_is_seen_at_its_target_and_nowhere_else() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while let Some((subject, chain)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let Some(outcome) = drive(binary(), subject, &canary, chain) else { continue };
+                    let Some(outcome) = in_time(subject, &canary, chain) else { continue };
                     runs.fetch_add(outcome.runs, Ordering::Relaxed);
                     yields.lock().unwrap().extend(outcome.yields);
                     wrong.lock().unwrap().extend(outcome.wrong);

@@ -101,7 +101,9 @@ fn a_leak_is_seen_in_every_sink_and_in_every_encoding() {
     let numbers = format!("{:?}", secret.as_bytes());
     let part = &secret[secret.len() - 20..];
     // With stdout and stderr elsewhere: it may live longer than the binary, which is not waited for then.
-    let child = r#"exec 8> >(exec bash -c 'read -r _' leak "$TEXT" >/dev/null 2>&1)"#;
+    // It says that it is there: until then it has the arguments of who began it.
+    let child = r#"exec 8> >(exec bash -c ': > "$TMPDIR/there"; read -r _' leak "$TEXT" >/dev/null 2>&1)
+until [ -e "$TMPDIR/there" ]; do sleep 0.01; done"#;
     let elsewhere = r#"printf 'GET / HTTP/1.1\r\nx-debug: %s\r\n\r\n' "$TEXT" | send "$ELSEWHERE""#;
     // The key stands in its place, and some of it in another header.
     let head = r"GET /me HTTP/1.1\r\nx-canary: %s\r\nx-debug: %s\r\n\r\n";

@@ -67,7 +67,7 @@ const TLS: u8 = 22;
 
 /// A request: its head, and as much of a body as that says.
 fn read(stream: &mut TcpStream) -> Vec<u8> {
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {

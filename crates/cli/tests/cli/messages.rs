@@ -60,10 +60,12 @@ fn no_connection() {
     let server = Server::speaking_first("220 no TLS\r\n");
     let origin = server.origin().replace("http:", "https:");
     let tls = ["--values", "-", "--origin", &origin];
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let origin = format!("http://127.0.0.1:{closed}");
-    let closed = ["--values", "-", "--origin", &origin];
-    for (name, args) in [("tls", tls), ("closed_port", closed)] {
+    // It has the port and does not listen: nobody else can have it meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let origin = format!("http://{}", closed.local_addr().unwrap());
+    let nobody = ["--values", "-", "--origin", &origin];
+    for (name, args) in [("tls", tls), ("closed_port", nobody)] {
         let connect = keyway_with(&[&["connect", "rootly"], &args[..]].concat(), &rootly());
         assert(&format!("server_{name}"), &format!("keyway connect rootly: {name}"), &connect);
         let request = keyway_with(&[&["request", "rootly", "GET", "/v1"], &args[..]].concat(), &rootly());

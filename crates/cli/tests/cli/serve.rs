@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
@@ -204,8 +204,13 @@ fn a_signal_ends_it_when_what_is_in_flight_is_done() {
         serving.signal(signal);
         serving.log("stopping");
         // Whoever asks for nothing is let go of.
-        assert_eq!(idle.read(&mut [0]).unwrap(), 0);
-        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+        for who in [&mut idle, &mut reader] {
+            match who.read(&mut [0]) {
+                Ok(length) => assert_eq!(length, 0),
+                // Nobody had taken it in yet.
+                Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+            }
+        }
         slow.answer();
         let mut answer = String::new();
         client.read_to_string(&mut answer).unwrap();
@@ -241,16 +246,23 @@ fn a_second_signal_ends_it_at_once() {
 fn a_grant_that_another_process_revokes_ends_within_a_second() {
     let home = home();
     let server = Server::giving("");
-    let (grant, id) = grant(&home, &server);
+    let connection = home.save(&server);
     server.now_giving(page());
     let serving = start(&home);
-    let ask = || status(&get(&serving.address(), "/slm/webservice/v2.0/defect", &grant));
-    assert_eq!(ask(), 200);
-    assert_eq!(home.run(&["grant", "revoke", &id]).code, 0);
-    let revoked = Instant::now();
-    while ask() == 200 {
-        assert!(revoked.elapsed() < Duration::from_secs(1), "it is revoked, and still good");
-        thread::sleep(Duration::from_millis(5));
+    let mut took = Vec::new();
+    // A busy machine may be late now and then: one that does not follow is late each time.
+    while took.last().is_none_or(|took| *took >= Duration::from_secs(1)) {
+        assert!(took.len() < 5, "it took {took:?}");
+        let (grant, id) = grant_for(&home, &connection);
+        let ask = || status(&get(&serving.address(), "/slm/webservice/v2.0/defect", &grant));
+        assert_eq!(ask(), 200);
+        assert_eq!(home.run(&["grant", "revoke", &id]).code, 0);
+        let revoked = Instant::now();
+        while ask() == 200 {
+            assert!(revoked.elapsed() < Duration::from_secs(20), "it is revoked, and still good");
+            thread::sleep(Duration::from_millis(5));
+        }
+        took.push(revoked.elapsed());
     }
 }
 
@@ -324,7 +336,7 @@ impl Slow {
     }
 
     fn arrived(&self) {
-        self.arrived.recv_timeout(Duration::from_secs(10)).unwrap();
+        self.arrived.recv_timeout(Duration::from_secs(30)).unwrap();
     }
 
     fn answer(&self) {

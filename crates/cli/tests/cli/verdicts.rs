@@ -60,8 +60,10 @@ fn every_answer_has_its_status() {
 
 #[test]
 fn nobody_listening_is_unavailable() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let origin = format!("http://127.0.0.1:{port}");
+    // It has the port and does not listen: nobody else can have it meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let origin = format!("http://{}", closed.local_addr().unwrap());
     let run =
         keyway_with(&["connect", "rally", "--values", "-", "--json", "--origin", &origin], &rally("valid"));
     assert_eq!((run.code, &run.json()["verdict"]), (6, &json!("unavailable")));

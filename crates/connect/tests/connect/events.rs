@@ -29,7 +29,7 @@ impl Working {
 
     async fn stop(self) {
         self.stop.ask();
-        tokio::time::timeout(Duration::from_secs(5), self.task).await.expect("work ends at once").unwrap();
+        tokio::time::timeout(Duration::from_secs(30), self.task).await.expect("work ends at once").unwrap();
     }
 
     /// Ends it as `kill -9` does: nothing is given back.

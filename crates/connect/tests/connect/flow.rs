@@ -457,9 +457,10 @@ async fn a_slow_provider_is_shown_and_its_answer_kept_though_nobody_waits() {
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_no_ones_fault() {
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // It has the port and does not listen: nobody else can have it meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let origin = format!("http://{}", closed.local_addr().unwrap());
-    drop(closed);
     let origin = keyway_core::Origin::parse_loopback(&origin).unwrap();
     let stage = Stage::with(|builder| builder.stand_in(origin)).await;
     let mut walk = Walk::new(&stage, connect()).await;

@@ -105,8 +105,8 @@ async fn another_account_is_not_the_one_that_was_to_get_a_new_key() {
 #[tokio::test]
 async fn accounts_are_listed_checked_reconnected_and_removed() {
     let stage = Stage::new().await;
-    let one = ada(&stage).await;
     linked(&stage, "user-2", OTHER).await;
+    let one = ada(&stage).await;
     let mut walk = Walk::new(&stage, manage()).await;
     let list = walk.get("").await;
     assert!(list.text.contains(one.id.as_str()) && !list.text.contains("Grace Hopper"), "{}", list.text);

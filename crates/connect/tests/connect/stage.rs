@@ -121,7 +121,9 @@ pub(crate) struct Page {
 
 impl Browser {
     pub(crate) fn new() -> Self {
-        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(20));
+        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(60));
+        // One that was kept may be closed just when it is used again.
+        let client = client.pool_max_idle_per_host(0);
         Self { client: client.build().unwrap(), cookie: None }
     }
 

@@ -34,7 +34,7 @@ async fn raw(stage: &Stage, bytes: &[u8]) -> String {
     // The server may close before it read all of it.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let read = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    let read = timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
     let end = if read.is_ok() { "" } else { "[open]" };
     format!("{}{end}", String::from_utf8_lossy(&answer))
 }
@@ -143,7 +143,7 @@ async fn n62_a_connection_that_was_used_may_wait_for_longer_than_a_head() {
     let mut buffer = [0; 8192];
     for _ in 0..2 {
         stream.write_all(request).await.unwrap();
-        let count = timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap().unwrap();
+        let count = timeout(Duration::from_secs(30), stream.read(&mut buffer)).await.unwrap().unwrap();
         assert!(buffer[..count].starts_with(b"HTTP/1.1 200 "), "{count}");
         // Nothing comes, and nothing ends, for longer than a head may take.
         while timeout(Duration::from_millis(900), stream.read(&mut buffer)).await.is_ok_and(|read| {
@@ -152,7 +152,7 @@ async fn n62_a_connection_that_was_used_may_wait_for_longer_than_a_head() {
         }) {}
     }
     stream.write_all(&request[..10]).await.unwrap();
-    let end = timeout(Duration::from_secs(5), stream.read_to_end(&mut Vec::new())).await;
+    let end = timeout(Duration::from_secs(30), stream.read_to_end(&mut Vec::new())).await;
     assert!(end.is_ok(), "half a head is waited for");
 }
 

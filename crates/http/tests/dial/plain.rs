@@ -48,7 +48,10 @@ async fn n20_n21_private_addresses_always() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // It has the port and does not listen: nobody else can have it meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = closed.local_addr().unwrap().port();
     let loopback = loopback().build().unwrap();
     for scheme in ["http", "https"] {
         for host in ["127.0.0.1", "localhost"] {

@@ -265,7 +265,10 @@ async fn what_is_written_out_is_checked_and_loopback_is_dialled_directly() {
 
 #[tokio::test]
 async fn a_proxy_that_nobody_is() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // It has the port and does not listen: nobody else can have it meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = closed.local_addr().unwrap().port();
     for scheme in ["http", "https"] {
         let dialer = Dialer::builder().proxy(&format!("{scheme}://127.0.0.1:{port}")).build().unwrap();
         assert_eq!(dial(&dialer, "https://api.example.com").await.unwrap_err(), Connect);

@@ -84,9 +84,16 @@ async fn n35_a_handshake_that_stalls() {
             std::future::pending::<()>().await;
         })
         .await;
-        let dialer = loopback().connect_timeout(Duration::from_millis(100)).build().unwrap();
+        let dialer = loopback().connect_timeout(Duration::from_secs(1)).build().unwrap();
         let origin = format!("https://127.0.0.1:{}", server.port());
         assert_eq!(dial(&dialer, &origin).await.unwrap_err(), Timeout);
+        // It has its place in the queue, and may not have been taken from there yet.
+        let arrives = async {
+            while server.arrived().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), arrives).await.unwrap();
         assert_eq!(server.arrived().len(), 1);
     }
 }

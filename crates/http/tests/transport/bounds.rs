@@ -6,10 +6,7 @@ use TransportErrorKind::{Closed, Connect, Malformed, Timeout, TooLarge};
 use bytes::Bytes;
 use http::Request;
 use keyway_core::{Transport, TransportErrorKind};
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     common::{Server, answer},
@@ -221,7 +218,10 @@ async fn n41_answers_that_are_no_http() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // It has the port and does not listen: nobody else can have it meanwhile.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = closed.local_addr().unwrap().port();
     for scheme in ["http", "https"] {
         assert_eq!(send(loopback(), &format!("{scheme}://127.0.0.1:{port}")).await.unwrap_err(), Connect);
     }

@@ -132,7 +132,8 @@ async fn serve(stream: TlsStream<TcpStream>, asked: Arc<AtomicUsize>, first: Vec
     }
 }
 
-const LONG: Duration = Duration::from_secs(4);
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: &[Duration] = &[Duration::from_millis(300), Duration::from_secs(2), Duration::from_secs(8)];
 
 #[tokio::test]
 async fn an_answer() {
@@ -180,10 +181,18 @@ async fn n42_floods_end_within_the_time() {
         ("hints", Vec::new(), hint, Timeout),
         ("unknown frames", Vec::new(), frame(99, 0, 0, &[0; 100]), Timeout),
     ] {
-        let time = if expected == Timeout { Duration::from_millis(300) } else { LONG };
-        let server = Server::sending(first, then).await;
-        assert_eq!(server.ask(time, 16 * 1024).await, Err(expected), "{name}");
-        assert_eq!(server.asked.load(Ordering::Relaxed), 1, "{name}");
+        let times: &[Duration] = if expected == Timeout { SHORT } else { &[LONG] };
+        for time in times {
+            let server = Server::sending(first.clone(), then.clone()).await;
+            assert_eq!(server.ask(*time, 16 * 1024).await, Err(expected), "{name}");
+            let asked = server.asked.load(Ordering::Relaxed);
+            if asked == 0 && times.last() != Some(time) {
+                // A busy machine needs longer to ask.
+                continue;
+            }
+            assert_eq!(asked, 1, "{name}");
+            break;
+        }
     }
 }
 

@@ -34,7 +34,7 @@ fn request(origin: &str) -> Request<Bytes> {
 /// Sends to `origin`, within seconds, and holds an error against the promise that it tells nothing.
 async fn send(builder: HttpTransportBuilder, origin: &str) -> Result<Answer, TransportErrorKind> {
     let transport = builder.build().unwrap();
-    let result = tokio::time::timeout(Duration::from_secs(5), transport.send(request(origin))).await;
+    let result = tokio::time::timeout(Duration::from_secs(30), transport.send(request(origin))).await;
     result.expect("the transport hangs").map_err(|error: TransportError| {
         let text = format!("{error} {error:?} {error:#?}");
         assert!(!text.contains("canary"), "{text}");

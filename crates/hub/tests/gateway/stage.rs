@@ -23,7 +23,7 @@ pub(crate) const ROOTLY: &str = "rootly_0000000000000000000000000000000000000000
 pub(crate) const RALLY: &str = "_madeUpForTests0000000000000000000000000000";
 
 /// How long anything may take before a test gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Providers of the tests' own: a key in the query, a cookie, Basic, two headers.
 const OWN: &str = r#"

@@ -93,13 +93,19 @@ async fn n45_killed_server_keeps_what_it_acknowledged() {
 
 /// Kills the processes of a server, and waits until they are gone.
 fn kill(server: &Server) {
-    let said = server.execute("postgres", "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
     let file = server.socket().with_file_name("data").join("postmaster.pid");
     let first = fs::read_to_string(&file).unwrap().lines().next().unwrap().to_owned();
-    let all: Vec<_> = said.lines().chain([first.as_str()]).collect();
-    // The first one first: it would start others. One that has ended by itself since is no mistake.
-    for pid in all.iter().rev() {
-        Command::new("kill").args(["-9", pid]).stderr(Stdio::null()).status().unwrap();
+    let signal = |signal: &str, pid: &str| {
+        // One that has ended by itself since is no mistake.
+        Command::new("kill").args([signal, pid]).stderr(Stdio::null()).status().unwrap();
+    };
+    // From here on it starts no others, and buries none.
+    signal("-STOP", &first);
+    let children = Command::new("ps").args(["-o", "pid=", "--ppid", &first]).output().unwrap().stdout;
+    let children = String::from_utf8(children).unwrap();
+    let all: Vec<_> = [first.as_str()].into_iter().chain(children.split_whitespace()).collect();
+    for pid in &all {
+        signal("-9", pid);
     }
     let is_gone = |pid: &&str| {
         let state = Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap().stdout;

@@ -52,7 +52,9 @@ fn is_doubt(error: &Error) -> bool {
     match error {
         Error::Store(error) if error.kind() == StoreErrorKind::Uncertain => true,
         Error::Store(error) if error.kind() == StoreErrorKind::Unavailable => false,
-        Error::Conflict | Error::Rotating => false,
+        // A slow disk has others wait until they are told so.
+        Error::Store(error) if error.kind() == StoreErrorKind::Busy => false,
+        Error::Conflict | Error::Rotating | Error::Audit => false,
         error => panic!("{error:?} is no clean error"),
     }
 }

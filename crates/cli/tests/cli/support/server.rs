@@ -76,7 +76,7 @@ impl Server {
 }
 
 fn read_request(stream: &mut TcpStream) -> String {
-    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {
