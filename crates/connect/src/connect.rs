@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use keyway_core::{Origin, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, Tenant, Vault};
-use tokio::sync::Notify;
+use tokio::sync::broadcast;
 use url::Url;
 
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
     shared::Shared,
     web::{Guesses, Turns},
 };
+
+/// How many webhooks that changed are remembered for whoever sends them. Of more, some are seen when webhooks are listed again.
+const WAKES: usize = 1024;
 
 /// The control plane: the pages where people link their accounts, and the REST API of a platform's backend.
 ///
@@ -125,7 +128,7 @@ impl ConnectBuilder {
             guesses: Guesses::new(self.limits.guesses),
             turns: Turns::default(),
             webhooks: webhooks.for_checks(),
-            sending: Notify::new(),
+            sending: broadcast::Sender::new(WAKES),
             vault: self.vault,
             registry: self.registry,
             client: self.client,

@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use keyway_core::{Code, Credential, FieldProblem, Origin, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault, issued_here};
-use tokio::sync::Notify;
+use tokio::sync::broadcast;
 
 use crate::{
-    Limits, Look,
+    EndpointId, Limits, Look,
     session::Desk,
     web::{Guesses, Turn, Turns},
 };
@@ -33,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// What webhooks are sent over.
     pub(crate) webhooks: HttpTransport,
-    /// Tells whoever sends webhooks that one was set up, tested or removed.
-    pub(crate) sending: Notify,
+    /// Tells whoever sends webhooks which one was set up, changed, tested or removed.
+    pub(crate) sending: broadcast::Sender<EndpointId>,
 }
 
 impl Shared {

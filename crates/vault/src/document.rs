@@ -138,6 +138,30 @@ impl Documents {
         self.write(DocumentChange::Remove { kind, id, version: old.version }).await
     }
 
+    /// Removes what is kept under a kind and an id, without opening it: also what cannot be read any more. `tenant` is whose its
+    /// row says that it is. `false` when there is none.
+    pub async fn discard(
+        &self,
+        kind: &'static str,
+        id: &str,
+        tenant: Option<&Tenant>,
+    ) -> Result<bool, Error> {
+        if check_name(kind, id).is_err() {
+            return Ok(false);
+        }
+        while let Some(row) = self.vault.0.store.document(kind, id).await? {
+            if row.id != id || row.kind != kind || row.tenant.as_deref() != tenant.map(Tenant::as_str) {
+                return Ok(false);
+            }
+            // Otherwise somebody changed it in between.
+            if self.write(DocumentChange::Remove { kind: row.kind, id: row.id, version: row.version }).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// One document, of whatever tenant.
     ///
     /// # Errors
@@ -172,6 +196,19 @@ impl Documents {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Document>, Error> {
+        let each = self.each(kind, tenant, after, limit).await?;
+        each.into_iter().map(|(_, shown)| shown).collect()
+    }
+
+    /// Documents as [`list`](Self::list) has them, each by its id and for itself: of one that is not as it was written it says
+    /// [`Error::Tampered`], and shows the others.
+    pub async fn each(
+        &self,
+        kind: &'static str,
+        tenant: Option<Option<&Tenant>>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Result<Document, Error>)>, Error> {
         let of = match tenant {
             None => DocumentsOf::All,
             Some(None) => DocumentsOf::Platform,
@@ -182,25 +219,8 @@ impl Documents {
         let is_asked_for = |row: &DocumentRow| {
             tenant.is_none_or(|tenant| row.tenant.as_deref() == tenant.map(Tenant::as_str))
         };
-        let mut list = Vec::with_capacity(rows.len());
-        for row in &rows {
-            list.extend(self.shown(kind, Some(row), is_asked_for)?);
-        }
-        Ok(list)
-    }
-
-    /// Everybody's documents of a kind, as [`list`](Self::list), each by its id and for itself: of one that is not as it was
-    /// written it says [`Error::Tampered`], and shows the others.
-    pub async fn each(
-        &self,
-        kind: &'static str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Result<Document, Error>)>, Error> {
-        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
-        let rows = self.vault.0.store.documents(kind, DocumentsOf::All, after, limit, now()).await?;
         let each = rows.into_iter().filter_map(|row| {
-            let shown = self.shown(kind, Some(&row), |_| true).transpose()?;
+            let shown = self.shown(kind, Some(&row), is_asked_for).transpose()?;
             Some((row.id, shown))
         });
         Ok(each.collect())

@@ -43,6 +43,7 @@ mod verify;
 pub use anchor::{Anchor, AnchorSink};
 pub use api_token::{ApiScope, ApiToken, ApiTokenId, NewApiToken, Tokens};
 pub use audit::{Entry, RowKind, RowMark, Use, What};
+pub use changes::Due;
 pub use connection::{Connection, New, Opened, Saved, Status};
 pub use document::{Document, Documents, NewDocument};
 pub use error::Error;

@@ -117,9 +117,10 @@ impl Store for Between {
         &self,
         before: i64,
         without: &[String],
+        skip: u32,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.store.due(before, without, limit).await
+        self.store.due(before, without, skip, limit).await
     }
 
     async fn changes(
