@@ -110,8 +110,7 @@ async fn connection<S>(
         .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(64)
         .max_header_list_size(u32::try_from(shared.limits.head).unwrap_or(u32::MAX));
-    let (head_time, keep_alive) = (shared.limits.head_time, shared.limits.keep_alive);
-    let busy = Busy::new();
+    let (busy, limits) = (Busy::new(), shared.limits.clone());
     let seen = Arc::clone(&busy);
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, router, begun) = (Arc::clone(&shared), router.clone(), seen.begin());
@@ -120,7 +119,7 @@ async fn connection<S>(
             Ok::<_, Infallible>(answer.map(|body| begun.until(body)))
         }
     });
-    let over = busy.over(keep_alive, head_time);
+    let over = busy.over(&limits);
     if is_h2 {
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         tokio::select! {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use keyway_connect::{Limits, NewSession};
+use keyway_hub::{Listener, Tls};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 
@@ -21,6 +22,7 @@ async fn quick() -> Stage {
         limits.head_time = Duration::from_millis(300);
         limits.keep_alive = Duration::from_millis(300);
         limits.body_time = Duration::from_millis(300);
+        limits.answer_time = Duration::from_millis(300);
         limits.guesses = u32::MAX;
         builder.limits(limits)
     })
@@ -127,6 +129,41 @@ async fn n62_who_is_slow_is_not_waited_for() {
     let answer = raw(&stage, b"GET /keyway.js HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.ends_with("[open]"), "{answer}");
     assert_eq!(walk.kept().await.1["attempts"], 0);
+}
+
+#[tokio::test]
+async fn n62_who_does_not_read_the_answers_is_not_waited_for() {
+    let stage = quick().await;
+    let address = stage.origin.strip_prefix("http://").unwrap().parse().unwrap();
+    // Little is taken in for it.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let requests = "GET /keyway.js HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let asks = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+    assert!(timeout(Duration::from_secs(20), asks).await.is_ok(), "it is still connected");
+}
+
+#[tokio::test]
+async fn n62_who_takes_no_data_over_http_2_is_not_waited_for() {
+    let stage = quick().await;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/keyway.js", socket.local_addr().unwrap().port());
+    let listener = Listener::new(socket, Some(tls)).unwrap();
+    let (connect, stop) = (stage.connect.clone(), stage.stop.clone());
+    tokio::spawn(async move { connect.serve(listener, stop).await.unwrap() });
+    let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+    for window in [0, 65_535] {
+        let client = reqwest::Client::builder().tls_certs_only([certificate.clone()]);
+        let client = client.http2_initial_stream_window_size(window).build().unwrap();
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
+        let read = timeout(Duration::from_secs(20), answer.bytes()).await.expect("it is still connected");
+        assert_eq!(read.is_ok(), window > 0, "{read:?}");
+    }
 }
 
 /// What a proxy keeps open for the next request is not closed under it, and half a head is no such.
