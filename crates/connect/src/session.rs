@@ -126,9 +126,9 @@ pub(crate) struct Kept {
     /// What the last check said, to be shown once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<Told>,
-    /// The last thing that came of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) happened: Option<Happened>,
+    /// What came of it, the last thing at the end; without what was removed again.
+    #[serde(default)]
+    pub(crate) happened: Vec<Happened>,
 }
 
 impl Session {
@@ -136,7 +136,7 @@ impl Session {
     pub fn status(&self) -> Status {
         match (&self.kept.step, &self.kept.browser) {
             // Who looks after several accounts goes on after the first, which stays linked.
-            _ if self.kept.happened.is_some() => Status::Connected,
+            _ if !self.kept.happened.is_empty() => Status::Connected,
             (Step::Cancelled | Step::Left, _) => Status::Cancelled,
             (_, Some(_)) => Status::Opened,
             _ => Status::Created,
@@ -198,7 +198,7 @@ impl Session {
 
     /// What came of it last: the connection, and its provider.
     pub fn connection(&self) -> Option<(ConnectionId, &str)> {
-        let happened = self.kept.happened.as_ref()?;
+        let happened = self.kept.happened.last()?;
         Some((ConnectionId::parse(&happened.connection).ok()?, &happened.provider))
     }
 }
@@ -215,6 +215,22 @@ impl Kept {
             Step::Done { .. } => !self.is_manage(),
             Step::Saving { .. } | Step::Cancelled | Step::Left => true,
         }
+    }
+
+    /// Forgets a connection that is not there any more. Says whether there was anything to forget.
+    pub(crate) fn forget(&mut self, gone: &str) -> bool {
+        let count = self.happened.len();
+        self.happened.retain(|happened| happened.connection != gone);
+        let is_target = self.target.as_deref() == Some(gone);
+        let is_done = matches!(&self.step, Step::Done { connection, .. } if connection == gone);
+        if is_target || is_done {
+            (self.target, self.told) = (None, None);
+            // Who is in the middle of saving finds out there.
+            if !matches!(self.step, Step::Saving { .. }) {
+                self.step = Step::Asking;
+            }
+        }
+        is_target || is_done || self.happened.len() < count
     }
 }
 

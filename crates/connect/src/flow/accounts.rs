@@ -37,7 +37,7 @@ pub(super) async fn list(visit: &Visit, query: Option<&str>) -> Answered {
     let list = list.map_err(|error| visit.failed(&error))?;
     let notice = query.and_then(|query| notice(visit, query, &list));
     let kept = &visit.session.kept;
-    let linked = kept.happened.as_ref().map(|happened| happened.connection.as_str());
+    let linked = kept.happened.last().map(|happened| happened.connection.as_str());
     // A page around this one is told first.
     let back = if kept.parent_origin.is_none() { return_url(visit, linked) } else { None };
     let registry = &visit.shared().registry;
@@ -119,7 +119,13 @@ pub(super) async fn remove(sent: Sent) -> Answered {
     let visit = sent.visit;
     let one = own(&visit).await?;
     match visit.scope().remove(&one.id).await {
-        Ok(()) | Err(Error::NotFound) => Ok(onward(&format!("{}/accounts?removed=1", visit.base()))),
+        Ok(()) | Err(Error::NotFound) => {}
+        Err(error) => return Err(visit.failed(&error)),
+    }
+    // Nobody is told any more that it is linked, and it is not asked for a new key.
+    let changed = visit.shared().desk.change(visit.session.clone(), |kept| kept.forget(one.id.as_str()));
+    match changed.await {
+        Ok(_) => Ok(onward(&format!("{}/accounts?removed=1", visit.base()))),
         Err(error) => Err(visit.failed(&error)),
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended,
                     matches!(&kept.step, Step::Saving { connection: own, .. } if *own == connection);
                 if is_ours {
                     let (connection, provider) = (connection.clone(), provider.clone());
-                    kept.happened = Some(Happened {
+                    kept.happened.push(Happened {
                         connection: connection.clone(),
                         provider: provider.clone(),
                         reconnected,

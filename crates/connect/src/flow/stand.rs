@@ -110,7 +110,7 @@ fn cancelled(visit: &Visit) -> Response {
 /// Who looked after their accounts is done.
 fn left(visit: &Visit) -> Response {
     let kept = &visit.session.kept;
-    let happened = kept.happened.as_ref();
+    let happened = kept.happened.last();
     let connection = happened.map(|happened| happened.connection.as_str());
     let said = happened.map_or("keyway.cancelled", |happened| said(happened.reconnected));
     let tells = kept.parent_origin.as_deref().map(|origin| (origin, said));

@@ -103,7 +103,7 @@ impl Desk {
             target,
             step: Step::default(),
             told: None,
-            happened: None,
+            happened: Vec::new(),
         };
         let code = Token::of(TokenKind::Link);
         // Of the code alone nothing is kept but its hash.

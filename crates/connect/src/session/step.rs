@@ -81,7 +81,7 @@ pub(crate) struct Told {
     pub(crate) values: Vec<(String, String)>,
 }
 
-/// The last thing that came of a session.
+/// Something that came of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Happened {

@@ -84,6 +84,32 @@ async fn who_is_done_says_so_and_the_opener_hears_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn what_is_removed_again_is_not_told_as_linked() {
+    let stage = Stage::new().await;
+    let new = NewSession::new("user-1", manage()).return_url("https://app.example.com/back");
+    let mut walk = Walk::of(&stage, new).await;
+    let mut linked = Vec::new();
+    for key in [ROOTLY, OTHER] {
+        walk.rootly(key).await;
+        walk.confirm(&[]).await;
+        linked.push(result(&mut walk).await["connection_id"].as_str().unwrap().to_owned());
+    }
+    // The second is to get a new key in one tab, and is removed in another.
+    walk.post(&format!("/accounts/{}/reconnect", linked[1]), &[]).await;
+    walk.post(&format!("/accounts/{}/remove", linked[1]), &[]).await;
+    let list = walk.get("").await;
+    assert!(list.status == StatusCode::OK && list.text.contains(&linked[0]), "{list:?}");
+    let said = result(&mut walk).await;
+    assert_eq!((&said["status"], &said["connection_id"]), (&json!("connected"), &json!(linked[0])));
+    walk.post(&format!("/accounts/{}/remove", linked[0]), &[]).await;
+    let said = result(&mut walk).await;
+    assert_eq!((&said["status"], said.get("connection_id")), (&json!("opened"), None));
+    walk.post("/leave", &[]).await;
+    let page = walk.get("").await.text;
+    assert!(page.contains("status=cancelled") && !page.contains("connection_id"), "{page}");
+}
+
+#[tokio::test]
 async fn another_account_is_not_the_one_that_was_to_get_a_new_key() {
     let stage = Stage::new().await;
     let one = ada(&stage).await;
@@ -120,7 +146,7 @@ async fn accounts_are_listed_checked_reconnected_and_removed() {
     assert!(walk.get("").await.location(&walk.at).ends_with("/providers/rootly/api_key"));
     walk.rootly(ROOTLY).await;
     walk.confirm(&[]).await;
-    assert_eq!(walk.kept().await.1["happened"]["reconnected"], true);
+    assert_eq!(walk.kept().await.1["happened"][0]["reconnected"], true);
     assert_eq!((walk.get("").await.status, walk.step().await), (StatusCode::OK, "done".to_owned()));
     // And on: another one.
     assert_eq!(walk.get("/providers").await.status, StatusCode::OK);
