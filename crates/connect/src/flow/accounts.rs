@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{extract::RawQuery, http::StatusCode};
-use keyway_core::VerdictKind;
+use keyway_core::{Reason, ReasonCode, Verdict, VerdictKind};
 use keyway_vault::{Connection, ConnectionId, Error};
 use url::form_urlencoded;
 
@@ -11,6 +11,7 @@ use super::{
     answer::{Answered, Halt, onward},
     check::verdict,
     progress::progress,
+    stand::{NO_ACCOUNT, NO_SERVICE},
     visit::{Sent, Visit, label, return_url},
 };
 use crate::{
@@ -75,9 +76,14 @@ async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result
         opened => opened?,
     };
     let verdict = verdict(shared, &opened.credential).await;
-    match scope.checked(&opened.connection, &verdict).await {
-        Ok(_) | Err(Error::Replaced) => said("checked"),
-        Err(Error::OtherAccount) => said("other"),
+    let (mut word, mut written) = ("checked", scope.checked(&opened.connection, &verdict).await);
+    if let Err(Error::OtherAccount) = written {
+        // Nothing was written down, and so it would be asked again at once.
+        let reason = Reason::new(ReasonCode::NoProof, "the key is of another account than before");
+        (word, written) = ("other", scope.checked(&opened.connection, &Verdict::Unknown(reason)).await);
+    }
+    match written {
+        Ok(_) | Err(Error::Replaced) => said(word),
         Err(Error::NotFound) => Ok(format!("{}/accounts", session.base())),
         Err(error) => Err(error),
     }
@@ -181,9 +187,14 @@ fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
     if what == "removed" {
         return Some("The account was removed, with its key.".to_owned());
     }
-    let one = list.iter().find(|one| one.id.as_str() == id)?;
+    let one = list.iter().find(|one| one.id.as_str() == id);
+    if what == "gone" && one.is_none() {
+        return Some(NO_ACCOUNT.to_owned());
+    }
+    let one = one?;
     let name = called(visit, one);
     let said = match (&*what, one.verdict) {
+        ("gone", _) => NO_SERVICE,
         ("other", _) => "its key belongs to another account by now. Reconnect it with one of this account.",
         ("unusable", _) => "its key cannot be used any more. Reconnect it with a new one.",
         ("checked", Some(VerdictKind::Valid)) => "the key works.",
@@ -193,7 +204,9 @@ fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
         ("checked", Some(VerdictKind::Forbidden)) => "the key is good, and lacks a permission.",
         ("checked", Some(VerdictKind::RateLimited)) => "it was asked too often. Try again in a while.",
         ("checked", Some(VerdictKind::Unavailable)) => "it could not be reached. Try again in a while.",
-        ("checked", _) => "the answer did not say whether the key works. Try again in a while.",
+        ("checked", _) => {
+            "the answer did not prove that the key works, for this account. Try again in a while."
+        }
         _ => return None,
     };
     Some(format!("{name}: {said}"))

@@ -32,6 +32,8 @@ pub(crate) enum Step {
     },
     /// The end user said no.
     Cancelled,
+    /// The connection that was to get a new key is gone, or its service is.
+    Gone,
     /// The end user is done with looking after their accounts.
     Left,
 }

@@ -1,7 +1,9 @@
 //! Looking after accounts: a session that goes on until its end user says that it is over.
 
+use std::time::Duration;
+
 use keyway_connect::{NewSession, Purpose};
-use keyway_vault::Status;
+use keyway_vault::{Status, Tenant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -107,6 +109,42 @@ async fn what_is_removed_again_is_not_told_as_linked() {
     walk.post("/leave", &[]).await;
     let page = walk.get("").await.text;
     assert!(page.contains("status=cancelled") && !page.contains("connection_id"), "{page}");
+}
+
+#[tokio::test]
+async fn what_was_linked_is_told_after_the_time_of_its_session() {
+    let stage = Stage::new().await;
+    for (links, waits) in [(true, false), (true, true), (false, false)] {
+        let mut walk = Walk::of(&stage, NewSession::new("user-1", manage()).parent_origin(PARENT)).await;
+        if links {
+            walk.rootly(ROOTLY).await;
+            walk.confirm(&[]).await;
+        }
+        if waits {
+            walk.rootly(OTHER).await;
+        }
+        let id = walk.id().to_owned();
+        let session = stage.connect.session(&Tenant::parse("acme").unwrap(), &id).await.unwrap().unwrap();
+        let (document, mut kept) = walk.kept().await;
+        // A key that waits to be confirmed is gone with the session.
+        let is_kept = document.expires_at.unwrap() > session.expires_at + Duration::from_secs(3000);
+        assert_eq!(is_kept, links && !waits, "{document:?}");
+        if !is_kept {
+            continue;
+        }
+        kept["until"] = json!({ "secs_since_epoch": 1, "nanos_since_epoch": 0 });
+        let text = kept.to_string().into_bytes();
+        stage.vault.documents().replace(&document, &text, document.expires_at).await.unwrap().unwrap();
+        let said = result(&mut walk).await;
+        assert_eq!((&said["status"], &said["ended"]), (&json!("connected"), &json!(true)));
+        assert!(said["connection_id"].is_string(), "{said}");
+        // Nobody goes on in it.
+        for path in ["", "/accounts", "/providers/rootly"] {
+            assert_eq!(walk.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        let link = walk.link.clone();
+        assert_eq!(walk.browser.get(&link).await.status, StatusCode::NOT_FOUND);
+    }
 }
 
 #[tokio::test]
