@@ -8,7 +8,7 @@ use crate::Deliveries;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Clients that are connected at once. More wait to be accepted. 4,096.
+    /// Clients that are connected at once, to all listeners together. More wait. 4,096.
     pub connections: usize,
     /// The time for a request's head. 10 seconds.
     pub head_time: Duration,

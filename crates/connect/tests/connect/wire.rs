@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    routing::get,
+};
 use keyway_connect::{Limits, NewSession};
 use keyway_hub::{Listener, Tls};
 use tokio::{
@@ -9,6 +14,7 @@ use tokio::{
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
+use tower::ServiceExt as _;
 
 use crate::{
     stage::{Browser, Stage},
@@ -212,6 +218,74 @@ async fn n52_who_a_client_is_says_nobody_but_a_trusted_proxy() {
         }
         assert_eq!(missing, most, "{is_trusted}");
     }
+}
+
+#[tokio::test]
+async fn n62_all_listeners_have_as_much_room_as_one() {
+    let stage = Stage::with(|builder| {
+        let mut limits = Limits::default();
+        limits.connections = 1;
+        builder.limits(limits)
+    })
+    .await;
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = socket.local_addr().unwrap();
+    let (connect, stop) = (stage.connect.clone(), stage.stop.clone());
+    tokio::spawn(async move { connect.serve(Listener::new(socket, None).unwrap(), stop).await.unwrap() });
+    let mut buffer = [0; 8192];
+    let mut before = None;
+    // A listener to which nobody comes takes no place.
+    for address in [stage.origin.strip_prefix("http://").unwrap(), &other.to_string()] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /look.css HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        if let Some(before) = before.take() {
+            let read = timeout(Duration::from_millis(300), stream.read(&mut buffer)).await;
+            assert!(read.is_err(), "there is room for one");
+            drop::<TcpStream>(before);
+        }
+        let count = timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(buffer[..count].starts_with(b"HTTP/1.1 200 "), "{count}");
+        before = Some(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_program_with_a_server_of_its_own_answers_what_is_not_ours() {
+    let stage = Stage::new().await;
+    let mine = || Router::new().route("/mine", get(async || "mine"));
+    let mut answers = Vec::new();
+    for program in [
+        mine().fallback(async || "nothing here").merge(stage.connect.router()),
+        stage.connect.router().merge(mine().fallback(async || "nothing here")),
+        mine().merge(stage.connect.router()),
+    ] {
+        let ask = async |method: &str, path: &str| {
+            let request = http::Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            let answer = program.clone().oneshot(request).await.unwrap();
+            let has_policy = answer.headers().contains_key("content-security-policy");
+            let status = answer.status().as_u16();
+            let text = to_bytes(answer.into_body(), 100_000).await.unwrap();
+            (status, has_policy, String::from_utf8_lossy(&text).into_owned())
+        };
+        assert_eq!(ask("GET", "/mine").await, (200, false, "mine".to_owned()));
+        let ours = [
+            ("GET", "/keyway.js", 200),
+            ("DELETE", "/keyway.js", 405),
+            ("GET", "/v1/x", 404),
+            ("GET", "/v1", 404),
+        ];
+        for (method, path, status) in ours {
+            let (is, has_policy, text) = ask(method, path).await;
+            assert_eq!((is, has_policy), (status, true), "{method} {path}: {text}");
+            assert!(!text.is_empty());
+        }
+        answers.push(ask("GET", "/nothing").await);
+    }
+    let theirs = (200, false, "nothing here".to_owned());
+    assert_eq!(answers, [theirs.clone(), theirs, (404, false, String::new())]);
+    let page = Browser::new().get(&format!("{}/nothing", stage.origin)).await;
+    assert!(page.status == 404 && page.text.contains("There is no such page"), "{page:?}");
+    assert!(page.headers.contains_key("content-security-policy"));
 }
 
 #[tokio::test]
