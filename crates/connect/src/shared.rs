@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use keyway_core::{Code, Credential, FieldProblem, Origin, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault, issued_here};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::{
     EndpointId, Limits, Look,
@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) look: Look,
     pub(crate) limits: Limits,
+    /// A place for each client that is connected, to whichever listener.
+    pub(crate) room: Arc<Semaphore>,
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) stand_in: Option<Origin>,
     pub(crate) check_every: Option<Duration>,

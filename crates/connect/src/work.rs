@@ -22,6 +22,8 @@ impl Connect {
     /// Sends webhooks, and checks connections that nobody used for long, until it is asked to stop. Of all processes over one vault
     /// one at a time does each; another one takes over when it ends, or was not heard of for
     /// [`Limits::lead`](crate::Limits::lead). What the vault refuses is tried again.
+    ///
+    /// Whoever asks it to stop waits for it: it gives back what it leads at its end, and otherwise nobody takes over for that long.
     pub async fn work(&self, stop: Stop) {
         let (shared, lasts) = (&self.0, self.0.limits.lead);
         let webhooks = lead(&shared.vault, "webhooks", lasts, stop.clone(), || deliver(shared));
