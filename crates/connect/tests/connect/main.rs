@@ -8,6 +8,9 @@
 
 mod api;
 mod events;
+#[path = "../../../vault/tests/vault/fated.rs"]
+#[expect(dead_code, reason = "the vault's tests need more of it")]
+mod fated;
 mod flow;
 mod gone;
 mod manage;
