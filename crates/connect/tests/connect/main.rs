@@ -17,6 +17,7 @@ mod manage;
 mod promises;
 mod provider;
 mod stage;
+mod sweep;
 mod together;
 mod walk;
 mod wire;
