@@ -68,7 +68,7 @@ const MAX_ID: usize = 128;
 const MAX_MARK: usize = 64;
 const MAX_TEXT: usize = 256 * 1024;
 /// The most that are listed together.
-const MAX_PAGE: usize = 1000;
+pub(crate) const MAX_PAGE: usize = 1000;
 
 impl Vault {
     /// The documents that are kept in it.
@@ -199,9 +199,9 @@ impl Documents {
     ) -> Result<Vec<(String, Result<Document, Error>)>, Error> {
         let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
         let rows = self.vault.0.store.documents(kind, DocumentsOf::All, after, limit, now()).await?;
-        let each = rows.into_iter().filter_map(|row| {
-            let shown = self.shown(kind, Some(&row), |_| true).transpose()?;
-            Some((row.id, shown))
+        let each = rows.into_iter().map(|row| {
+            let read = self.read(kind, &row, |_| true);
+            (row.id, read)
         });
         Ok(each.collect())
     }
@@ -240,17 +240,24 @@ impl Documents {
         is_asked_for: impl Fn(&DocumentRow) -> bool,
     ) -> Result<Option<Document>, Error> {
         let Some(row) = row else { return Ok(None) };
+        // Opened first: whether it has ended is not believed of a row that somebody changed.
+        let document = self.read(kind, row, is_asked_for)?;
+        Ok(Some(document).filter(|_| row.expires_at.is_none_or(|end| end > now())))
+    }
+
+    fn read(
+        &self,
+        kind: &'static str,
+        row: &DocumentRow,
+        is_asked_for: impl Fn(&DocumentRow) -> bool,
+    ) -> Result<Document, Error> {
         let damaged = || tampered(&named(row));
         if row.kind != kind || !is_asked_for(row) {
             return Err(damaged());
         }
-        // Opened first: whether it has ended is not believed of a row that somebody changed.
         let text = opened(&self.vault, row)?;
-        if row.expires_at.is_some_and(|end| end <= now()) {
-            return Ok(None);
-        }
         let tenant = row.tenant.as_deref().map(Tenant::parse).transpose().map_err(|_| damaged())?;
-        Ok(Some(Document {
+        Ok(Document {
             kind,
             id: row.id.clone(),
             tenant,
@@ -259,7 +266,7 @@ impl Documents {
             created_at: time(row.created_at),
             version: row.version,
             text,
-        }))
+        })
     }
 }
 
