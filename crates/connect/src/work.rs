@@ -12,6 +12,7 @@ use tokio::{
 use crate::{
     Connect,
     schedule::{Rests, check_idle},
+    sweep::sweep,
     webhook::deliver,
 };
 
@@ -27,6 +28,10 @@ impl Connect {
     pub async fn work(&self, stop: Stop) {
         let (shared, lasts) = (&self.0, self.0.limits.lead);
         let webhooks = lead(&shared.vault, "webhooks", lasts, stop.clone(), || deliver(shared));
+        let sweeps = sweep(shared, stop.clone());
+        let webhooks = async {
+            tokio::join!(webhooks, sweeps);
+        };
         let Some(every) = shared.check_every else { return webhooks.await };
         let rests = Arc::new(Mutex::new(Rests::default()));
         let check = || {

@@ -226,7 +226,6 @@ pub(crate) struct Details {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct AccountOf {
     id: String,
     label: String,

@@ -68,7 +68,7 @@ const MAX_ID: usize = 128;
 const MAX_MARK: usize = 64;
 const MAX_TEXT: usize = 256 * 1024;
 /// The most that are listed together.
-const MAX_PAGE: usize = 1000;
+pub(crate) const MAX_PAGE: usize = 1000;
 
 impl Vault {
     /// The documents that are kept in it.
@@ -226,6 +226,11 @@ impl Documents {
         Ok(each.collect())
     }
 
+    /// Takes away all that have ended. Whoever writes one does so too: this is for times when nobody writes.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        self.vault.0.documents.sweep(&*self.vault.0.store).await
+    }
+
     /// Signs texts for a purpose, with a key of the vault that every process over it has and nobody else.
     pub fn sign(&self, purpose: &str, texts: &[&[u8]]) -> [u8; 32] {
         self.vault.0.roots.signature(purpose, texts)
@@ -255,17 +260,24 @@ impl Documents {
         is_asked_for: impl Fn(&DocumentRow) -> bool,
     ) -> Result<Option<Document>, Error> {
         let Some(row) = row else { return Ok(None) };
+        // Opened first: whether it has ended is not believed of a row that somebody changed.
+        let document = self.read(kind, row, is_asked_for)?;
+        Ok(Some(document).filter(|_| row.expires_at.is_none_or(|end| end > now())))
+    }
+
+    fn read(
+        &self,
+        kind: &'static str,
+        row: &DocumentRow,
+        is_asked_for: impl Fn(&DocumentRow) -> bool,
+    ) -> Result<Document, Error> {
         let damaged = || tampered(&named(row));
         if row.kind != kind || !is_asked_for(row) {
             return Err(damaged());
         }
-        // Opened first: whether it has ended is not believed of a row that somebody changed.
         let text = opened(&self.vault, row)?;
-        if row.expires_at.is_some_and(|end| end <= now()) {
-            return Ok(None);
-        }
         let tenant = row.tenant.as_deref().map(Tenant::parse).transpose().map_err(|_| damaged())?;
-        Ok(Some(Document {
+        Ok(Document {
             kind,
             id: row.id.clone(),
             tenant,
@@ -274,7 +286,7 @@ impl Documents {
             created_at: time(row.created_at),
             version: row.version,
             text,
-        }))
+        })
     }
 }
 

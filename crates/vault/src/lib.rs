@@ -31,6 +31,7 @@ mod group;
 mod held;
 mod inspect;
 mod lead;
+mod page;
 mod record;
 mod recorder;
 mod rotate;
@@ -57,6 +58,7 @@ pub use keys::{
 };
 pub use lead::Lead;
 pub use name::{Actor, ConnectionId, GrantId, NameError, Tenant};
+pub use page::Page;
 pub use path::{PathPattern, PatternError, template_of};
 pub use record::{By, Record};
 pub use recorder::{Recorder, Recording, Slot};
