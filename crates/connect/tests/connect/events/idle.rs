@@ -139,7 +139,7 @@ async fn a_busy_provider_with_many_connections_keeps_no_other_waiting() {
         scope.save_all(&vec![New::connection(&rally); 1000]).await.unwrap();
         scope.save_all(&vec![New::connection(&rally); 100]).await.unwrap();
         let other = linked(&stage, &scope, ROOTLY).await;
-        let working = Working::start(&stage.connect);
+        let (working, began) = (Working::start(&stage.connect), std::time::Instant::now());
         let is_at_rest = async {
             while checks_of(&stage, "rally").await < checks {
                 tokio::task::yield_now().await;
@@ -148,7 +148,10 @@ async fn a_busy_provider_with_many_connections_keeps_no_other_waiting() {
         within("it is checked", is_at_rest).await;
         checked_often(&stage, &other).await;
         working.stop().await;
-        assert_eq!(checks_of(&stage, "rally").await, checks, "{status} {header}");
+        // Whoever said nothing of a time rests for a minute, and on a slow machine that may be over.
+        let rounds = 1 + usize::try_from(began.elapsed().as_secs() / 60).unwrap();
+        let found = checks_of(&stage, "rally").await;
+        assert!((checks..=checks * rounds).contains(&found), "{status} {header}: {found}");
         if let Some(asked) = asked {
             assert_eq!(busy.count.load(Ordering::SeqCst), asked, "{status} {header}");
         }
