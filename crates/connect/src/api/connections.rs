@@ -152,6 +152,7 @@ pub(super) struct CheckView {
 /// Lists connections
 ///
 /// Sorted by id. A part may have fewer entries than asked for, or none, where filters are given: the end is where `next` is null.
+/// One that is not as it was written is left out, and logged.
 #[utoipa::path(
     get, path = "/v1/connections", tag = "Connections", operation_id = "listConnections",
     params(
