@@ -76,7 +76,7 @@ impl Words {
             },
             UNSUITED => Self {
                 title: format!("This key cannot be used for {name} here"),
-                why: html! { "It was entered as it should be, and its server is not one that may be asked from here." },
+                why: html! { "It was entered as it should be. But its server is not one that may be asked from here, or the key is too long to be kept here." },
                 next: html! { "Check the server in the form below, or tell " (platform(chrome)) " about it." },
                 is_about_the_key: true,
             },

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How far a session is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(tag = "at", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "at", rename_all = "snake_case")]
 pub(crate) enum Step {
     /// A provider is chosen, or a key is asked for.
     #[default]
@@ -40,7 +40,6 @@ pub(crate) enum Step {
 
 /// A key that is good and waits for confirmation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Checked {
     pub(crate) held: Held,
     pub(crate) method: String,
@@ -66,7 +65,6 @@ pub(crate) enum Other {
 
 /// What a check said that was not good; never a value of the key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Told {
     pub(crate) provider: String,
     pub(crate) method: String,
@@ -85,7 +83,6 @@ pub(crate) struct Told {
 
 /// Something that came of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Happened {
     pub(crate) connection: String,
     pub(crate) provider: String,
