@@ -68,8 +68,15 @@ pub(crate) enum Other {
 pub(crate) struct Told {
     pub(crate) provider: String,
     pub(crate) method: String,
-    /// The verdict's stable word, or `other_account`, `unsuited`, `too_many`, `removed`, `replaced`, `spilled`.
+    /// The verdict's stable word, or `other_account`, `unsuited`, `too_many`, `removed`, `replaced`, `spilled`; `unfinished` as
+    /// long as there is none.
     pub(crate) kind: String,
+    /// Whose account it is where that is the matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+    /// What looked odd in the key that was refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hints: Vec<String>,
     /// The descriptor's own words, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) say: Option<String>,
