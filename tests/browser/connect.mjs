@@ -97,7 +97,7 @@ const submit = async (page, value = GOOD) => {
 /** Has a linked account checked; a page that says so may come between. */
 const check = async (page) => {
   await button(page, "/check").click();
-  await page.waitForURL(/[?&]checked=/);
+  await page.waitForURL(/[?&](checked|lately)=/);
   await settled(page);
 };
 const connect = async (page, made, value) => {

@@ -68,7 +68,7 @@ async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result
     let scope = shared.scope_of(&session);
     match scope.get(&id).await {
         // Whoever presses again, or in another tab, sees what was said a moment ago.
-        Ok(one) if is_fresh(&one) => return said("checked"),
+        Ok(one) if is_fresh(&one) => return said("lately"),
         Ok(_) => {}
         Err(Error::NotFound) => return Ok(format!("{}/accounts", session.base())),
         Err(error) => return Err(error),
@@ -120,7 +120,7 @@ pub(super) async fn reconnect(sent: Sent) -> Answered {
 pub(super) async fn ask(visit: Visit) -> Answered {
     let one = own(&visit).await?;
     let name = called(&visit, &one);
-    Ok(visit.shown(StatusCode::OK, page::remove(&visit.chrome(), &one, &name)))
+    Ok(visit.shown(StatusCode::OK, page::remove(&visit.chrome(), &one, &name, &visit.shared().registry)))
 }
 
 /// `POST …/accounts/{connection}/remove`.
@@ -196,7 +196,8 @@ fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
     }
     let one = one?;
     let name = called(visit, one);
-    let said = match (&*what, one.verdict) {
+    let (before, what) = if what == "lately" { ("checked a moment ago, ", "checked") } else { ("", &*what) };
+    let said = match (what, one.verdict) {
         ("gone", _) => NO_SERVICE,
         ("other", _) => "its key belongs to another account by now. Reconnect it with one of this account.",
         ("unusable", _) => "its key cannot be used any more. Reconnect it with a new one.",
@@ -212,5 +213,5 @@ fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("{name}: {said}"))
+    Some(format!("{name}: {before}{said}"))
 }

@@ -166,13 +166,11 @@ async fn ask(shared: &Shared, session: &Session, asked: &Asked) -> Result<Outcom
             Err(Error::NotFound) => return Ok(Outcome::Bad(asked.told("removed"))),
             target => target?,
         };
-        match compared(&target, account, session) {
-            Ok(confirm) => other = confirm,
-            Err(()) => {
-                let label = Some(account.label().to_owned());
-                return Ok(Outcome::Bad(Told { label, ..asked.told("other_account") }));
-            }
-        }
+        let Ok(confirm) = compared(&target, account, session) else {
+            let label = Some(account.label().to_owned());
+            return Ok(Outcome::Bad(Told { label, ..asked.told("other_account") }));
+        };
+        other = confirm;
     } else {
         let alike = scope.alike(&asked.credential, Some(account), Some(session.end_user())).await;
         let (_, alike) = match alike {

@@ -11,6 +11,7 @@ use super::{
     ago::ago,
     frame::{Width, csrf, document, platform, platform_first},
     mark, name_of,
+    verdict::outside,
 };
 
 /// The end user's accounts. For each: `POST {base}/accounts/{id}/check`, `…/reconnect`, and `GET …/remove`; more are linked at
@@ -34,7 +35,9 @@ pub(crate) fn accounts(
                 p { "Accounts that " (platform(chrome)) " may use are listed here." }
             }
         } @else {
-            ul.accounts { @for one in list { (account(chrome, one, registry, now)) } }
+            // What needs somebody comes first.
+            @let (due, others): (Vec<_>, Vec<_>) = list.iter().partition(|one| needs_key(one));
+            ul.accounts { @for one in due.into_iter().chain(others) { (account(chrome, one, registry, now)) } }
         }
         form.more method="post" action={ (chrome.base) "/providers" } {
             (csrf(chrome))
@@ -59,11 +62,11 @@ fn account(chrome: &Chrome, one: &Connection, registry: &Registry, now: SystemTi
     let at = format!("{}/accounts/{}", chrome.base, one.id.as_str());
     let name = name_of(one);
     // A button says what it is for, also where it is read out without what stands around it.
-    let button = |to: &str, text: &str, busy: &str| {
+    let button = |to: &str, text: &str, busy: &str, is_due: bool| {
         html! {
             form method="post" action={ (at) "/" (to) } {
                 (csrf(chrome))
-                button type="submit" data-busy=(busy) { (text) span.unseen { ": " bdi { (name) } } }
+                button.due[is_due] type="submit" data-busy=(busy) { (text) span.unseen { ": " bdi { (name) } } }
             }
         }
     };
@@ -81,15 +84,32 @@ fn account(chrome: &Chrome, one: &Connection, registry: &Registry, now: SystemTi
             }
             p.state {
                 (state(one))
-                @if let Some(at) = one.checked_at { " · checked " (ago(at, now)) }
+                @if let Some(at) = one.checked_at {
+                    " · " (if says_nothing(one) { "last try" } else { "checked" }) " " (ago(at, now))
+                }
             }
             div.actions {
-                (button("check", "Check now", "Checking…"))
-                (button("reconnect", "New key", "One moment…"))
+                @if needs_key(one) {
+                    (button("reconnect", "New key", "One moment…", true))
+                    (button("check", "Check now", "Checking…", false))
+                } @else {
+                    (button("check", "Check now", "Checking…", false))
+                    (button("reconnect", "New key", "One moment…", false))
+                }
                 a.button.quiet href={ (at) "/remove" } { "Remove" span.unseen { ": " bdi { (name) } } }
             }
         }
     }
+}
+
+/// Whether nothing works with it until it gets another key.
+fn needs_key(one: &Connection) -> bool {
+    one.status == Status::NeedsKey || one.verdict == Some(VerdictKind::Invalid)
+}
+
+/// Whether the last check came to nothing.
+fn says_nothing(one: &Connection) -> bool {
+    matches!(one.verdict, Some(VerdictKind::RateLimited | VerdictKind::Unavailable | VerdictKind::Unknown))
 }
 
 /// How it is with a connection, in words.
@@ -109,13 +129,20 @@ fn state(one: &Connection) -> Markup {
 }
 
 /// Whether to remove one: `POST {base}/accounts/{id}/remove`.
-pub(crate) fn remove(chrome: &Chrome, one: &Connection, name: &str) -> Markup {
+pub(crate) fn remove(chrome: &Chrome, one: &Connection, name: &str, registry: &Registry) -> Markup {
+    let descriptor = registry.get(&one.provider).ok().map(keyway_core::Entry::descriptor);
+    let service = descriptor.map_or("the service", |descriptor| descriptor.name());
+    let keys = descriptor.and_then(|descriptor| descriptor.links().keys.as_deref());
+
     let main = html! {
         p.back { a href={ (chrome.base) "/accounts" } { "Linked accounts" } }
         div.card {
             h1 { "Remove “" bdi { (name) } "”?" }
             p.lead { (platform_first(chrome)) " can no longer use this account. Whatever works through it stops at once." }
-            p { "Its key is deleted here, and stays valid at the service itself: switch it off there if nothing else uses it." }
+            p {
+                "Its key is deleted here, and stays valid at " bdi { (service) } ": switch it off there if nothing else uses it. "
+                @if let Some(url) = keys { (outside(url, &format!("Go to {service} (new tab)"))) "." }
+            }
             form method="post" action={ (chrome.base) "/accounts/" (one.id.as_str()) "/remove" } {
                 (csrf(chrome))
                 button.danger type="submit" data-busy="Removing…" { "Remove it" }

@@ -64,11 +64,12 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                         @if page.host.is_some() { ", " }
                         "and kept encrypted by " (platform(chrome)) ". No page ever shows it again."
                     }
+                    (cancel(chrome))
                 }
                 div.card.guide { (guide) }
             }
         }
-        (cancel(chrome))
+        @if page.told.is_some_and(closes) { (cancel(chrome)) }
     };
     document(chrome, &page_title, Width::Wide, &main)
 }

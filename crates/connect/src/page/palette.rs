@@ -126,7 +126,7 @@ impl Palette {
         }
     }
 
-    fn all(&self) -> [(&'static str, Colour); 18] {
+    fn all(&self) -> [(&'static str, Colour); 19] {
         [
             ("page", self.page),
             ("surface", self.surface),
@@ -235,7 +235,10 @@ mod tests {
         let look = Look { accent: Some("#6633cc".to_owned()), ..Look::default() };
         let css = look_css(&look);
         assert!(css.starts_with(":root{--page:#f5f6f8;--surface:#ffffff;"), "{css}");
-        assert!(css.contains("--accent:#6633cc;--fill:#6633cc;--fill-edge:#6633cc;--on-fill:#ffffff;"), "{css}");
+        assert!(
+            css.contains("--accent:#6633cc;--fill:#6633cc;--fill-edge:#6633cc;--on-fill:#ffffff;"),
+            "{css}"
+        );
         // A brand's yellow stays yellow where a dark text can stand on it, and is darker where it is the text.
         let look = Look { accent: Some("#ffcc00".to_owned()), ..Look::default() };
         let css = look_css(&look);

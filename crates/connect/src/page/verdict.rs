@@ -4,7 +4,7 @@ use keyway_core::{Entry, VerdictKind};
 use keyway_vault::Connection;
 use maud::{Markup, html};
 
-use super::{Chrome, ago::length, frame::platform, name_of};
+use super::{Chrome, ago::length, frame::platform};
 use crate::session::Told;
 
 const OTHER_ACCOUNT: &str = "other_account";
@@ -181,7 +181,7 @@ fn support_link(url: Option<&str>, name: &str, before: &str) -> Markup {
     html! { @if let Some(url) = url { (before) " " (outside(url, &format!("{name}’s help (new tab)"))) "." } }
 }
 
-fn outside(url: &str, text: &str) -> Markup {
+pub(super) fn outside(url: &str, text: &str) -> Markup {
     html! { a href=(url) target="_blank" rel="noopener noreferrer" { (text) } }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod checks;
 mod events;
 #[path = "../../../vault/tests/vault/fated.rs"]
 #[expect(dead_code, reason = "the vault's tests need more of it")]

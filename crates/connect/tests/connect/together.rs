@@ -125,7 +125,7 @@ async fn a_connection_is_checked_once_for_all_who_ask_at_once() {
     assert_eq!(api.await.unwrap().unwrap().status(), StatusCode::OK);
     for page in pages {
         let text = page.text().await.unwrap();
-        assert!(text.contains(&format!("/accounts?checked={}", one.id)), "{text}");
+        assert!(text.contains(&format!("={}\"", one.id)), "{text}");
     }
     walk.post(&path, &[]).await;
     assert_eq!(provider.count.load(Ordering::SeqCst), 1);

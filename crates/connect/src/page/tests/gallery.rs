@@ -252,6 +252,8 @@ impl Gallery {
                 provider: provider.to_owned(),
                 method: method.id().to_string(),
                 kind: kind.to_owned(),
+                label: (kind == "other_account").then(|| self.texts.label.clone()),
+                hints: Vec::new(),
                 say: say.map(str::to_owned),
                 retry_after,
                 values: Vec::new(),
@@ -364,7 +366,7 @@ impl Gallery {
             accounts(&list[..1], Some(&self.texts.notice), Some("https://app.acme.example/")),
         );
         put(pages, "accounts-empty", accounts(&[], None, None));
-        put(pages, "remove", page::remove(&self.chrome, &list[0], &self.texts.name));
+        put(pages, "remove", page::remove(&self.chrome, &list[0], &self.texts.name, &self.registry));
     }
 
     fn provider_name(&self) -> &str {
