@@ -60,9 +60,9 @@ impl Connect {
         self.0.desk.start(tenant, new).await
     }
 
-    /// A tenant's session, by its id: how far it is, and what came of it, also for an hour after its end. This is what a
-    /// [`return_url`](NewSession::return_url) asks, of the `session_id` that it is given; nothing is there of other tenants', and
-    /// of what is no id.
+    /// A tenant's session, by its id: how far it is, and what came of it, which is there for an hour after its end as well. Whatever
+    /// is at a [`return_url`](NewSession::return_url) asks this of the `session_id` that it is given. `None` of another tenant's,
+    /// and of what is no id.
     ///
     /// # Errors
     /// When the vault does not say.
