@@ -56,6 +56,12 @@ async fn what_a_newer_version_added_to_a_document_is_no_damage() {
     assert_eq!(again.headers()["idempotency-replayed"], "true");
     assert_eq!(again.json::<Value>().await.unwrap(), first);
 
+    let hook = json!({"url": "https://hooks.example.com/"});
+    assert_eq!(ask(Method::POST, "/v1/webhooks").json(&hook).send().await.unwrap().status(), 201);
+    later(&stage, "webhook").await;
+    let hooks: Value = ask(Method::GET, "/v1/webhooks").send().await.unwrap().json().await.unwrap();
+    assert_eq!(hooks["data"][0]["url"], hook["url"]);
+
     later(&stage, "session").await;
     let mut walk = Walk::at(&stage, first["link"].as_str().unwrap()).await;
     let (_, page) = walk.rootly(ROOTLY_REVOKED).await;
