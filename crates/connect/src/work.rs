@@ -10,7 +10,7 @@ use keyway_hub::Stop;
 use keyway_vault::{Error, Lead, Vault};
 use tokio::time::sleep;
 
-use crate::{Connect, schedule::check_idle, webhook::deliver};
+use crate::{Connect, schedule::check_idle, sweep::sweep, webhook::deliver};
 
 /// Before it is tried again to lead, or to go on, after the vault failed.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ impl Connect {
     pub async fn work(&self, stop: Stop) {
         let (shared, lasts) = (&self.0, self.0.limits.lead);
         let webhooks = lead(&shared.vault, "webhooks", lasts, stop.clone(), || deliver(shared));
-        let sweeps = crate::sweep::sweep(shared, stop.clone());
+        let sweeps = sweep(shared, stop.clone());
         let webhooks = async {
             tokio::join!(webhooks, sweeps);
         };
