@@ -101,3 +101,22 @@ impl Scope {
         Packed::new("keyway/v1/held").text(self.tenant.as_str()).text(provider).text(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// While processes are replaced one by one, an older one opens what a newer one held.
+    #[test]
+    fn what_a_newer_version_added_is_passed_over() {
+        let account = Account::new("u1", "Ada");
+        let account = AccountOf::new(&account);
+        let (method, origins, text) = ("api_key", "https://a.example", "{}");
+        let waiting = Waiting { method, origins, elsewhere: false, text, account };
+        let mut json = serde_json::to_value(&waiting).unwrap();
+        json["later"] = 1.into();
+        json["account"]["later"] = 1.into();
+        let read: Waiting<String> = serde_json::from_value(json).unwrap();
+        assert_eq!((read.method.as_str(), read.account.account().id()), (method, "u1"));
+    }
+}

@@ -12,7 +12,6 @@ pub(super) const KIND: &str = "webhook";
 
 /// What is kept of an endpoint.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct Kept {
     pub(super) url: String,
     /// None named: all.
