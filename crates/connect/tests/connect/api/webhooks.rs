@@ -14,6 +14,7 @@ use crate::{
         hook::{Does, Hook},
         linked, quick,
     },
+    provider::Provider,
     stage::{ROOTLY, Stage, TENANT},
 };
 
@@ -84,6 +85,25 @@ async fn a_webhook_goes_elsewhere_and_nothing_is_lost() {
         working.stop().await;
         assert_eq!(old.rest().len(), 0);
     }
+}
+
+#[tokio::test]
+async fn what_is_answered_where_it_went_before_says_nothing_of_where_it_goes_now() {
+    let stage = stage().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let old =
+        Provider::answering("HTTP/1.1 410 Gone\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned())
+            .await;
+    let mut new = Hook::taking().await;
+    let (path, _) = set_up(&backend, json!({"url": format!("{}/hook", old.origin())})).await;
+    let working = Working::start(&stage.connect);
+    let connection = happen(&stage).await;
+    old.asked.notified().await;
+    assert_eq!(backend.patch(&path, &json!({"url": new.url})).await.status, StatusCode::OK);
+    old.leave.add_permits(1);
+    assert_eq!(new.next().await.json()["data"]["connection"]["id"], connection.id.as_str());
+    until(&backend, &path, "ok").await;
+    working.stop().await;
 }
 
 #[tokio::test]
