@@ -133,6 +133,16 @@ impl Place {
         Self(seq.unsigned_abs() * 2 + part)
     }
 
+    /// Just before the event that stands here.
+    pub(crate) fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
+    /// Whether it is more than so many entries ahead of another place.
+    pub(crate) fn is_ahead(self, other: Self, entries: u64) -> bool {
+        self.0.saturating_sub(other.0) > 2 * entries
+    }
+
     /// The number of the entry.
     fn seq(self) -> i64 {
         i64::try_from(self.0 / 2).unwrap_or(i64::MAX)

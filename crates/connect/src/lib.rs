@@ -28,8 +28,8 @@ pub use look::{Direction, Look};
 pub use session::{NewSession, Purpose, Session, SessionError, SessionId, Started, Status};
 pub use web::Peer;
 pub use webhook::{
-    Deliveries, Endpoint, EndpointError, EndpointId, EndpointState, Endpoints, LastAttempt, NewEndpoint,
-    Tested, signature,
+    Deliveries, Endpoint, EndpointChange, EndpointError, EndpointId, EndpointState, Endpoints, LastAttempt,
+    NewEndpoint, Tested, signature,
 };
 
 /// The script with which a platform's page opens a session: what the npm package `@keyway/connect` has, also served as

@@ -1,6 +1,7 @@
 //! Webhooks: events are sent to where a tenant, or the platform, asked for them, as <https://www.standardwebhooks.com> has it.
 
 mod attempt;
+mod change;
 mod deliver;
 mod endpoint;
 mod kept;
@@ -12,6 +13,7 @@ mod signature;
 pub(crate) use self::deliver::deliver;
 pub use self::{
     attempt::LastAttempt,
+    change::EndpointChange,
     endpoint::{Endpoint, EndpointId, EndpointState, Endpoints, NewEndpoint, Tested},
     new::EndpointError,
     retry::Deliveries,

@@ -40,7 +40,7 @@ pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
         grants::create, grants::list, grants::revoke,
         providers::list, providers::get, providers::logo, providers::form,
         events::list,
-        webhooks::create, webhooks::list, webhooks::get, webhooks::remove, webhooks::test,
+        webhooks::create, webhooks::list, webhooks::get, webhooks::change, webhooks::rotate_secret, webhooks::remove, webhooks::test,
 
 
     ),

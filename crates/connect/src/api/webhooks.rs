@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use keyway_vault::ApiScope;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     problem::Problem,
     sent::Sent,
 };
-use crate::{Endpoint, EndpointError, Endpoints, EventType, Tested};
+use crate::{Endpoint, EndpointChange, EndpointError, Endpoints, EventType, Tested};
 
 /// A webhook that is to be set up.
 #[derive(Deserialize, ToSchema)]
@@ -27,7 +27,39 @@ pub(super) struct WebhookBody {
     types: Option<Vec<EventType>>,
 }
 
-/// A webhook that was just set up.
+/// What is to be changed of a webhook; what is not named stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = WebhookChange)]
+pub(super) struct ChangeBody {
+    /// Where events are sent to from now on: `https`, and a public address. What waits is tried there at once.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = String, required = false, max_length = 2048, example = "https://hooks.example.com/keyway")]
+    url: Option<String>,
+    /// Which it gets; with none, all. They hold for what happens from now on, and for what happened behind an event that still waits
+    /// to be sent.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Vec<EventType>, required = false, example = json!(["connection.created", "connection.needs_reconnect"]))]
+    types: Option<Vec<EventType>>,
+    /// `ok`: what waits is tried at once, also where the webhook was given up.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Again, inline, required = false)]
+    state: Option<Again>,
+}
+
+/// The one state that a webhook can be given.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Again {
+    Ok,
+}
+
+/// What is there is no `null`.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// A webhook that was just set up, or has a new secret.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeWebhook)]
 pub(super) struct MadeView {
@@ -83,6 +115,56 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
     call.may(ApiScope::Webhooks)?;
     call.query(&[])?;
     Ok(ok(&endpoints(&call).get(&id).await?))
+}
+
+/// Changes a webhook
+///
+/// Its URL, which events it gets, or that it is tried again. Nothing that waits to be sent is lost.
+#[utoipa::path(
+    patch, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "changeWebhook",
+    params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
+    request_body = ChangeBody,
+    responses((status = 200, description = "The webhook", body = Endpoint)),
+)]
+pub(super) async fn change(Named(id): Named<String>, sent: Sent) -> Result<Response, Problem> {
+    sent.call.may(ApiScope::Webhooks)?;
+    sent.call.query(&[])?;
+    let endpoints = endpoints(&sent.call);
+    // Of what is not there nothing is said but that, whatever the body is.
+    endpoints.get(&id).await?;
+    let body: ChangeBody = sent.json()?;
+    let mut change = EndpointChange::default();
+    if let Some(url) = body.url {
+        change = change.url(url);
+    }
+    if let Some(types) = body.types {
+        change = change.types(&types);
+    }
+    if let Some(Again::Ok) = body.state {
+        change = change.tried_again();
+    }
+    Ok(ok(&endpoints.change(&id, &change).await?))
+}
+
+/// Gives a webhook a new secret
+///
+/// It is shown this once. For 24 hours messages are signed with the old one as well: `webhook-signature` holds both, with a space between
+/// them, and a receiver takes a message if one of them is good. Four times within that time at most.
+#[utoipa::path(
+    post, path = "/v1/webhooks/{id}/rotate-secret", tag = "Webhooks", operation_id = "rotateWebhookSecret",
+    params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
+    responses((status = 200, description = "The webhook, and its new secret", body = MadeView)),
+)]
+pub(super) async fn rotate_secret(Named(id): Named<String>, sent: Sent) -> Response {
+    sent.once(ApiScope::Webhooks, async move |sent: Sent| {
+        sent.call.query(&[])?;
+        let endpoints = endpoints(&sent.call);
+        endpoints.get(&id).await?;
+        sent.nothing()?;
+        let made = endpoints.rotate_secret(&id).await?;
+        Ok(ok(&MadeView { webhook: made.endpoint, secret: Shown(made.secret) }))
+    })
+    .await
 }
 
 /// Removes a webhook

@@ -23,7 +23,7 @@ use super::{
     send::send,
 };
 use crate::{
-    event::{Event, Place},
+    event::{Event, EventType, Place},
     shared::Shared,
 };
 
@@ -33,6 +33,8 @@ const LIST: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(30);
 /// After the vault failed.
 const PAUSE: Duration = Duration::from_secs(5);
+/// After so many entries that concerned somebody else it is written down how far they were looked at.
+const FAR: u64 = 5000;
 /// How many events are read at once.
 const AHEAD: usize = 100;
 
@@ -177,6 +179,13 @@ struct Sender {
     wake: Arc<Notify>,
 }
 
+/// What was looked at already, for some types, and concerned somebody else.
+#[derive(Default)]
+struct Seen {
+    place: Place,
+    types: Vec<EventType>,
+}
+
 /// What a sender does next.
 enum Next {
     /// Look again.
@@ -189,8 +198,7 @@ enum Next {
 
 impl Sender {
     async fn run(self) {
-        // What was looked at already, and concerned somebody else.
-        let mut seen = Place::default();
+        let mut seen = Seen::default();
         loop {
             let wait = match self.step(&mut seen).await {
                 Ok(Next::Now) => continue,
@@ -215,7 +223,7 @@ impl Sender {
         }
     }
 
-    async fn step(&self, seen: &mut Place) -> Result<Next, Error> {
+    async fn step(&self, seen: &mut Seen) -> Result<Next, Error> {
         let Some(stored) = Stored::of(&self.documents, &self.id).await? else { return Ok(Next::End) };
         if stored.kept.disabled {
             return Ok(Next::End);
@@ -224,16 +232,23 @@ impl Sender {
         if !wait.is_zero() {
             return Ok(Next::Wait(Some(wait.min(LOOK))));
         }
-        let from = stored.kept.place.max(*seen);
+        if seen.types != stored.kept.types {
+            *seen = Seen { place: Place::default(), types: stored.kept.types.clone() };
+        }
+        let from = stored.kept.place.max(seen.place);
         let found = self.shared.changes(stored.owner()).behind(from, AHEAD, &stored.kept.types).await?;
         if found.events.is_empty() {
-            *seen = found.place;
-            if found.more {
-                // So many that nobody should look at them once more.
-                Stored::change(&self.documents, &self.id, |kept| kept.place = kept.place.max(*seen)).await?;
-                return Ok(Next::Now);
+            seen.place = found.place;
+            if found.more || seen.place.is_ahead(stored.kept.place, FAR) {
+                // So many that nobody should look at them once more; unless it is for other types by now.
+                let keep = |kept: &mut Kept| {
+                    if kept.types == seen.types {
+                        kept.place = kept.place.max(seen.place);
+                    }
+                };
+                Stored::change(&self.documents, &self.id, keep).await?;
             }
-            return Ok(Next::Wait(None));
+            return Ok(if found.more { Next::Now } else { Next::Wait(None) });
         }
         self.send_all(stored, &found.events).await
     }
@@ -249,7 +264,8 @@ impl Sender {
                 self.not_taken(&stored, event, outcome).await?
             };
             let Some(changed) = changed else { return Ok(Next::End) };
-            if changed.kept.disabled || changed.kept.retry_at.is_some() || changed.kept.place != event.place {
+            let (kept, is_next) = (&changed.kept, changed.kept.place == event.place);
+            if kept.disabled || kept.retry_at.is_some() || !is_next || kept.types != stored.kept.types {
                 return Ok(Next::Now);
             }
             stored = changed;
@@ -289,9 +305,13 @@ impl Sender {
             }
         }
         let (now, chance) = (SystemTime::now(), fastrand::f64());
-        let changed =
-            Stored::change(&self.documents, &self.id, |kept| kept.failed(&outcome, now, limits, chance));
-        let changed = changed.await?;
+        // Where it goes elsewhere by now, that says nothing of it.
+        let failed = |kept: &mut Kept| {
+            if kept.url == stored.kept.url {
+                kept.failed(&outcome, now, limits, chance);
+            }
+        };
+        let changed = Stored::change(&self.documents, &self.id, failed).await?;
         if changed.as_ref().is_some_and(|one| one.kept.disabled) {
             tracing::error!(webhook = %self.id, status = status(&outcome), "a webhook was given up");
         }

@@ -75,11 +75,12 @@ pub enum EndpointState {
     Ok,
     /// The last attempt failed, and is made again.
     Failing,
-    /// It failed for 5 days, or said that it is gone. Nothing is sent until a test is taken; then all of it is.
+    /// It failed for 5 days, or said that it is gone. Nothing is sent until a test is taken, or it is changed so that it is tried again;
+    /// then all of it is.
     Disabled,
 }
 
-/// An endpoint that was just set up.
+/// An endpoint that was just set up, or has a new secret.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct NewEndpoint {
@@ -195,7 +196,7 @@ impl Endpoints {
     }
 
     /// One of the owner's; of somebody else's nobody says that it is there (I8).
-    async fn stored(&self, id: &str) -> Result<Stored, EndpointError> {
+    pub(super) async fn stored(&self, id: &str) -> Result<Stored, EndpointError> {
         let is_id = (1..=128).contains(&id.len());
         let found = if is_id { Stored::of(&self.documents(), id).await? } else { None };
         found.filter(|one| one.owner() == self.owner.as_ref()).ok_or(EndpointError::NotFound)

@@ -1,11 +1,13 @@
 //! What is kept of an endpoint: one sealed document, so that where it goes, what it has seen and how it does change together, or
 //! not at all.
 
+use std::time::SystemTime;
+
 use keyway_vault::{Document, Documents, Error, Tenant};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::attempt::LastAttempt;
+use super::attempt::{LastAttempt, millis};
 use crate::event::{EventType, Place};
 
 pub(super) const KIND: &str = "webhook";
@@ -19,6 +21,9 @@ pub(super) struct Kept {
     pub(super) types: Vec<EventType>,
     #[serde(with = "as_base64")]
     pub(super) key: Zeroizing<Vec<u8>>,
+    /// Keys that it had before, and that sign as well for a time, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) old_keys: Vec<OldKey>,
     /// The last event that it took, or that there was when it was set up.
     pub(super) place: Place,
     /// How many events were passed over.
@@ -37,6 +42,22 @@ pub(super) struct Kept {
     pub(super) disabled: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<LastAttempt>,
+}
+
+/// A key that an endpoint had before.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OldKey {
+    #[serde(with = "as_base64")]
+    pub(super) key: Zeroizing<Vec<u8>>,
+    /// Until when it signs, in milliseconds since 1970.
+    pub(super) until: u64,
+}
+
+impl OldKey {
+    pub(super) fn signs(&self, now: SystemTime) -> bool {
+        millis(now) < self.until
+    }
 }
 
 /// An endpoint, as it was read.
@@ -75,6 +96,13 @@ impl Stored {
         documents.get(KIND, id).await?.map(Self::read).transpose()
     }
 
+    /// Writes down what is kept. `None` when somebody else changed or removed it since it was read.
+    pub(super) async fn replaced(self, documents: &Documents) -> Result<Option<Self>, Error> {
+        let text = self.kept.text()?;
+        let document = documents.replace(&self.document, &text, None).await?;
+        Ok(document.map(|document| Self { document, ..self }))
+    }
+
     /// Changes what is kept, whoever else changes it too. `None` when it is gone.
     pub(super) async fn change(
         documents: &Documents,
@@ -83,9 +111,8 @@ impl Stored {
     ) -> Result<Option<Self>, Error> {
         while let Some(mut stored) = Self::of(documents, id).await? {
             change(&mut stored.kept);
-            let text = stored.kept.text()?;
-            if let Some(document) = documents.replace(&stored.document, &text, None).await? {
-                return Ok(Some(Self { document, ..stored }));
+            if let Some(changed) = stored.replaced(documents).await? {
+                return Ok(Some(changed));
             }
         }
         Ok(None)
@@ -104,6 +131,7 @@ impl Kept {
             url: "https://hooks.example.com/".to_owned(),
             types: Vec::new(),
             key: Zeroizing::new(vec![7; 32]),
+            old_keys: Vec::new(),
             place: Place::default(),
             skipped: 0,
             tries: 0,

@@ -24,6 +24,11 @@ pub enum EndpointError {
     /// There are as many as there may be.
     #[error("there are {0} webhooks already, which is the most; remove one first")]
     TooMany(usize),
+    /// It had as many new secrets as it may have for a time.
+    #[error(
+        "the secret was changed {0} times within a day, and each old one signs that long; wait until the first is over"
+    )]
+    TooManySecrets(usize),
     /// There is none with this id.
     #[error("there is no such webhook")]
     NotFound,
@@ -36,7 +41,7 @@ pub enum EndpointError {
 const MAX_URL: usize = 2048;
 
 /// Checks a URL, and writes it as it is sent to.
-fn checked(transport: &HttpTransport, text: &str) -> Result<String, EndpointError> {
+pub(super) fn checked(transport: &HttpTransport, text: &str) -> Result<String, EndpointError> {
     let wrong = |why| Err(EndpointError::Url(why));
     if text.len() > MAX_URL {
         return wrong("is longer than 2,048 bytes");
@@ -56,20 +61,39 @@ fn checked(transport: &HttpTransport, text: &str) -> Result<String, EndpointErro
     }
 }
 
+/// Each once, in the order of their words.
+pub(super) fn sorted(types: &[EventType]) -> Vec<EventType> {
+    let mut types = types.to_vec();
+    types.sort_unstable_by_key(|kind| kind.as_str());
+    types.dedup();
+    types
+}
+
+/// What messages are signed with, and as it is shown.
+pub(super) struct NewKey {
+    pub(super) key: Zeroizing<Vec<u8>>,
+    pub(super) secret: Secret,
+}
+
+impl NewKey {
+    pub(super) fn random() -> Result<Self, Error> {
+        let mut key = Zeroizing::new(vec![0; 32]);
+        rand::fill(&mut key).map_err(|_| Error::Invalid("there are no random bytes".to_owned()))?;
+        let secret = Secret::new(format!("whsec_{}", STANDARD.encode(&key)));
+        Ok(Self { key, secret })
+    }
+}
+
 impl Endpoints {
     /// Sets one up. It gets what happens from now on. `types` are what it gets; none named: everything.
     pub async fn create(&self, url: &str, types: &[EventType]) -> Result<NewEndpoint, EndpointError> {
         let url = checked(&self.shared.webhooks, url)?;
-        let mut key = Zeroizing::new(vec![0; 32]);
-        rand::fill(&mut key).map_err(|_| Error::Invalid("there are no random bytes".to_owned()))?;
-        let secret = Secret::new(format!("whsec_{}", STANDARD.encode(&key)));
-        let mut types = types.to_vec();
-        types.sort_unstable_by_key(|kind| kind.as_str());
-        types.dedup();
+        let NewKey { key, secret } = NewKey::random()?;
         let kept = Kept {
             url,
-            types,
+            types: sorted(types),
             key,
+            old_keys: Vec::new(),
             place: place(&self.shared.vault).await?,
             skipped: 0,
             tries: 0,

@@ -30,6 +30,8 @@ pub struct Deliveries {
     pub attempts: u32,
     /// For how long an endpoint may fail before nothing is sent there any more. 5 days.
     pub gives_up: Duration,
+    /// For how long messages are signed with the old secret as well, when there is a new one. 24 hours.
+    pub old_secret: Duration,
 }
 
 impl Default for Deliveries {
@@ -43,6 +45,7 @@ impl Default for Deliveries {
             waits: [5, 30, 2 * 60, 10 * 60, hour, 3 * hour, 6 * hour].map(Duration::from_secs).to_vec(),
             attempts: 6,
             gives_up: Duration::from_secs(5 * 24 * hour),
+            old_secret: Duration::from_secs(24 * hour),
         }
     }
 }
@@ -66,11 +69,16 @@ impl Kept {
 
     /// The receiver takes what is sent.
     pub(super) fn works(&mut self, outcome: &Outcome, now: SystemTime) {
+        self.afresh();
+        self.last = Some(LastAttempt::new(outcome, now));
+    }
+
+    /// What failed before counts no more.
+    pub(super) fn afresh(&mut self) {
         self.tries = 0;
         self.retry_at = None;
         self.failing_since = None;
         self.disabled = false;
-        self.last = Some(LastAttempt::new(outcome, now));
     }
 
     /// An attempt failed. `chance` is between 0 and 1.

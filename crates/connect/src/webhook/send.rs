@@ -1,6 +1,9 @@
 //! One attempt.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    iter,
+    time::{Duration, Instant, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
@@ -40,12 +43,16 @@ pub(super) async fn send(
 }
 
 fn request(kept: &Kept, id: &str, body: Bytes) -> Option<Request<Bytes>> {
-    let timestamp = millis(SystemTime::now()) / 1000;
+    let now = SystemTime::now();
+    let timestamp = millis(now) / 1000;
+    let old = kept.old_keys.iter().filter(|old| old.signs(now)).map(|old| &old.key);
+    let signatures: Vec<_> =
+        iter::once(&kept.key).chain(old).map(|key| signature(key, id, timestamp, &body)).collect();
     let request = Request::post(&kept.url)
         .header(header::CONTENT_TYPE, "application/json")
         .header("webhook-id", id)
         .header("webhook-timestamp", timestamp)
-        .header("webhook-signature", signature(&kept.key, id, timestamp, &body));
+        .header("webhook-signature", signatures.join(" "));
     request.body(body).ok()
 }
 

@@ -3,8 +3,9 @@
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The header `webhook-signature` of a message, as Standard Webhooks has it: `v1,` and the base64 of an HMAC-SHA256 over
+/// A signature in the header `webhook-signature` of a message, as Standard Webhooks has it: `v1,` and the base64 of an HMAC-SHA256 over
 /// `id.timestamp.body`. `key` is what stands behind `whsec_`, decoded; `timestamp` is in seconds since 1970.
+/// The header may hold several, of a new key and of those before it, with a space between them.
 pub fn signature(key: &[u8], id: &str, timestamp: u64, body: &[u8]) -> String {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     for part in [id.as_bytes(), b".", timestamp.to_string().as_bytes(), b".", body] {

@@ -6,6 +6,7 @@ mod key;
 mod refusals;
 mod tenants;
 mod uses;
+mod webhooks;
 
 use keyway_vault::{ApiScope, Tenant};
 use reqwest::{Method, RequestBuilder, StatusCode};

@@ -1,7 +1,7 @@
 //! Events: listed, sent, and made by checks of idle connections.
 
 mod damage;
-mod hook;
+pub(crate) mod hook;
 mod idle;
 mod log;
 mod webhooks;
@@ -17,19 +17,19 @@ use tokio::task::JoinHandle;
 use crate::stage::{ROOTLY, Stage, TENANT, actor};
 
 /// Work in the background, with waits that a test can wait for.
-struct Working {
+pub(crate) struct Working {
     stop: Stop,
     task: JoinHandle<()>,
 }
 
 impl Working {
-    fn start(connect: &Connect) -> Self {
+    pub(crate) fn start(connect: &Connect) -> Self {
         let (connect, stop) = (connect.clone(), Stop::new());
         let asked = stop.clone();
         Self { stop, task: tokio::spawn(async move { connect.work(asked).await }) }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.ask();
         tokio::time::timeout(Duration::from_secs(30), self.task).await.expect("work ends at once").unwrap();
     }
@@ -41,7 +41,7 @@ impl Working {
     }
 }
 
-fn quick() -> Limits {
+pub(crate) fn quick() -> Limits {
     let mut limits = Limits::default();
     limits.deliveries.look = Duration::from_millis(20);
     limits.deliveries.waits = vec![Duration::from_millis(20)];
@@ -55,13 +55,18 @@ fn tenant(name: &str) -> Tenant {
     Tenant::parse(name).unwrap()
 }
 
-fn credential(stage: &Stage, key: &str) -> Credential {
+pub(crate) fn credential(stage: &Stage, key: &str) -> Credential {
     let accepted = stage.registry.accept("rootly", None, &Submission::new().with("api_key", key)).unwrap();
     accepted.credential.at_origin(stage.stand_ins.origin())
 }
 
-async fn linked(stage: &Stage, scope: &Scope, key: &str) -> Connection {
+pub(crate) async fn linked(stage: &Stage, scope: &Scope, key: &str) -> Connection {
     scope.save(New::connection(&credential(stage, key)).name("Ada's name")).await.unwrap().connection
+}
+
+/// One event.
+pub(crate) async fn happen(stage: &Stage) -> Connection {
+    linked(stage, &stage.scope(TENANT), ROOTLY).await
 }
 
 fn refused() -> Verdict {

@@ -1,12 +1,12 @@
 //! What somebody changed in the database stops nothing but itself, and is told.
 
 use super::{
-    Working,
+    Working, happen,
     hook::{Does, Hook},
     linked,
     log::Log,
     page, quick, tenant,
-    webhooks::{endpoints, happen, set_up, stage_with},
+    webhooks::{endpoints, set_up, stage_with},
 };
 use crate::stage::{ROOTLY, TENANT};
 

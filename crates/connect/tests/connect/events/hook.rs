@@ -17,7 +17,7 @@ use tokio::{
 
 /// What it does with a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Does {
+pub(crate) enum Does {
     Answers(u16),
     /// 302 to somewhere else on loopback.
     Redirects(u16),
@@ -30,14 +30,14 @@ pub(super) enum Does {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Message {
-    pub(super) headers: HashMap<String, String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
-pub(super) struct Hook {
-    pub(super) url: String,
-    pub(super) port: u16,
+pub(crate) struct Hook {
+    pub(crate) url: String,
+    pub(crate) port: u16,
     messages: UnboundedReceiver<Message>,
 }
 
@@ -45,7 +45,7 @@ type Decide = dyn FnMut(usize, &Message) -> Does + Send;
 
 impl Hook {
     /// One that decides by the message and how many came before it.
-    pub(super) async fn new(decide: impl FnMut(usize, &Message) -> Does + Send + 'static) -> Self {
+    pub(crate) async fn new(decide: impl FnMut(usize, &Message) -> Does + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, messages) = unbounded_channel();
@@ -58,17 +58,17 @@ impl Hook {
         Self { url: format!("http://127.0.0.1:{port}/hook?token=made-up"), port, messages }
     }
 
-    pub(super) async fn taking() -> Self {
+    pub(crate) async fn taking() -> Self {
         Self::new(|_, _| Does::Answers(204)).await
     }
 
     /// The next message.
-    pub(super) async fn next(&mut self) -> Message {
+    pub(crate) async fn next(&mut self) -> Message {
         let next = tokio::time::timeout(Duration::from_secs(20), self.messages.recv()).await;
         next.expect("a message comes").unwrap()
     }
 
-    pub(super) async fn take(&mut self, count: usize) -> Vec<Message> {
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<Message> {
         let mut messages = Vec::new();
         while messages.len() < count {
             messages.push(self.next().await);
@@ -77,35 +77,39 @@ impl Hook {
     }
 
     /// What came and was not looked at yet.
-    pub(super) fn rest(&mut self) -> Vec<Message> {
+    pub(crate) fn rest(&mut self) -> Vec<Message> {
         std::iter::from_fn(|| self.messages.try_recv().ok()).collect()
     }
 }
 
 impl Message {
-    pub(super) fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.headers["webhook-id"]
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub(super) fn kind(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         self.json()["type"].as_str().unwrap().to_owned()
     }
 
     /// Checks a message as its receiver does, by the standard's text alone.
-    pub(super) fn is_signed(&self, secret: &str, now: SystemTime) -> bool {
+    pub(crate) fn is_signed(&self, secret: &str, now: SystemTime) -> bool {
         let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
         let timestamp = &self.headers["webhook-timestamp"];
         let sent = SystemTime::UNIX_EPOCH + Duration::from_secs(timestamp.parse().unwrap());
         let is_new = now.duration_since(sent).is_ok_and(|age| age < Duration::from_secs(300));
         let mut signed = format!("{}.{timestamp}.", self.id()).into_bytes();
         signed.extend_from_slice(&self.body);
-        let given = self.headers["webhook-signature"].strip_prefix("v1,").unwrap();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
-        is_new && hmac::verify(&key, &signed, &STANDARD.decode(given).unwrap()).is_ok()
+        let mut given = self.headers["webhook-signature"].split(' ');
+        is_new
+            && given.any(|given| {
+                let given = STANDARD.decode(given.strip_prefix("v1,").unwrap()).unwrap();
+                hmac::verify(&key, &signed, &given).is_ok()
+            })
     }
 }
 

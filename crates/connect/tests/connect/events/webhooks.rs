@@ -11,10 +11,10 @@ use std::{
 
 use keyway_connect::{Connect, EndpointError, EndpointState, Endpoints, EventType, Limits, NewEndpoint};
 use keyway_http::{Client, HttpTransport};
-use keyway_vault::{Connection, New};
+use keyway_vault::New;
 
 use super::{
-    STORY, Working, credential, good,
+    STORY, Working, credential, good, happen,
     hook::{Does, Hook},
     linked, page, quick, refused, story, tenant,
 };
@@ -31,11 +31,6 @@ pub(super) fn endpoints(stage: &Stage) -> Endpoints {
 
 pub(super) async fn set_up(stage: &Stage, hook: &Hook) -> NewEndpoint {
     endpoints(stage).create(&hook.url, &[]).await.unwrap()
-}
-
-/// One event.
-pub(super) async fn happen(stage: &Stage) -> Connection {
-    linked(stage, &stage.scope(TENANT), ROOTLY).await
 }
 
 /// Waits until an endpoint is in a state.
