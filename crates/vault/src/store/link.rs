@@ -116,6 +116,13 @@ impl Pool {
         Ok(self.rows(sql, values, read).await?.pop())
     }
 
+    /// Somebody waited for an answer, and none came.
+    pub(super) fn silent(&self) {
+        if let Self::Postgres(sessions) = self {
+            sessions.silent();
+        }
+    }
+
     /// Closes all connections.
     pub(super) async fn close(&self) {
         match self {

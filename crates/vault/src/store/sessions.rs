@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -15,10 +15,13 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
     query::Query,
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use super::{
-    StoreError,
+    StoreError, StoreErrorKind,
     fault::{Stage, fault},
 };
 
@@ -32,6 +35,14 @@ const REASON: Duration = Duration::from_secs(1);
 pub(super) struct Sessions {
     pool: PgPool,
     spent: Arc<Spent>,
+    server: Arc<Server>,
+}
+
+/// Whether the server is there, as far as it is known.
+struct Server {
+    is_away: AtomicBool,
+    /// For the one who finds out whether it is there again. All others would wait for nothing.
+    trial: Semaphore,
 }
 
 /// Which connections are not used again. A session keeps what was so when it began: one that may not write does not learn that
@@ -55,7 +66,8 @@ impl Sessions {
                 Box::pin(async move { Ok(is_good) })
             })
             .connect_lazy_with(options.clone());
-        Self { pool, spent }
+        let server = Arc::new(Server { is_away: AtomicBool::new(false), trial: Semaphore::new(1) });
+        Self { pool, spent, server }
     }
 
     /// Begins a transaction; beside it comes where to note what its connection said.
@@ -63,8 +75,12 @@ impl Sessions {
         &self,
         sql: &'static str,
     ) -> Result<(Transaction<'static, Postgres>, Arc<Spent>), StoreError> {
+        let _trial = self.server.trial()?;
         match self.pool.begin_with(sql).await {
-            Ok(transaction) => Ok((transaction, Arc::clone(&self.spent))),
+            Ok(transaction) => {
+                self.server.answered();
+                Ok((transaction, Arc::clone(&self.spent)))
+            }
             Err(error) => Err(self.fault(error).await),
         }
     }
@@ -74,9 +90,20 @@ impl Sessions {
         &self,
         query: Query<'_, Postgres, <Postgres as sqlx::Database>::Arguments>,
     ) -> Result<Vec<PgRow>, StoreError> {
+        let _trial = self.server.trial()?;
         match query.fetch_all(&self.pool).await {
-            Ok(rows) => Ok(rows),
+            Ok(rows) => {
+                self.server.answered();
+                Ok(rows)
+            }
             Err(error) => Err(self.fault(error).await),
+        }
+    }
+
+    /// Somebody waited for an answer, and none came.
+    pub(super) fn silent(&self) {
+        if Stage::of(&self.pool) == Stage::Running {
+            self.server.is_away.store(true, Ordering::Relaxed);
         }
     }
 
@@ -89,12 +116,35 @@ impl Sessions {
         // The pool tries again and again, and keeps to itself what the server said.
         if matches!(error, Error::PoolTimedOut) && stage == Stage::Running {
             let options = self.pool.connect_options();
-            if let Ok(Err(error @ Error::Database(_))) = timeout(REASON, options.connect()).await {
-                return fault(&error, stage);
+            match timeout(REASON, options.connect()).await {
+                Ok(Err(error @ Error::Database(_))) => {
+                    self.server.answered();
+                    return fault(&error, stage);
+                }
+                Ok(Ok(_)) => self.server.answered(),
+                _ => self.silent(),
             }
         }
         self.spent.note(&error);
         fault(&error, stage)
+    }
+}
+
+impl Server {
+    /// Lets everybody pass while the server answers, and one at a time while it does not.
+    fn trial(&self) -> Result<Option<SemaphorePermit<'_>>, StoreError> {
+        if !self.is_away.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        self.trial.try_acquire().map(Some).map_err(|_| {
+            StoreError::new(StoreErrorKind::Unavailable).because("it did not answer a moment ago")
+        })
+    }
+
+    fn answered(&self) {
+        if self.is_away.load(Ordering::Relaxed) {
+            self.is_away.store(false, Ordering::Relaxed);
+        }
     }
 }
 

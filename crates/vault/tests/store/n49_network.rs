@@ -1,11 +1,11 @@
 //! N49: what happens between us and PostgreSQL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyway_postgres::Server;
 use keyway_vault::{Change, Committed, Database, StoreErrorKind};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     engines::{self, Engine, Place, block_on},
@@ -272,6 +272,45 @@ fn n49_a_server_that_stops_and_starts_again_is_found_again() {
         });
         assert_eq!(commit(&*store, one("c2")).await, Committed::Done);
         assert_eq!(timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap(), 3);
+    });
+}
+
+#[test]
+fn n49_while_a_server_is_known_to_be_away_one_waits_for_it_and_no_others() {
+    on_postgres(|place, server| async move {
+        place.vault().await.close().await;
+        let proxy = Proxy::start(server.socket()).await;
+        let database: Database = proxy.address(&place.address).parse().unwrap();
+        let store = database.open().await.unwrap();
+        timeout(Duration::from_millis(300), store.changed(1)).await.unwrap_err();
+        proxy.cut(Cut::Silence);
+        // Whoever waits for changes notices first.
+        assert_eq!(store.changed(1).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        let mut asking = JoinSet::new();
+        for number in 0..8 {
+            let store = store.clone();
+            asking.spawn(async move {
+                let began = Instant::now();
+                let error = match number % 2 {
+                    0 => store.vault().await.err(),
+                    _ => store.lease(&rows::lease("a", 9)).await.err(),
+                };
+                (error.unwrap().kind(), began.elapsed())
+            });
+        }
+        let asked = asking.join_all().await;
+        assert!(asked.iter().all(|(kind, _)| *kind == StoreErrorKind::Unavailable), "{asked:?}");
+        let waited = asked.iter().filter(|(_, time)| *time > Duration::from_secs(3)).count();
+        assert!(waited <= 1, "{asked:?}");
+
+        proxy.cut(Cut::Never);
+        let there = async { while store.vault().await.is_err() {} };
+        timeout(Duration::from_secs(20), there).await.expect("it is found again");
+        let all = (0..8).map(|_| {
+            let store = store.clone();
+            async move { store.vault().await.unwrap() }
+        });
+        all.collect::<JoinSet<_>>().join_all().await;
     });
 }
 
