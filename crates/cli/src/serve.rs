@@ -43,8 +43,7 @@ pub(crate) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
         return check::check(&loaded, problems).await;
     }
     let mut plan = Plan::of(&loaded, problems).map_err(|problems| unusable(&problems))?;
-    let location =
-        Location::of(&loaded.store()).map_err(|failure| Failure::Because(loaded.renamed(&failure)))?;
+    let location = location(&loaded).map_err(|failure| Failure::Because(loaded.renamed(&failure)))?;
     let _log = log_of(&plan)?;
     // A port is opened once the vault is: with a wrong key, nobody else ever sees this process.
     location
@@ -113,6 +112,11 @@ fn load(
         flags: flags.into_iter().filter_map(|(key, said)| Some((key, said?))).collect(),
     };
     Ok(Loaded::read(&sources))
+}
+
+/// Where the vault is.
+fn location(loaded: &Loaded) -> Result<Location, Failure> {
+    Ok(Location::of(&loaded.store())?.connections(loaded.config.database_connections))
 }
 
 fn log_of(plan: &Plan) -> Result<Logging, Failure> {

@@ -1,18 +1,25 @@
 //! What an operator asks: metrics, health, readiness.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, task::JoinSet};
+use keyway_vault::Error as VaultError;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
-use crate::{Error, Gateway, Listener, Stop};
+use crate::{Error, Gateway, Listener, Stop, gateway::Shared};
 
 /// How long a request's head may take.
 const HEAD_TIME: Duration = Duration::from_secs(5);
+/// How long it may take to write to the vault, and how long what came of it counts.
+const TRIAL: Duration = Duration::from_secs(1);
 /// The most connections at once. Each is for one request.
 const MOST: usize = 512;
 
@@ -37,10 +44,7 @@ impl Gateway {
             };
             let gateway = self.clone();
             connections.spawn(async move {
-                let service = service_fn(|request| {
-                    let answer = gateway.answer(&request);
-                    async move { Ok::<_, Infallible>(answer) }
-                });
+                let service = service_fn(async |request| Ok::<_, Infallible>(gateway.answer(&request).await));
                 let mut builder = http1::Builder::new();
                 builder
                     .timer(TokioTimer::new())
@@ -52,7 +56,7 @@ impl Gateway {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let text = |status, body: &'static str| answer(status, "text/plain; charset=utf-8", body.into());
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return text(StatusCode::METHOD_NOT_ALLOWED, "GET alone\n");
@@ -63,11 +67,45 @@ impl Gateway {
                 answer(StatusCode::OK, kind, self.metrics().into())
             }
             "/healthz" => text(StatusCode::OK, "it runs\n"),
-            "/readyz" if self.is_ready() => text(StatusCode::OK, "it serves\n"),
-            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "the vault cannot be asked\n"),
+            "/readyz" => match self.hindrance().await {
+                None => text(StatusCode::OK, "it serves\n"),
+                Some(why) => answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", why.into()),
+            },
             _ => text(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz\n"),
         }
     }
+}
+
+impl Gateway {
+    /// Why it cannot serve, as a line. Nobody may have written for a while: it is tried.
+    async fn hindrance(&self) -> Option<String> {
+        let unwritten = |error: &VaultError| Some(format!("the vault cannot be written: {error}\n"));
+        if let Some(error) = &*self.0.unwritten.borrow() {
+            return unwritten(error);
+        }
+        if !self.is_ready() {
+            return Some("the vault cannot be asked\n".to_owned());
+        }
+        // Not ended where nobody waits for it any more: whoever asks next learns what came of it.
+        match timeout(TRIAL, tokio::spawn(tried(Arc::clone(&self.0)))).await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Ok(Err(error))) => unwritten(&error),
+            _ => Some("the vault cannot be written: it did not answer in time\n".to_owned()),
+        }
+    }
+}
+
+/// Tries to write to the vault, once for all who ask at the same time.
+async fn tried(shared: Arc<Shared>) -> Result<(), VaultError> {
+    let mut last = shared.tried.lock().await;
+    if let Some((at, came)) = &*last
+        && at.elapsed() < TRIAL
+    {
+        return came.clone();
+    }
+    let came = shared.vault.try_write().await;
+    *last = Some((Instant::now(), came.clone()));
+    came
 }
 
 fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Full<Bytes>> {

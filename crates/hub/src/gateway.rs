@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
@@ -16,7 +16,11 @@ use ipnet::IpNet;
 use keyway_core::Registry;
 use keyway_http::{Client, Dialer, HttpTransport, HttpTransportBuilder};
 use keyway_vault::{Actor, Error as VaultError, Recorder, Recording, TokenHash, Vault};
-use tokio::{sync::Semaphore, task::AbortHandle};
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::AbortHandle,
+};
 use url::Url;
 
 use crate::{
@@ -52,11 +56,15 @@ pub(crate) struct Shared {
     /// Gone once the gateway is closed.
     pub(crate) recorder: ArcSwapOption<Recorder>,
     recording: Mutex<Option<Recording>>,
+    /// Why uses cannot be written, while they cannot.
+    pub(crate) unwritten: watch::Receiver<Option<VaultError>>,
+    /// When it was last tried whether the vault can be written, and what came of it.
+    pub(crate) tried: tokio::sync::Mutex<Option<(Instant, Result<(), VaultError>)>>,
     /// The store cannot be asked, so that nobody knows what changed.
     blind: AtomicBool,
     loading: Semaphore,
     pub(crate) actor: Actor,
-    following: Mutex<Option<AbortHandle>>,
+    following: Mutex<Vec<AbortHandle>>,
 }
 
 /// Sets a [`Gateway`] up.
@@ -113,14 +121,14 @@ impl Gateway {
         self.0.metrics.text()
     }
 
-    /// Whether it can serve: the vault can be asked.
+    /// Whether it serves: the vault can be asked, and uses can be written, as far as it is known.
     pub fn is_ready(&self) -> bool {
-        !self.0.blind.load(Ordering::Relaxed)
+        !self.0.blind.load(Ordering::Relaxed) && self.0.unwritten.borrow().is_none()
     }
 
     /// Ends it, once all workers have ended: waits until every use is in the audit log.
     pub async fn close(self) -> Result<(), Error> {
-        if let Some(following) = self.0.following.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        for following in self.0.following.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             following.abort();
         }
         self.0.recorder.store(None);
@@ -160,7 +168,7 @@ impl GatewayBuilder {
     }
 
     /// Writes each use to the audit log before its request is sent. Without, uses are written in groups, at most 250
-    /// milliseconds after, and a killed process loses the last group.
+    /// milliseconds after, and a killed process loses what was not written yet: see [`Recorder`].
     pub fn strict_audit(self) -> Self {
         Self { strict: true, ..self }
     }
@@ -171,6 +179,7 @@ impl GatewayBuilder {
         let dialer = self.dialer.map_or_else(|| Dialer::builder().build(), Ok)?;
         let actor = Actor::parse("gateway").map_err(|_| Error::Setting("the gateway has no name"))?;
         let (recorder, recording) = self.vault.recorder().await?;
+        let unwritten = recorder.failing();
         let gateway = Gateway(Arc::new(Shared {
             places: Places::of(&self.registry),
             routes: Routes::new(self.limits.routes),
@@ -187,13 +196,19 @@ impl GatewayBuilder {
             metrics: Metrics::new(),
             recorder: ArcSwapOption::from_pointee(recorder),
             recording: Mutex::new(Some(recording)),
+            unwritten: unwritten.clone(),
+            tried: tokio::sync::Mutex::default(),
             blind: AtomicBool::new(false),
             loading: Semaphore::new(LOADING),
             actor,
             following: Mutex::default(),
         }));
-        let following = tokio::spawn(follow(Arc::downgrade(&gateway.0))).abort_handle();
-        *gateway.0.following.lock().unwrap_or_else(PoisonError::into_inner) = Some(following);
+        let failing = gateway.0.metrics.audit_failing.clone();
+        let following = [
+            tokio::spawn(follow(Arc::downgrade(&gateway.0))).abort_handle(),
+            tokio::spawn(watch_audit(unwritten, failing)).abort_handle(),
+        ];
+        gateway.0.following.lock().unwrap_or_else(PoisonError::into_inner).extend(following);
         Ok(gateway)
     }
 }
@@ -224,6 +239,24 @@ async fn follow(gateway: std::sync::Weak<Shared>) {
             Ok(news) => after = news,
             Err(_) => tokio::time::sleep(PAUSE).await,
         }
+    }
+}
+
+/// Says when uses cannot be written, which whoever runs the gateway has to know at once, and when they can.
+async fn watch_audit(mut unwritten: watch::Receiver<Option<VaultError>>, failing: Gauge) {
+    let mut is_known = false;
+    while unwritten.changed().await.is_ok() {
+        let why = unwritten.borrow_and_update().clone();
+        failing.set(i64::from(why.is_some()));
+        match why {
+            Some(error) if !is_known => tracing::error!(
+                %error,
+                "uses cannot be written to the audit log: requests are refused until they can"
+            ),
+            None if is_known => tracing::info!("uses can be written to the audit log again: none was lost"),
+            _ => continue,
+        }
+        is_known = !is_known;
     }
 }
 

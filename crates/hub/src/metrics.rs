@@ -32,6 +32,7 @@ pub(crate) struct Metrics {
     problems: Vec<Counter>,
     pub(crate) in_flight: Gauge,
     pub(crate) clients: Gauge,
+    pub(crate) audit_failing: Gauge,
     pub(crate) loads: Counter,
     pub(crate) received: Bytes,
     pub(crate) sent: Bytes,
@@ -82,6 +83,12 @@ impl Metrics {
         let (in_flight, clients) = (Gauge::default(), Gauge::default());
         registry.register("requests_in_flight", "Requests that are being served", in_flight.clone());
         registry.register("clients", "Clients that are connected", clients.clone());
+        let audit_failing = Gauge::default();
+        registry.register(
+            "audit_failing",
+            "1 while uses cannot be written to the audit log, and requests are refused",
+            audit_failing.clone(),
+        );
         let loads = Counter::default();
         registry.register(
             "route_loads",
@@ -101,6 +108,7 @@ impl Metrics {
             problems,
             in_flight,
             clients,
+            audit_failing,
             loads,
             received,
             sent,

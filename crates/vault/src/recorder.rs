@@ -3,14 +3,15 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{
-    sync::{Notify, Semaphore, TryAcquireError, oneshot},
+    sync::{Notify, Semaphore, SemaphorePermit, TryAcquireError, oneshot, watch},
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
 use crate::{
@@ -24,7 +25,9 @@ use crate::{
 
 /// Writes uses to the audit log: those that wait together in one commit, at most 250 milliseconds after the first of them.
 ///
-/// None is dropped: where the log cannot be written, callers wait, and then fail. Clones are the same recorder. It ends with
+/// None is dropped: where the log cannot be written, callers wait, and then fail; once it is known why it cannot be
+/// ([`failing`](Self::failing)), they fail at once. A kill loses what was not committed: what was told in the last two seconds,
+/// what has its room since then, and never more than 16,384 uses. Clones are the same recorder. It ends with
 /// [`Recording::end`]; one that was killed is seen by [`Vault::verify`], with the last entry that it wrote.
 #[derive(Debug, Clone)]
 pub struct Recorder {
@@ -41,6 +44,8 @@ pub struct Slot {
 
 /// How long a use waits for others.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// A group that is not written by then keeps new uses from being taken.
+const LATE: Duration = Duration::from_secs(1);
 /// How many uses may wait to be written, or have room reserved.
 const QUEUE: usize = 16 * 1024;
 /// So many uses wait for no others.
@@ -71,18 +76,20 @@ impl Recorder {
     /// wait.
     ///
     /// # Errors
-    /// [`Error::Audit`] when too many wait to be written, for five seconds. Nothing should be sent then.
+    /// [`Error::Audit`] when too many wait to be written, or some for more than a second, and it stays so for five; at once where
+    /// the log is known to be [`failing`](Self::failing). Nothing should be sent then.
     pub async fn reserve(&self) -> Result<Slot, Error> {
-        let room = &self.open.0.room;
-        match room.try_acquire() {
+        match self.open.0.room.try_acquire() {
             Ok(permit) => permit.forget(),
             Err(TryAcquireError::Closed) => return Err(Error::Audit),
-            Err(TryAcquireError::NoPermits) => match timeout(PATIENCE, room.acquire()).await {
-                Ok(Ok(permit)) => permit.forget(),
-                _ => return Err(Error::Audit),
-            },
+            Err(TryAcquireError::NoPermits) => self.open.0.wait_for_room().await?,
         }
         Ok(Slot { open: Arc::clone(&self.open), taken: false })
+    }
+
+    /// Why uses that were taken could not be written for more than a second; none while they can. It changes when that does.
+    pub fn failing(&self) -> watch::Receiver<Option<Error>> {
+        self.open.0.failing.subscribe()
     }
 
     /// Records a use that took place. It is committed a little later, with others; until then a crash loses it.
@@ -148,7 +155,9 @@ impl Recording {
 /// What waits to be written.
 struct Queue {
     group: Mutex<Group>,
+    /// For each use that may be taken. While some wait for too long to be written, there is none.
     room: Semaphore,
+    failing: watch::Sender<Option<Error>>,
     /// Told when there is something new for the writer: not with each use, which would wake it each time.
     news: Notify,
 }
@@ -181,7 +190,21 @@ impl Drop for Open {
 
 impl Queue {
     fn new() -> Self {
-        Self { group: Mutex::default(), room: Semaphore::new(QUEUE), news: Notify::new() }
+        let failing = watch::Sender::new(None);
+        Self { group: Mutex::default(), room: Semaphore::new(QUEUE), failing, news: Notify::new() }
+    }
+
+    async fn wait_for_room(&self) -> Result<(), Error> {
+        let mut failing = self.failing.subscribe();
+        let has_room = async {
+            tokio::select! {
+                biased;
+                _ = failing.wait_for(Option::is_some) => None,
+                permit = self.room.acquire() => permit.ok(),
+            }
+        };
+        let permit = timeout(PATIENCE, has_room).await.ok().flatten();
+        permit.ok_or(Error::Audit).map(SemaphorePermit::forget)
     }
 
     fn put(&self, record: Record, written: Option<oneshot::Sender<()>>) {
@@ -196,17 +219,26 @@ impl Queue {
         }
     }
 
-    /// Waits for the next group and takes it, in exchange for an empty one. `false` at the end.
-    async fn next(&self, group: &mut Group) -> bool {
-        self.until(|group| group.ended || !group.records.is_empty()).await;
+    /// Waits for the next group and takes it, in exchange for an empty one. `false` at the end. `since` is when the one before
+    /// was taken, and becomes when this one is.
+    async fn next(&self, group: &mut Group, since: &mut Instant) -> bool {
+        if self.lock().records.is_empty() {
+            self.until(|group| group.ended || !group.records.is_empty()).await;
+            *since = Instant::now();
+        }
         let is_due = |group: &Group| group.ended || group.records.len() >= GROUP || !group.written.is_empty();
-        timeout(INTERVAL, self.until(is_due)).await.ok();
+        timeout_at(*since + INTERVAL, self.until(is_due)).await.ok();
         let mut waiting = self.lock();
         group.ended = waiting.ended;
         std::mem::swap(&mut *waiting, group);
         drop(waiting);
-        self.room.add_permits(group.records.len());
+        *since = Instant::now();
         !group.records.is_empty()
+    }
+
+    /// Takes all room that is left. Returns how much that was.
+    fn take_room(&self) -> usize {
+        self.room.forget_permits(QUEUE)
     }
 
     async fn until(&self, is_so: impl Fn(&Group) -> bool) {
@@ -235,23 +267,40 @@ impl Drop for Writer {
 
 impl Writer {
     async fn run(self) -> Result<(), Error> {
-        let mut group = Group::default();
-        while self.queue.next(&mut group).await {
-            self.write(&mut group).await;
+        let (mut group, mut since) = (Group::default(), Instant::now());
+        while self.queue.next(&mut group, &mut since).await {
+            self.write(&mut group, since + LATE).await;
         }
         let what = What { run: Some(self.run.clone()), ..What::default() };
         self.vault.note(Event::of_vault("recording.ended", &what)).await
     }
 
-    /// Writes a group, however long that takes: nothing is dropped. Leaves it empty.
-    async fn write(&self, group: &mut Group) {
+    /// Writes a group, however long that takes: nothing is dropped. Leaves it empty. From `late` on no new use is taken, until
+    /// this is done.
+    async fn write(&self, group: &mut Group, late: Instant) {
         let entries = unchained(self.events(&group.records));
-        group.records.clear();
         let after = Head { seq: 0, mac: Vec::new(), changed: 0 };
         let (mut batch, mut doubt) = (Batch { after, entries, changes: Vec::new() }, None);
-        while let Err(_error) = self.commit(&mut batch, &mut doubt).await {
+        // What a use took is free once it is written.
+        let mut room = group.records.len();
+        group.records.clear();
+        loop {
+            let mut commit = pin!(self.commit(&mut batch, &mut doubt));
+            let committed = if let Ok(committed) = timeout_at(late, &mut commit).await {
+                committed
+            } else {
+                room += self.queue.take_room();
+                commit.await
+            };
+            let Err(error) = committed else { break };
+            if Instant::now() >= late {
+                room += self.queue.take_room();
+                self.queue.failing.send_replace(Some(error));
+            }
             sleep(PAUSE).await;
         }
+        self.queue.failing.send_if_modified(|failing| failing.take().is_some());
+        self.queue.room.add_permits(room);
         for written in group.written.drain(..) {
             // Whoever waited may have given up; it is in the log all the same.
             let _ = written.send(());

@@ -7,7 +7,7 @@ use crate::{
     audit::rfc3339,
     error::tampered,
     roots::same,
-    store::{Counts, KeyRow},
+    store::{Counts, KeyRow, Lease},
 };
 
 /// How a vault stands.
@@ -62,6 +62,17 @@ impl Vault {
             counts: store.counts().await?,
             anchor: self.anchor().await?,
         })
+    }
+
+    /// Writes a little into the database, to find out whether it takes changes. Nothing else in it is another afterwards.
+    ///
+    /// # Errors
+    /// Why it does not, or cannot be reached.
+    pub async fn try_write(&self) -> Result<(), Error> {
+        // A lease that is over at once, and of which nobody asks who had it.
+        let lease = Lease { name: "trial", holder: String::new(), ms: 0 };
+        self.0.store.lease(&lease).await?;
+        Ok(())
     }
 
     /// The key under which records are sealed now.

@@ -11,6 +11,7 @@ mod link;
 mod postgres;
 mod same_file;
 mod schema;
+mod sessions;
 mod snapshot;
 mod sqlite;
 mod table;

@@ -4,6 +4,7 @@ use owo_colors::OwoColorize as _;
 
 use super::{
     config::{Config, Loaded},
+    location,
     plan::Plan,
     socket::own_url,
     unusable,
@@ -34,7 +35,7 @@ pub(super) async fn check(loaded: &Loaded, problems: Vec<String>) -> Result<Exit
 /// A vault that opens.
 async fn opened(loaded: &Loaded) -> Result<Location, String> {
     let opened = async {
-        let location = Location::of(&loaded.store())?;
+        let location = location(loaded)?;
         location.with(async |_| Ok(())).await?;
         Ok(location)
     };

@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) threads: usize,
     pub(crate) tls: Tls,
     pub(crate) database: Option<OsString>,
+    /// To PostgreSQL, beside the one that listens.
+    pub(crate) database_connections: u32,
     pub(crate) key: Option<String>,
     pub(crate) anchors: Option<OsString>,
     pub(crate) providers: Option<PathBuf>,
@@ -106,6 +108,7 @@ impl Default for Config {
             threads: 0,
             tls: Tls::default(),
             database: None,
+            database_connections: 16,
             key: None,
             anchors: None,
             providers: None,

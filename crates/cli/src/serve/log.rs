@@ -73,6 +73,8 @@ fn subscriber(log: &Log, wanted: Option<&str>, lines: Lines) -> Box<dyn Subscrib
 /// headers, or what goes over a connection.
 fn targets(log: &Log, wanted: Option<&str>) -> Targets {
     const OTHERS: LevelFilter = LevelFilter::WARN;
+    // Set and empty is as good as not set; as a filter it would be one that lets nothing through.
+    let wanted = wanted.filter(|text| !text.trim().is_empty());
     let wanted: Targets = wanted.and_then(|text| text.parse().ok()).unwrap_or_default();
     let own = wanted.default_level().unwrap_or(log.level);
     let mut targets = Targets::new().with_default(OTHERS.min(own)).with_target("keyway", own);
@@ -180,6 +182,9 @@ mod tests {
             (Some("off"), "hyper", Level::ERROR, false),
             (Some("off"), "keyway", Level::ERROR, false),
             (Some("%%"), "keyway", Level::INFO, true),
+            (Some(""), "keyway", Level::INFO, true),
+            (Some(" "), "hyper", Level::WARN, true),
+            (Some(""), "keyway", Level::DEBUG, false),
             (None, REQUESTS, Level::ERROR, false),
             (Some("keyway_hub::request=info"), REQUESTS, Level::INFO, true),
         ] {

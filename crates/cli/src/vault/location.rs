@@ -49,6 +49,11 @@ impl Location {
         Ok(Self { database, key, anchors, is_usual: given.is_none() })
     }
 
+    /// The same, with at most so many connections to PostgreSQL.
+    pub(crate) fn connections(self, most: u32) -> Self {
+        Self { database: self.database.connections(most), ..self }
+    }
+
     /// A folder of its own: database and key.
     pub(crate) fn within(folder: &Path) -> Result<Self, Failure> {
         let key = Key::file(&folder.join("master.key"))?;

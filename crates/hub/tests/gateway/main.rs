@@ -12,3 +12,4 @@ mod secure;
 mod signing;
 mod stage;
 mod trust;
+mod unwritten;

@@ -25,13 +25,24 @@ pub struct Database(Engine);
 #[derive(Clone)]
 enum Engine {
     Sqlite(PathBuf),
-    Postgres(Box<PgConnectOptions>),
+    /// With how many connections a process has at most.
+    Postgres(Box<PgConnectOptions>, u32),
 }
 
 impl Database {
     /// A SQLite file.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
         Self(Engine::Sqlite(path.into()))
+    }
+
+    /// The same database, with at most so many connections at a time, and one that listens for changes; without, 16 and one. At
+    /// least 4: whoever writes also reads. It is of no matter to SQLite.
+    #[must_use]
+    pub fn connections(self, most: u32) -> Self {
+        match self.0 {
+            Engine::Postgres(options, _) => Self(Engine::Postgres(options, most.max(4))),
+            engine @ Engine::Sqlite(_) => Self(engine),
+        }
     }
 
     /// Opens what is there. Older tables become those of today when a vault is opened with its key.
@@ -42,7 +53,7 @@ impl Database {
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
             Engine::Sqlite(path) => sqlite_store(sqlite::open(path).await?),
-            Engine::Postgres(options) => postgres_store(postgres::open(options).await?),
+            Engine::Postgres(options, most) => postgres_store(postgres::open(options, *most).await?),
         })
     }
 
@@ -54,7 +65,7 @@ impl Database {
     pub async fn create(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match &self.0 {
             Engine::Sqlite(path) => sqlite_store(sqlite::create(path).await?),
-            Engine::Postgres(options) => postgres_store(postgres::create(options).await?),
+            Engine::Postgres(options, most) => postgres_store(postgres::create(options, *most).await?),
         })
     }
 }
@@ -97,7 +108,7 @@ impl FromStr for Database {
         let options = postgres::options(address).map_err(|why| {
             unusable(format!("the address of the PostgreSQL database cannot be read: {why}"))
         })?;
-        Ok(Self(Engine::Postgres(Box::new(options))))
+        Ok(Self(Engine::Postgres(Box::new(options), postgres::CONNECTIONS)))
     }
 }
 
@@ -105,7 +116,7 @@ impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Engine::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Engine::Postgres(options) => {
+            Engine::Postgres(options, _) => {
                 let name = options.get_database().unwrap_or_default();
                 match options.get_socket() {
                     Some(socket) => write!(f, "postgres:{}/{name}", socket.display()),

@@ -203,7 +203,7 @@ async fn take_away(transaction: &mut Transaction, now: i64, most: u32) -> Result
              (SELECT rowid FROM keyway_documents WHERE expires_at <= $1 LIMIT $2)"
         }
         // Another process may be at it too. As an array, or the whole table would be read.
-        Transaction::Postgres(_) => {
+        Transaction::Postgres(..) => {
             "DELETE FROM keyway_documents WHERE ctid = ANY (ARRAY \
              (SELECT ctid FROM keyway_documents WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))"
         }

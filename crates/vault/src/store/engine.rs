@@ -296,6 +296,7 @@ impl Store for SqlStore {
         const LOOK: Duration = Duration::from_secs(2);
         loop {
             let look = timeout(LOOK, self.head_changed()).await.unwrap_or_else(|_| {
+                self.pool.silent();
                 Err(StoreError::new(StoreErrorKind::Unavailable).because("it did not answer in time"))
             });
             match look? {

@@ -91,7 +91,11 @@ fn postgres(code: &str, stage: Stage) -> (StoreErrorKind, &'static str) {
     match code {
         "53100" => (Full, "the disk is full"),
         "53200" => (Unavailable, "no memory left"),
-        "53300" => (Busy, "too many connections"),
+        "53300" => (
+            Busy,
+            "it has too many connections: raise its `max_connections`, or have each process take fewer",
+        ),
+        "57P03" => (Unavailable, "it starts or stops"),
         "25006" => (ReadOnly, "this is a standby, or set to take no changes"),
         "40001" | "40P01" => (Busy, "others changed the same at the same time"),
         "55P03" | "57014" => (Busy, "a lock or a statement took too long"),

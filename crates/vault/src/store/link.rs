@@ -3,15 +3,18 @@
 //! Not sqlx's `Any` driver: it takes its options as a URL, so that SQLite's settings would be made after connecting, where
 //! the pool hides what went wrong; and it cannot listen. Rows are read as `AnyRow`, which both engines' become.
 
+use std::sync::Arc;
+
 use sqlx::{
-    AssertSqlSafe, Database, Encode, PgPool, Postgres, Sqlite, SqlitePool, Transaction as Typed, Type,
-    any::AnyRow, query::Query,
+    AssertSqlSafe, Database, Encode, Postgres, Sqlite, SqlitePool, Transaction as Typed, Type, any::AnyRow,
+    query::Query,
 };
 
 use super::{
     StoreError, StoreErrorKind,
     fault::{Stage, fault},
     same_file::SameFile,
+    sessions::{Sessions, Spent},
     value::{Columns, Value, values},
 };
 
@@ -23,13 +26,13 @@ pub(super) enum Pool {
     /// SQLite has one writer at a time: ours queue for one connection, and do not fight over its lock.
     Sqlite { read: SqlitePool, write: SqlitePool, file: SameFile },
     /// PostgreSQL.
-    Postgres(PgPool),
+    Postgres(Sessions),
 }
 
 /// A transaction. Dropped, it is rolled back.
 pub(super) enum Transaction {
     Sqlite(Typed<'static, Sqlite>),
-    Postgres(Typed<'static, Postgres>),
+    Postgres(Typed<'static, Postgres>, Arc<Spent>),
 }
 
 /// Who waits for a lock longer than this is told that the database is busy. Durable is not left to the server's settings.
@@ -46,11 +49,7 @@ impl Pool {
                 .await
                 .map(Transaction::Sqlite)
                 .map_err(|error| fault(&error, Stage::of(write))),
-            Self::Postgres(pool) => pool
-                .begin_with(POSTGRES_WRITE)
-                .await
-                .map(Transaction::Postgres)
-                .map_err(|error| fault(&error, Stage::of(pool))),
+            Self::Postgres(sessions) => sessions.begin(POSTGRES_WRITE).await.map(Transaction::postgres),
         }
     }
 
@@ -67,7 +66,7 @@ impl Pool {
             Self::Sqlite { write, file, .. } => {
                 Self::Sqlite { read: write.clone(), write: write.clone(), file: file.clone() }
             }
-            Self::Postgres(pool) => Self::Postgres(pool.clone()),
+            Self::Postgres(sessions) => Self::Postgres(sessions.clone()),
         }
     }
 
@@ -80,11 +79,10 @@ impl Pool {
                 .await
                 .map(Transaction::Sqlite)
                 .map_err(|error| fault(&error, Stage::of(read))),
-            Self::Postgres(pool) => pool
-                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            Self::Postgres(sessions) => sessions
+                .begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 .await
-                .map(Transaction::Postgres)
-                .map_err(|error| fault(&error, Stage::of(pool))),
+                .map(Transaction::postgres),
         }
     }
 
@@ -101,8 +99,8 @@ impl Pool {
             Self::Sqlite { read, .. } => {
                 (any(bound::<Sqlite>(sql.into(), &values).fetch_all(read).await), Stage::of(read))
             }
-            Self::Postgres(pool) => {
-                (any(bound::<Postgres>(sql.into(), &values).fetch_all(pool).await), Stage::of(pool))
+            Self::Postgres(sessions) => {
+                (any(Ok(sessions.rows(bound::<Postgres>(sql.into(), &values)).await?)), Stage::Running)
             }
         };
         decode(rows, stage, read)
@@ -118,6 +116,13 @@ impl Pool {
         Ok(self.rows(sql, values, read).await?.pop())
     }
 
+    /// Somebody waited for an answer, and none came.
+    pub(super) fn silent(&self) {
+        if let Self::Postgres(sessions) = self {
+            sessions.silent();
+        }
+    }
+
     /// Closes all connections.
     pub(super) async fn close(&self) {
         match self {
@@ -125,12 +130,24 @@ impl Pool {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(sessions) => sessions.close().await,
         }
     }
 }
 
 impl Transaction {
+    fn postgres((transaction, spent): (Typed<'static, Postgres>, Arc<Spent>)) -> Self {
+        Self::Postgres(transaction, spent)
+    }
+
+    /// What a statement's error says to the caller, and of the connection.
+    fn fault(&self, error: &sqlx::Error) -> StoreError {
+        if let Self::Postgres(_, spent) = self {
+            spent.note(error);
+        }
+        fault(error, Stage::Running)
+    }
+
     /// Reads rows.
     pub(super) async fn rows<T>(
         &mut self,
@@ -143,11 +160,12 @@ impl Transaction {
             Self::Sqlite(transaction) => {
                 any(bound::<Sqlite>(sql.into(), &values).fetch_all(&mut **transaction).await)
             }
-            Self::Postgres(transaction) => {
+            Self::Postgres(transaction, _) => {
                 any(bound::<Postgres>(sql.into(), &values).fetch_all(&mut **transaction).await)
             }
         };
-        decode(rows, Stage::Running, read)
+        let rows = rows.map_err(|error| self.fault(&error))?;
+        decode(Ok(rows), Stage::Running, read)
     }
 
     /// Changes rows. Returns how many.
@@ -157,7 +175,7 @@ impl Transaction {
         values: Vec<Value<'_>>,
     ) -> Result<u64, StoreError> {
         check(&values)?;
-        self.run(sql.into(), &values).await.map_err(|error| fault(&error, Stage::Running))
+        self.run(sql.into(), &values).await.map_err(|error| self.fault(&error))
     }
 
     /// Changes rows that refer to others: none when those are not there. The transaction is of no use then.
@@ -169,7 +187,7 @@ impl Transaction {
         check(&values)?;
         match self.run(sql.into(), &values).await {
             Err(sqlx::Error::Database(error)) if error.is_foreign_key_violation() => Ok(0),
-            done => done.map_err(|error| fault(&error, Stage::Running)),
+            done => done.map_err(|error| self.fault(&error)),
         }
     }
 
@@ -179,7 +197,7 @@ impl Transaction {
                 let done = bound::<Sqlite>(sql, values).execute(&mut **transaction).await?;
                 Ok(done.rows_affected())
             }
-            Self::Postgres(transaction) => {
+            Self::Postgres(transaction, _) => {
                 let done = bound::<Postgres>(sql, values).execute(&mut **transaction).await?;
                 Ok(done.rows_affected())
             }
@@ -188,7 +206,7 @@ impl Transaction {
 
     /// Wakes those who wait for changes, once this is committed. SQLite's look by themselves.
     pub(super) async fn notify(&mut self) -> Result<(), StoreError> {
-        if let Self::Postgres(_) = self {
+        if let Self::Postgres(..) = self {
             self.rows("SELECT pg_notify($1, '')", values![CHANNEL], |_| Ok(())).await?;
         }
         Ok(())
@@ -198,7 +216,9 @@ impl Transaction {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
-            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Postgres(transaction, spent) => {
+                transaction.commit().await.inspect_err(|error| spent.note(error))
+            }
         }
         .map_err(|error| fault(&error, Stage::Committing))
     }
@@ -209,7 +229,7 @@ impl Transaction {
             // It looks each place up among all before it.
             Self::Sqlite(_) => 512,
             // Each statement is a round trip.
-            Self::Postgres(_) => 8192,
+            Self::Postgres(..) => 8192,
         }
     }
 
@@ -217,7 +237,7 @@ impl Transaction {
     pub(super) fn now(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
-            Self::Postgres(_) => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+            Self::Postgres(..) => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
         }
     }
 }

@@ -12,21 +12,22 @@ use super::{
     StoreError,
     link::{CHANNEL, Pool},
     schema,
+    sessions::{Sessions, WAIT},
 };
 
-/// How long to wait for a connection.
-const WAIT: Duration = Duration::from_secs(5);
+/// How many connections a process has at most, where nothing is said, beside the one that listens.
+pub(super) const CONNECTIONS: u32 = 16;
 
 /// Opens a database that has the tables.
-pub(super) async fn open(options: &PgConnectOptions) -> Result<(Pool, Listening), StoreError> {
-    let (pool, listening) = connect(options);
+pub(super) async fn open(options: &PgConnectOptions, most: u32) -> Result<(Pool, Listening), StoreError> {
+    let (pool, listening) = connect(options, most);
     schema::require(&pool).await?;
     Ok((pool, listening))
 }
 
 /// Makes the tables, unless they are there.
-pub(super) async fn create(options: &PgConnectOptions) -> Result<(Pool, Listening), StoreError> {
-    let (pool, listening) = connect(options);
+pub(super) async fn create(options: &PgConnectOptions, most: u32) -> Result<(Pool, Listening), StoreError> {
+    let (pool, listening) = connect(options, most);
     if schema::version(&pool).await?.is_some() {
         schema::require(&pool).await?;
     } else {
@@ -88,12 +89,11 @@ fn is_local(options: &PgConnectOptions) -> bool {
         || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn connect(options: &PgConnectOptions) -> (Pool, Listening) {
-    let pool = PgPoolOptions::new().max_connections(16).acquire_timeout(WAIT);
+fn connect(options: &PgConnectOptions, most: u32) -> (Pool, Listening) {
     let listener =
         PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT).connect_lazy_with(options.clone());
     let listening = Listening { pool: listener, listener: Mutex::new(None) };
-    (Pool::Postgres(pool.connect_lazy_with(options.clone())), listening)
+    (Pool::Postgres(Sessions::new(options, most)), listening)
 }
 
 /// Listens on one connection of its own, made when somebody first waits.

@@ -70,12 +70,12 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
         Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let steps: Vec<_> = steps.collect();
-    if let Transaction::Postgres(_) = transaction {
+    if let Transaction::Postgres(..) = transaction {
         transaction.rows("SELECT pg_advisory_xact_lock($1)", values![LOCK], |_| Ok(())).await?;
     }
     match &mut transaction {
         Transaction::Sqlite(transaction) => apply(&mut **transaction, &steps).await,
-        Transaction::Postgres(transaction) => apply(&mut **transaction, &steps).await,
+        Transaction::Postgres(transaction, _) => apply(&mut **transaction, &steps).await,
     }
     .map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {

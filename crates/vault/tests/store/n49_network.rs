@@ -1,11 +1,11 @@
 //! N49: what happens between us and PostgreSQL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyway_postgres::Server;
 use keyway_vault::{Change, Committed, Database, StoreErrorKind};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, postgres::PgConnectOptions};
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     engines::{self, Engine, Place, block_on},
@@ -175,6 +175,61 @@ fn n49_after_a_failover_to_a_standby_there_is_reading_alone() {
 }
 
 #[test]
+fn n49_connections_of_a_time_without_changes_are_not_used_after_it() {
+    on_postgres(|place, server| async move {
+        let store = place.vault().await;
+        let name = server.execute(&place.address, "SELECT current_database()");
+        let alter = |what: &str| server.execute("postgres", &format!("ALTER DATABASE {name} {what}"));
+        alter("SET default_transaction_read_only = on");
+        server.terminate_backends(&place.address);
+        // Several at once, so that there are connections which wait, and were never asked to write.
+        let views = [store.snapshot().await.unwrap(), store.snapshot().await.unwrap()];
+        let error = store.lease(&rows::lease("a", 9)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+        drop(views);
+        // Nobody ends what is connected now.
+        alter("RESET default_transaction_read_only");
+        let writes = async {
+            while let Err(error) = store.lease(&rows::lease("a", 9)).await {
+                assert_eq!(error.kind(), StoreErrorKind::ReadOnly, "{error}");
+            }
+        };
+        timeout(Duration::from_secs(20), writes).await.expect("it is written again");
+        assert_eq!(commit(&*store, one("c1")).await, Committed::Done);
+    });
+}
+
+#[test]
+fn n49_a_server_without_room_is_said_to_be_and_a_process_takes_as_many_as_it_may() {
+    on_postgres(|place, server| async move {
+        place.vault().await.close().await;
+        let name = server.execute(&place.address, "SELECT current_database()");
+        let database: Database = place.address.parse().unwrap();
+        let store = database.clone().connections(5).open().await.unwrap();
+        let mut views = Vec::new();
+        for _ in 0..5 {
+            views.push(store.snapshot().await.unwrap());
+        }
+        let error = store.vault().await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+        assert!(error.to_string().contains("all connections to it are in use"), "{error}");
+
+        // The limit of one database says the same as that of the server. It is not for a superuser.
+        let user = format!("{name}_user");
+        server.execute("postgres", &format!("CREATE ROLE {user} LOGIN"));
+        server.execute(&place.address, &format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}"));
+        server.execute("postgres", &format!("ALTER DATABASE {name} CONNECTION LIMIT 0"));
+        let crowded: Database =
+            place.address.replace("user=keyway", &format!("user={user}")).parse().unwrap();
+        let error = crowded.open().await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Busy, "{error}");
+        assert!(error.to_string().contains("PostgreSQL 53300, it has too many connections"), "{error}");
+        server.execute("postgres", &format!("ALTER DATABASE {name} CONNECTION LIMIT -1"));
+        assert!(crowded.open().await.unwrap().vault().await.unwrap().is_some());
+    });
+}
+
+#[test]
 fn n49_an_exhausted_pool_is_busy_and_recovers() {
     on_postgres(|place, _| async move {
         let store = place.vault().await;
@@ -217,6 +272,45 @@ fn n49_a_server_that_stops_and_starts_again_is_found_again() {
         });
         assert_eq!(commit(&*store, one("c2")).await, Committed::Done);
         assert_eq!(timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap(), 3);
+    });
+}
+
+#[test]
+fn n49_while_a_server_is_known_to_be_away_one_waits_for_it_and_no_others() {
+    on_postgres(|place, server| async move {
+        place.vault().await.close().await;
+        let proxy = Proxy::start(server.socket()).await;
+        let database: Database = proxy.address(&place.address).parse().unwrap();
+        let store = database.open().await.unwrap();
+        timeout(Duration::from_millis(300), store.changed(1)).await.unwrap_err();
+        proxy.cut(Cut::Silence);
+        // Whoever waits for changes notices first.
+        assert_eq!(store.changed(1).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        let mut asking = JoinSet::new();
+        for number in 0..8 {
+            let store = store.clone();
+            asking.spawn(async move {
+                let began = Instant::now();
+                let error = match number % 2 {
+                    0 => store.vault().await.err(),
+                    _ => store.lease(&rows::lease("a", 9)).await.err(),
+                };
+                (error.unwrap().kind(), began.elapsed())
+            });
+        }
+        let asked = asking.join_all().await;
+        assert!(asked.iter().all(|(kind, _)| *kind == StoreErrorKind::Unavailable), "{asked:?}");
+        let waited = asked.iter().filter(|(_, time)| *time > Duration::from_secs(3)).count();
+        assert!(waited <= 1, "{asked:?}");
+
+        proxy.cut(Cut::Never);
+        let there = async { while store.vault().await.is_err() {} };
+        timeout(Duration::from_secs(20), there).await.expect("it is found again");
+        let all = (0..8).map(|_| {
+            let store = store.clone();
+            async move { store.vault().await.unwrap() }
+        });
+        all.collect::<JoinSet<_>>().join_all().await;
     });
 }
 

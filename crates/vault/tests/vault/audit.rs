@@ -8,9 +8,13 @@ use std::{
 use http::Method;
 use keyway_core::Verdict;
 use keyway_vault::{
-    Accounts, Actor, By, ConnectionId, Entry, Error, New, Record, Recorder, RowKind, Scope, Terms, Vault,
+    Accounts, Actor, By, ConnectionId, Entry, Error, New, Record, Recorder, RowKind, Scope, StoreErrorKind,
+    Terms, Vault,
 };
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout},
+};
 
 use crate::{
     between::Between,
@@ -222,35 +226,83 @@ async fn an_intended_use_is_committed_before_the_call_returns_and_takes_others_a
     recording.end().await.unwrap();
 }
 
+/// Takes uses until one has to wait; returns how many that was.
+async fn taken_by(recorder: &Recorder, id: &ConnectionId) -> usize {
+    let mut taken = 0;
+    // Whoever waits is in the queue's way for seconds, and whoever does not is not.
+    while let Ok(done) = timeout(Duration::from_secs(3), recorder.record(record("acme", id))).await {
+        if done.is_err() {
+            break;
+        }
+        taken += 1;
+        assert!(taken <= 16_384, "no more may wait to be written");
+    }
+    taken
+}
+
 #[tokio::test]
-async fn where_nothing_can_be_written_callers_wait_fail_and_lose_nothing() {
+async fn where_the_database_says_nothing_callers_wait_fail_and_lose_nothing() {
     let (_setting, between, vault, _, id) = watched().await;
     let (recorder, recording) = vault.recorder().await.unwrap();
-    between.refuse(true);
-    recorder.record(record("acme", &id)).await.unwrap();
-    // The first is on its way; the queue has room for 16,384 behind it and whatever went with it.
-    until(async || (between.refused.load(Ordering::SeqCst) > 0).then_some(())).await;
-    let mut taken = 1;
-    // Whoever waits is in the queue's way for seconds, and whoever does not is not.
-    while taken < 40_000 {
-        let Ok(done) = timeout(Duration::from_secs(3), recorder.record(record("acme", &id))).await else {
-            break;
-        };
-        done.unwrap();
-        taken += 1;
-    }
-    assert!((16_384..40_000).contains(&taken), "{taken}");
+    let failing = recorder.failing();
+    let (go_on, told) = oneshot::channel::<()>();
+    between.before_the_next_commit(async move { told.await.unwrap() });
+    let taken = taken_by(&recorder, &id).await;
+    assert!(taken > 0);
     let began = Instant::now();
     let both = tokio::join!(recorder.record(record("acme", &id)), recorder.intend(record("acme", &id)));
     assert_eq!(both, (Err(Error::Audit), Err(Error::Audit)));
     assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
-    between.refuse(false);
+    assert_eq!(*failing.borrow(), None, "nobody knows yet that it cannot be written");
+    let waiting = tokio::spawn({
+        let (recorder, record) = (recorder.clone(), record("acme", &id));
+        async move { recorder.record(record).await }
+    });
+    go_on.send(()).unwrap();
+    waiting.await.unwrap().unwrap();
     drop(recorder);
     recording.end().await.unwrap();
     let all: usize = uses(&vault).await.iter().map(|(_, count)| count).sum();
-    assert_eq!(all, taken, "what was taken is written, and what was refused is not");
+    assert_eq!(all, taken + 1, "what was taken is written, and what was refused is not");
     assert!(uses(&vault).await.iter().all(|(_, count)| *count <= 1000));
     assert_eq!(vault.verify(&[]).await.unwrap().problems, []);
+}
+
+#[tokio::test]
+async fn n46_where_nothing_can_be_written_no_use_is_taken_after_a_second_and_none_is_lost() {
+    let (_setting, between, vault, _, id) = watched().await;
+    let (recorder, recording) = vault.recorder().await.unwrap();
+    let mut failing = recorder.failing();
+    let reserved = recorder.reserve().await.unwrap();
+    for round in 1..=2 {
+        between.refuse(true);
+        let began = Instant::now();
+        recorder.record(record("acme", &id)).await.unwrap();
+        failing.wait_for(Option::is_some).await.unwrap();
+        assert!((1..5).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        let why = failing.borrow_and_update().clone().unwrap();
+        assert!(matches!(&why, Error::Store(error) if error.kind() == StoreErrorKind::Full), "{why}");
+        let began = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(recorder.reserve().await.err(), Some(Error::Audit));
+            assert_eq!(recorder.record(record("acme", &id)).await, Err(Error::Audit));
+            assert_eq!(recorder.intend(record("acme", &id)).await, Err(Error::Audit));
+        }
+        assert!(began.elapsed() < Duration::from_secs(4), "nobody waits for what is known");
+        assert_eq!(uses(&vault).await.len(), round - 1);
+        between.refuse(false);
+        failing.wait_for(Option::is_none).await.unwrap();
+        assert_eq!(uses(&vault).await.len(), round, "it goes on by itself");
+    }
+    // Whoever had room before has it still, and all the rest is there again.
+    reserved.record(record("acme", &id));
+    let mut slots = Vec::new();
+    for _ in 0..16_383 {
+        slots.push(recorder.reserve().await.unwrap());
+    }
+    drop((slots, recorder));
+    recording.end().await.unwrap();
+    assert_eq!(uses(&vault).await.iter().map(|(_, count)| count).sum::<usize>(), 3);
 }
 
 #[tokio::test]

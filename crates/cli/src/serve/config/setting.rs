@@ -8,9 +8,9 @@ use super::{
     Audit, Config, Format, PlainHttp,
     file::Value,
     value::{
-        Why, address, addresses, addresses_or_none, colour, count, database, duration, every, head,
-        in_memory, networks, number, one_of, or_none, origin, path, per_minute, platform, proxy, public_url,
-        size, up_to,
+        Why, address, addresses, addresses_or_none, colour, connections, count, database, duration, every,
+        head, in_memory, networks, number, one_of, or_none, origin, path, per_minute, platform, proxy,
+        public_url, size, up_to,
     },
 };
 use crate::args;
@@ -60,6 +60,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     flag("database", "--database (or KEYWAY_DATABASE)", |config, text| {
         put(&mut config.database, database(text))
     }),
+    key(
+        "database_connections",
+        Set::Number(|config, text| put(&mut config.database_connections, connections(text))),
+    ),
     flag("key", "--key (or KEYWAY_KEY_SOURCE)", |config, text| {
         put(&mut config.key, args::source(text).map(Some).map_err(|why| format!("cannot be used: {why}")))
     }),

@@ -132,6 +132,17 @@ const ROWS: &[Row] = &[
         &[TEXT, (r#""canary://x""#, "takes a database")],
     ),
     (
+        "database_connections",
+        "4",
+        "4",
+        |config| config.database_connections == 4,
+        &[
+            (r#""canary""#, "takes a number"),
+            ("3", "takes a number from 4 to 1000"),
+            ("1001", "takes a number from 4 to 1000"),
+        ],
+    ),
+    (
         "key",
         r#""env:SOME_KEY""#,
         "",

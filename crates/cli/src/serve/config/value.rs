@@ -90,6 +90,11 @@ pub(super) fn database(text: &str) -> Result<Option<OsString>, Why> {
     }
 }
 
+/// How many connections to a database there may be.
+pub(super) fn connections(text: &str) -> Result<u32, Why> {
+    number(text, 4, 1000).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+}
+
 /// A file's name.
 #[expect(clippy::unnecessary_wraps, reason = "stands where other values are checked")]
 pub(super) fn path(text: &str) -> Result<Option<PathBuf>, Why> {
