@@ -78,6 +78,14 @@ try {
   // While a secret is changed there are two signatures.
   assert.equal(await send("evt_1", now, `${other} ${good}`), 200);
 
+  // The first mistake of all: a session for no page, or for another one.
+  for (const parent_origin of input.how === "popup" ? [undefined, input.platform.replace("127.0.0.1", "localhost")] : []) {
+    const { link } = await ask({ do: "session", end_user: "user-42", purpose: { purpose: "connect" }, parent_origin });
+    const open = async (session) => (await import("/keyway.js")).Keyway.open({ session, mode: "frame" }).catch((error) => error.message);
+    const expected = `the session was not made for this page: its "parent_origin" has to be "${input.platform}"`;
+    assert.equal(await page.evaluate(open, link), expected);
+  }
+
   await ask({ do: "revoke", token: input.token });
   const refusedLink = await fetch(`${input.platform}/link`, { method: "POST", redirect: "manual" }).catch(() => ({ status: 502 }));
   assert.equal(refusedLink.status, 502);
