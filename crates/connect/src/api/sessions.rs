@@ -83,7 +83,7 @@ pub(super) struct ReconnectBody {
 /// is checking, reconnecting and removing it, and linking more.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = Purpose)]
+#[schema(as = SessionPurpose)]
 pub(super) enum Wanted {
     Connect,
     Reconnect,
@@ -116,6 +116,7 @@ pub(super) struct SessionView {
 
 /// A connection that came of a session.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SessionConnection)]
 pub(super) struct Linked {
     #[schema(example = "con_abcdefghijklmnopqrst")]
     id: String,
@@ -138,6 +139,7 @@ pub(super) struct StartedView {
 /// Open its link in a page, a popup or a frame of the end user's browser. It can be opened once.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "Sessions", operation_id = "createSession",
+    security(("token" = ["sessions"])),
     request_body = SessionBody,
     responses((status = 201, description = "It was made", body = StartedView,
         headers(("Location" = String, description = "Its path")))),
@@ -158,6 +160,7 @@ pub(super) async fn create(sent: Sent) -> Response {
 /// `status` tells how far it is, and `connection` what came of it.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "getSession",
+    security(("token" = ["sessions"])),
     params(("id" = String, Path, description = "The session", example = "ses_abcdefghijklmnopqrst")),
     responses((status = 200, description = "The session", body = SessionView)),
 )]
@@ -172,6 +175,7 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
 /// Its link cannot be opened any more, and whoever opened it cannot go on. What came of it stays.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "endSession",
+    security(("token" = ["sessions"])),
     params(("id" = String, Path, description = "The session", example = "ses_abcdefghijklmnopqrst")),
     responses((status = 204, description = "It is ended")),
 )]
@@ -186,7 +190,8 @@ pub(super) async fn end(call: Call, Named(id): Named<String>) -> Result<Response
 ///
 /// Makes a session in which the end user gives the connection a new key. Its id, its name and its grants stay.
 #[utoipa::path(
-    post, path = "/v1/connections/{id}/reconnect", tag = "Connections", operation_id = "reconnect",
+    post, path = "/v1/connections/{id}/reconnect", tag = "Connections", operation_id = "reconnectConnection",
+    security(("token" = ["sessions"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     request_body = ReconnectBody,
     responses((status = 201, description = "The session was made", body = StartedView,
