@@ -122,8 +122,8 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
         *description = format!("{}\n\nScope: {scope}.", description.trim_end());
     }
     let has_body = operation.request_body.is_some();
-    if let (true, Some(RefOr::T(body))) = (path.ends_with("/reconnect"), &mut operation.request_body) {
-        // It may be left out.
+    let may_be_left_out = path.ends_with("/reconnect") || path.ends_with("/grants");
+    if let (true, Some(RefOr::T(body))) = (may_be_left_out, &mut operation.request_body) {
         body.required = Some(Required::False);
     }
     let asks_provider = path == "/v1/connections" || path.ends_with("/check");

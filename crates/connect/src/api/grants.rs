@@ -87,7 +87,8 @@ pub(super) struct MadeView {
 
 /// Makes a grant
 ///
-/// Whoever has its token uses the connection through the gateway, within what the grant allows, and never sees the key.
+/// Whoever has its token uses the connection through the gateway, within what the grant allows, and never sees the key. Without a
+/// body everything is allowed, for ever.
 #[utoipa::path(
     post, path = "/v1/connections/{id}/grants", tag = "Grants", operation_id = "createGrant",
     security(("token" = ["grants"])),
@@ -105,7 +106,7 @@ pub(super) async fn create(Named(id): Named<String>, sent: Sent) -> Response {
             .method(&connection.provider, Some(&connection.method))
             .ok()
             .and_then(|(_, method)| shape_prefix(method).map(str::to_owned));
-        let terms = sent.json::<GrantBody>()?.terms(prefix)?;
+        let terms = sent.json_or_empty::<GrantBody>()?.terms(prefix)?;
         let made = scope.grant(&connection.id, terms).await?;
         let location = format!("/v1/grants?connection={}", connection.id);
         Ok(created(&location, &MadeView { grant: GrantView::of(&made.grant), token: Shown(made.token) }))
