@@ -19,6 +19,7 @@ mod paging;
 mod connections;
 mod events;
 mod grants;
+mod key;
 mod providers;
 mod sessions;
 mod webhooks;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<Connect> {
             get(connections::get).patch(connections::rename).delete(connections::remove),
         )
         .route("/connections/{id}/check", post(connections::check))
+        .route("/connections/{id}/key", post(key::replace))
         .route("/connections/{id}/reconnect", post(sessions::reconnect))
         .route("/connections/{id}/grants", post(grants::create))
         .route("/grants", get(grants::list))
@@ -64,15 +66,15 @@ pub(crate) fn routes() -> Router<Connect> {
         .route("/webhooks/{id}/test", post(webhooks::test))
         .route("/openapi.json", get(document::show))
         .fallback(no_such_path)
-        .method_not_allowed_fallback(method_not_allowed);
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response(async |mut answer: Response| {
+            headers(&mut answer, Frame::Nobody);
+            answer
+        }));
     Router::new()
         .nest("/v1", v1)
         .route("/v1/", any(no_such_path))
         .route("/openapi.json", get(document::show).fallback(method_not_allowed))
-        .layer(map_response(async |mut answer: Response| {
-            headers(&mut answer, Frame::Nobody);
-            answer
-        }))
 }
 
 async fn no_such_path() -> Problem {

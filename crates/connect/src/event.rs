@@ -7,13 +7,12 @@ use keyway_vault::{Documents, Entry, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::{StatusWord, VerdictWord};
-
-pub(crate) use self::{cursor::Cursor, list::Changes};
+pub(crate) use self::cursor::Cursor;
 pub use self::{
     cursor::NotACursor,
     list::{EventError, EventPage},
 };
+use crate::api::{StatusWord, VerdictWord};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

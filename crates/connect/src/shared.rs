@@ -6,11 +6,11 @@ use ipnet::IpNet;
 use keyway_core::{Code, Credential, FieldProblem, Origin, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault, issued_here};
-use tokio::sync::Notify;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::{
-    Limits, Look,
-    session::Desk,
+    EndpointId, Limits, Look,
+    session::{Desk, Session},
     web::{Guesses, Turn, Turns},
 };
 
@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) look: Look,
     pub(crate) limits: Limits,
+    /// A place for each client that is connected, to whichever listener.
+    pub(crate) room: Arc<Semaphore>,
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) stand_in: Option<Origin>,
     pub(crate) check_every: Option<Duration>,
@@ -33,14 +35,28 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// What webhooks are sent over.
     pub(crate) webhooks: HttpTransport,
-    /// Tells whoever sends webhooks that one was set up, tested or removed.
-    pub(crate) sending: Notify,
+    /// Tells whoever sends webhooks which one was set up, changed, tested or removed.
+    pub(crate) sending: broadcast::Sender<EndpointId>,
+}
+
+/// Tells the operator of connections that a list leaves out: they are not as they were written.
+pub(crate) fn log_damaged(ids: &[String]) {
+    for id in ids {
+        tracing::error!(connection = ?id, "a connection is left out of a list: it is not as it was written");
+    }
 }
 
 impl Shared {
     /// What belongs to a tenant, in the name of the connect pages.
     pub(crate) fn scope(&self, tenant: &Tenant) -> Scope {
         self.vault.tenant(tenant, &self.actor)
+    }
+
+    /// What belongs to a session's tenant, in the name of the connect pages and of the token that made the session.
+    pub(crate) fn scope_of(&self, session: &Session) -> Scope {
+        let named = session.kept.token.as_ref();
+        let named = named.and_then(|token| Actor::parse(&format!("{}:{token}", self.actor)).ok());
+        self.vault.tenant(&session.tenant, named.as_ref().unwrap_or(&self.actor))
     }
 
     /// A credential as it is checked and saved.

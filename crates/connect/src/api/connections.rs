@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use keyway_core::{Submission, Verdict};
-use keyway_vault::{ApiScope, Connection, ConnectionId, Error, New, Status};
+use keyway_vault::{ApiScope, Connection, ConnectionId, Error, New, Scope, Status};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -16,10 +15,10 @@ use super::{
     path::Named,
     problem::{Kind, Problem},
     sent::Sent,
-    values::Values,
+    values::{Values, account},
     verdict::{VerdictView, VerdictWord, is_lasting},
 };
-use crate::shared::Shared;
+use crate::shared::log_damaged;
 
 /// How long a provider may take to say whether a key is good, with all that is tried again.
 const CHECK: Duration = Duration::from_secs(45);
@@ -62,6 +61,17 @@ pub(super) struct ConnectionView {
 }
 
 type Connections = List<ConnectionView>;
+
+/// A connection that was just made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeConnection)]
+pub(super) struct MadeView {
+    #[serde(flatten)]
+    connection: ConnectionView,
+    /// Other connections of the tenant with the same account at the provider, whoever of your users they are of; at most 100.
+    #[schema(example = json!(["con_abcdefghijklmnopqrst"]))]
+    same_account: Vec<String>,
+}
 
 /// An account at a provider.
 #[derive(Serialize, ToSchema)]
@@ -144,6 +154,7 @@ pub(super) struct CheckView {
 /// Lists connections
 ///
 /// Sorted by id. A part may have fewer entries than asked for, or none, where filters are given: the end is where `next` is null.
+/// One that is not as it was written is left out, and logged.
 #[utoipa::path(
     get, path = "/v1/connections", tag = "Connections", operation_id = "listConnections",
     security(("token" = ["connections:read"])),
@@ -169,33 +180,36 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
         provider.is_none_or(|provider| one.provider == provider)
             && status.is_none_or(|status| one.status == status)
     };
-    let (mut found, mut next) = (Vec::new(), None);
-    let mut looked_at = 0;
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    let (began, mut from) = (after.clone(), after.as_ref().map(ToString::to_string));
     // One more than asked for tells whether there is more.
     let size = (limit + 1).max(AT_ONCE);
-    'parts: while looked_at < LOOKED_AT {
+    let next = 'parts: loop {
         let part = match end_user {
-            Some(end_user) => scope.list_of(end_user, after.as_ref(), size).await?,
-            None => scope.list(after.as_ref(), size).await?,
+            Some(end_user) => scope.page_of(end_user, from.as_deref(), size).await?,
+            None => scope.page(from.as_deref(), size).await?,
         };
-        let is_end = part.len() < size;
-        looked_at += part.len();
-        next = None;
-        for one in part {
+        log_damaged(&part.damaged);
+        for one in part.whole {
             if found.len() == limit && fits(&one) {
-                next.clone_from(&after);
-                break 'parts;
+                break 'parts after;
             }
-            after = Some(one.id.clone());
             if fits(&one) {
                 found.push(ConnectionView::of(&one));
             }
+            after = Some(one.id);
         }
-        if is_end {
-            break;
+        let Some(last) = part.next else { break None };
+        // A row that somebody changed may have an id that is none, and from which nobody could go on.
+        if let Ok(id) = ConnectionId::parse(&last) {
+            after = Some(id);
         }
-        next.clone_from(&after);
-    }
+        from = Some(last);
+        looked_at += size;
+        if looked_at >= LOOKED_AT && after != began {
+            break after;
+        }
+    };
     Ok(ok(&List { data: found, next: next.map(|id| id.to_string()) }))
 }
 
@@ -207,7 +221,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     post, path = "/v1/connections", tag = "Connections", operation_id = "createConnection",
     security(("token" = ["connections:write"])),
     request_body = ConnectionBody,
-    responses((status = 201, description = "It was made", body = ConnectionView,
+    responses((status = 201, description = "It was made", body = MadeView,
         headers(("Location" = String, description = "Its path")))),
 )]
 pub(super) async fn create(sent: Sent) -> Response {
@@ -217,37 +231,43 @@ pub(super) async fn create(sent: Sent) -> Response {
         let body: ConnectionBody = sent.json()?;
         plain("/name", body.name.as_deref(), 100)?;
         plain("/end_user", body.end_user.as_deref(), 128)?;
+        if sent.is_again {
+            // It may have been made, and nobody told. Whatever the provider says of the key by now, it is there.
+            match scope.get(&sent.makes).await {
+                Err(Error::NotFound) => {}
+                made => return again(&scope, &made?).await,
+            }
+        }
         let shared = &sent.call.connect.0;
-        let submission = body
-            .values
-            .0
-            .iter()
-            .fold(Submission::new(), |all, (field, value)| all.with(field.as_str(), value.as_str()));
         let provider = shared.registry.get(&body.provider);
         provider.map_err(|error| Problem::member("/provider", "not_found", error.to_string()))?;
-        let accepted = shared.registry.accept(&body.provider, body.method.as_deref(), &submission)?;
-        if let Some(problem) = Shared::misplaced(&accepted.credential) {
-            let pointer = format!("/values/{}", problem.field);
-            return Err(Problem::member(&pointer, problem.code.as_str(), problem.message));
-        }
-        let credential = shared.placed(accepted.credential);
-        let verdict = within(shared.client.check(&credential)).await?;
-        let Verdict::Valid(account) = &verdict else { return Err(Problem::verdict(&verdict)) };
-        let mut new = New::connection(&credential).account(account);
+        let credential = body.values.accept(shared, &body.provider, body.method.as_deref())?;
+        let account = account(shared, &credential).await?;
+        let mut new = New::connection(&credential).account(&account);
         if let Some(name) = &body.name {
             new = new.name(name);
         }
         if let Some(end_user) = &body.end_user {
             new = new.end_user(end_user);
         }
-        let saved = match scope.save(new.id(&sent.makes)).await {
+        match scope.save(new.id(&sent.makes)).await {
             // It was done before, and nobody was told.
-            Err(Error::Exists) => scope.get(&sent.makes).await?,
-            saved => saved?.connection,
-        };
-        Ok(created(&format!("/v1/connections/{}", saved.id), &ConnectionView::of(&saved)))
+            Err(Error::Exists) => again(&scope, &scope.get(&sent.makes).await?).await,
+            saved => saved.map(|saved| made(&saved.connection, &saved.same_account)).map_err(Problem::from),
+        }
     })
     .await
+}
+
+/// The answer of a connection that was made before.
+async fn again(scope: &Scope, one: &Connection) -> Result<Response, Problem> {
+    Ok(made(one, &scope.same_account(&one.id).await?))
+}
+
+fn made(one: &Connection, same_account: &[ConnectionId]) -> Response {
+    let same_account = same_account.iter().map(ToString::to_string).collect();
+    let view = MadeView { connection: ConnectionView::of(one), same_account };
+    created(&format!("/v1/connections/{}", one.id), &view)
 }
 
 /// Shows a connection
@@ -319,14 +339,10 @@ pub(super) async fn check(Named(id): Named<String>, sent: Sent) -> Response {
         // Of what is not there nothing is said but that, whatever the body is.
         scope.get(&id).await?;
         sent.nothing()?;
-        let (verdict, connection) = within(async {
-            let _turn = shared.turn_to_check(&id).await;
-            let opened = scope.open(&id, &shared.registry).await?;
-            let verdict = shared.client.check(&opened.credential).await;
-            let connection = scope.checked(&opened.connection, &verdict).await?;
-            Ok::<_, Problem>((verdict, connection))
-        })
-        .await??;
+        let _turn = shared.turn_to_check(&id).await;
+        let opened = scope.open(&id, &shared.registry).await?;
+        let verdict = within(shared.client.check(&opened.credential)).await?;
+        let connection = scope.checked(&opened.connection, &verdict).await?;
         let (said, connection) = (VerdictView::of(&verdict), ConnectionView::of(&connection));
         let mut answer = ok(&CheckView { verdict: said, connection });
         if !is_lasting(&verdict) {
@@ -341,8 +357,8 @@ pub(super) fn parse(id: &str) -> Result<ConnectionId, Problem> {
     ConnectionId::parse(id).map_err(|_| Problem::not_found())
 }
 
-/// Waits for a provider, and no longer than a caller does.
-async fn within<T>(asked: impl Future<Output = T>) -> Result<T, Problem> {
+/// Waits for a provider, and no longer than a caller does. Nothing else may stand in it: what is cut off in a commit may be done.
+pub(super) async fn within<T>(asked: impl Future<Output = T>) -> Result<T, Problem> {
     timeout(CHECK, asked).await.map_err(|_| {
         Problem::new(Kind::CheckTooLong, "the provider took more than 45 seconds; nothing was changed")
     })

@@ -41,7 +41,8 @@ pub(super) struct SessionBody {
     /// The origin of the page that shows it in a frame or a popup: `https`, or `http` on loopback.
     #[schema(max_length = 2048, example = "https://app.example.com")]
     parent_origin: Option<String>,
-    /// Where the browser goes at the end, with `connection_id` and `session_id` added: `https`, or `http` on loopback.
+    /// Where a button leads at the end, with `session_id`, `status` (`connected` or `cancelled`) and, where there is one,
+    /// `connection_id` added: `https`, or `http` on loopback. Anybody can write such an address: ask the API whose a connection is.
     #[schema(max_length = 2048, example = "https://app.example.com/linked")]
     return_url: Option<String>,
     look: Option<Look>,
@@ -149,7 +150,8 @@ pub(super) async fn create(sent: Sent) -> Response {
         let call = &sent.call;
         let tenant = call.tenant()?;
         call.query(&[])?;
-        let started = call.connect.start(tenant, sent.json::<SessionBody>()?.session()?).await?;
+        let started =
+            call.connect.start(tenant, sent.json::<SessionBody>()?.session()?.by(&call.token.id)).await?;
         Ok(started_answer(started))
     })
     .await
@@ -157,7 +159,8 @@ pub(super) async fn create(sent: Sent) -> Response {
 
 /// Shows a session
 ///
-/// `status` tells how far it is, and `connection` what came of it.
+/// `status` tells how far it is, and `connection` what came of it. Until `expires_at`: one whose time is over, or that was ended, is
+/// as one that never was, 404. Nothing lists sessions; what came of them is listed with the connections.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "getSession",
     security(("token" = ["sessions"])),
@@ -224,7 +227,7 @@ pub(super) async fn reconnect(Named(id): Named<String>, sent: Sent) -> Response 
             direction: body.direction,
             expires_in: body.expires_in,
         };
-        Ok(started_answer(call.connect.start(tenant, whole.session()?).await?))
+        Ok(started_answer(call.connect.start(tenant, whole.session()?.by(&call.token.id)).await?))
     })
     .await
 }

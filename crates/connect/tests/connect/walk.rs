@@ -37,10 +37,14 @@ impl<'s> Walk<'s> {
     }
 
     pub(crate) async fn of(stage: &'s Stage, new: NewSession) -> Self {
-        let link = stage.start(new).await.link.expose().to_owned();
+        Self::at(stage, stage.start(new).await.link.expose()).await
+    }
+
+    /// Opens a link.
+    pub(crate) async fn at(stage: &'s Stage, link: &str) -> Self {
         let mut browser = Browser::new();
-        let at = browser.open(&link).await;
-        Self { stage, browser, at, link }
+        let at = browser.open(link).await;
+        Self { stage, browser, at, link: link.to_owned() }
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -128,7 +132,7 @@ pub(crate) async fn linked(stage: &Stage, user: &str, key: &str) -> Connection {
     walk.rootly(key).await;
     let answer = walk.confirm(&[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-    let id = walk.kept().await.1["happened"]["connection"].as_str().unwrap().to_owned();
+    let id = walk.kept().await.1["happened"][0]["connection"].as_str().unwrap().to_owned();
     stage.scope("acme").get(&keyway_vault::ConnectionId::parse(&id).unwrap()).await.unwrap()
 }
 

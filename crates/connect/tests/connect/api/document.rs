@@ -68,7 +68,7 @@ async fn openapi_has_every_operation_documented_and_routed() {
             }
         }
     }
-    assert_eq!(count, 23);
+    assert_eq!(count, 24);
 }
 
 /// The operations: method, path, and what the document says.
@@ -117,7 +117,7 @@ async fn openapi_names_the_scope_that_each_operation_needs() {
         let backend = Backend::scoped(&stage, Some(TENANT), &needed).await;
         assert_ne!(send(backend.request(&method, &asked)).await.status, 403, "{at}");
     }
-    assert_eq!(with_scope, 19);
+    assert_eq!(with_scope, 20);
 }
 
 #[tokio::test]
