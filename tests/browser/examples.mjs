@@ -41,6 +41,10 @@ try {
   assert.deepEqual(more, []);
   await page.getByText(connection.id).waitFor();
 
+  // What is linked is used: the provider's own answer comes through the gateway.
+  const me = await (await fetch(`${input.platform}/users/me`)).json();
+  assert.equal(me.data.attributes.full_name, "Ada Lovelace");
+
   // https://www.standardwebhooks.com
   const key = Buffer.from(input.secret.slice("whsec_".length), "base64");
   const now = Math.floor(Date.now() / 1000);
@@ -73,6 +77,18 @@ try {
   for (const each of refused) assert.equal(await send(...each), 400, JSON.stringify(each));
   // While a secret is changed there are two signatures.
   assert.equal(await send("evt_1", now, `${other} ${good}`), 200);
+
+  // The first mistake of all: a session for no page, or for another one.
+  for (const parent_origin of input.how === "popup" ? [undefined, input.platform.replace("127.0.0.1", "localhost")] : []) {
+    const { link } = await ask({ do: "session", end_user: "user-42", purpose: { purpose: "connect" }, parent_origin });
+    const open = async (session) => (await import("/keyway.js")).Keyway.open({ session, mode: "frame" }).catch((error) => error.message);
+    const expected = `the session was not made for this page: its "parent_origin" has to be "${input.platform}"`;
+    assert.equal(await page.evaluate(open, link), expected);
+  }
+
+  await ask({ do: "revoke", token: input.token });
+  const refusedLink = await fetch(`${input.platform}/link`, { method: "POST", redirect: "manual" }).catch(() => ({ status: 502 }));
+  assert.equal(refusedLink.status, 502);
 } finally {
   await browser.close();
   process.stdin.destroy();

@@ -8,15 +8,15 @@ use std::{
 
 use keyway::{Origin, Registry};
 use keyway_connect::{Connect, NewSession, Purpose};
-use keyway_http::{Client, HttpTransport};
-use keyway_hub::{Listener, Stop, Tls};
+use keyway_http::{Client, Dialer, HttpTransport};
+use keyway_hub::{Gateway, Listener, Stop, Tls};
 use keyway_sandbox::Sandbox;
-use keyway_vault::{Actor, ApiScope, Database, KeyFile, Scope, Tenant, Vault};
+use keyway_vault::{Actor, ApiScope, Database, KeyFile, NewApiToken, Scope, Tenant, Vault};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpStream, runtime::Runtime, sync::watch, task::JoinSet};
 
-/// A control plane, once over HTTP and once over TLS, over one vault.
+/// A control plane, once over HTTP and once over TLS, and a gateway, over one vault.
 pub(crate) struct Hub {
     runtime: Runtime,
     vault: Vault,
@@ -27,6 +27,8 @@ pub(crate) struct Hub {
     pub(crate) origin: String,
     /// `https://localhost:PORT`: another site than `127.0.0.1`.
     pub(crate) secure_origin: String,
+    /// The gateway over the same vault: `http://127.0.0.1:PORT`.
+    pub(crate) gateway: String,
     /// Its certificate, signed by itself, and the key, in PEM.
     pub(crate) certificate: (String, String),
     _stand_ins: Sandbox,
@@ -71,6 +73,13 @@ impl Hub {
         let secure = connect(&secure_origin);
         let tls = Tls::from_pem(certificate.0.as_bytes(), certificate.1.as_bytes()).unwrap();
         serve(&secure, socket, Some(tls));
+        let (socket, port) = self::socket();
+        let gateway = Gateway::builder(vault.clone(), Arc::clone(&registry))
+            .dialer(Dialer::builder().allow_loopback().build().unwrap());
+        let gateway = runtime.block_on(gateway.open()).unwrap();
+        let clients = Listener::new(socket, None).unwrap();
+        runtime.spawn(async move { gateway.worker().serve(clients, Stop::new()).await });
+        let gateway = format!("http://127.0.0.1:{port}");
         drop(guard);
         Self {
             runtime,
@@ -80,6 +89,7 @@ impl Hub {
             gate,
             origin,
             secure_origin,
+            gateway,
             certificate,
             _stand_ins: stand_ins,
             _folder: folder,
@@ -87,7 +97,7 @@ impl Hub {
     }
 
     /// Does what a script asks for: `{"do": "session", …}`, `{"do": "end", …}`, `{"do": "provider", "is": "held"}`,
-    /// `{"do": "connections", …}`.
+    /// `{"do": "connections", …}`, `{"do": "revoke", "token": "its id"}`.
     pub(crate) fn answer(&self, question: &Value) -> Value {
         let text = |name: &str| question[name].as_str();
         match text("do").unwrap() {
@@ -144,16 +154,20 @@ impl Hub {
                 })
                 .collect()
             }
+            "revoke" => {
+                let tokens = self.vault.tokens(&actor());
+                self.runtime.block_on(tokens.revoke(text("token").unwrap())).unwrap();
+                json!({})
+            }
             other => panic!("nobody can {other}"),
         }
     }
 
-    /// A token of the REST API, for everything of the tenant.
-    pub(crate) fn token(&self) -> String {
+    /// A token of the REST API, of the tenant.
+    pub(crate) fn token(&self, scopes: &[ApiScope]) -> NewApiToken {
         let tenant = Tenant::parse(TENANT).unwrap();
         let tokens = self.vault.tokens(&actor());
-        let made = self.runtime.block_on(tokens.create(Some(&tenant), None, &ApiScope::ALL, None)).unwrap();
-        made.secret.expose().to_owned()
+        self.runtime.block_on(tokens.create(Some(&tenant), None, scopes, None)).unwrap()
     }
 
     fn scope(&self) -> Scope {

@@ -20,9 +20,11 @@ let said;
 let asked;
 const hubServer = await listen((request, answer) => {
   const cors = { "access-control-allow-origin": "*", "content-type": "application/json" };
-  if (!request.url.endsWith("/result")) {
+  if (request.url === "/keyway.js") answer.writeHead(200, { ...cors, "content-type": "text/javascript" }).end(script);
+  else if (!request.url.endsWith("/result")) {
     // As the hub's pages do, but for those of a link that somebody else has opened.
-    const shown = request.url.endsWith("Elsewhere") ? "" : "<script>(opener ?? parent).postMessage({ type: 'keyway.shown' }, '*')</script>";
+    const isSilent = /(Elsewhere|Foreign)$/.test(request.url);
+    const shown = isSilent ? "" : "<script>(opener ?? parent).postMessage({ type: 'keyway.shown' }, '*')</script>";
     answer.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><title>Hub</title><button>Go on</button>${shown}`);
   } else {
     asked.push(request.headers);
@@ -121,8 +123,8 @@ const checks = {
       [{ status: "opened" }, { reason: "closed" }],
       [{ status: "cancelled" }, { reason: "cancelled" }],
       [{ code: 410 }, { reason: "expired" }],
-      [{ code: 503 }, { reason: "closed" }],
-      [{ cors: false }, { reason: "closed" }],
+      [{ code: 503 }, { reason: "unknown" }],
+      [{ cors: false }, { reason: "unknown" }],
       [{ status: "connected", connection_id: id, provider: "rally" }, { connectionId: id, provider: "rally" }],
       [{ status: "opened", connection_id: id, provider: "rally" }, { connectionId: id, provider: "rally" }],
     ]) {
@@ -150,13 +152,50 @@ const checks = {
     assert.deepEqual(asked, []);
 
     // What is no link is not opened; it runs nothing here, and is not repeated.
-    for (const session of ["javascript:alert(1)//s3cret", "data:text/html,s3cret", "s3cret", { s3cret: 1 }, null]) {
+    const problem = { type: "urn:keyway:problem:scope", status: 403 };
+    for (const session of ["javascript:alert(1)//s3cret", "data:text/html,s3cret", "s3cret", "", {}, { s3cret: 1 }, { link: {} }, problem, [], 7, null]) {
       page = await start({ session });
       const { error, message } = await result(page);
       assert.equal(error, "TypeError");
-      assert.ok(!message.includes("alert"), message);
+      assert.equal(message, "`session` has no link: give what POST /v1/sessions answered, or its `link`");
       await page.waitForFunction(() => view.closed);
     }
+  },
+
+  // A session without `parent_origin`, or with another one: the first mistake of all.
+  async foreign() {
+    const made = { session: `${link}Foreign`, said: { cors: false } };
+    const coop = { "cross-origin-opener-policy": "same-origin" };
+    const expected = { error: "Error", message: `the session was not made for this page: its "parent_origin" has to be "${origin}"` };
+    for (const more of [{}, { headers: coop }, { options: { mode: "frame" } }, { options: { mode: "frame", inside: true } }]) {
+      const page = await start({ ...made, ...more });
+      assert.deepEqual(await result(page), expected, JSON.stringify(more));
+      assert.equal(await page.locator("iframe, dialog").count(), 0);
+      if (!more.options && !more.headers) await page.waitForFunction(() => view.closed);
+    }
+    // Closed before that was known.
+    let page = await start(made);
+    await page.opened.waitForURL(made.session);
+    assert.ok(await isPending(page));
+    await page.opened.close();
+    assert.deepEqual(await result(page), expected);
+    page = await start({ ...made, options: { mode: "frame" } });
+    await page.getByRole("button", { name: "Close" }).click();
+    assert.deepEqual(await result(page), expected);
+
+    // This page's policy says nothing of the session.
+    const policy = { "content-security-policy": "connect-src 'none'" };
+    page = await start({ ...made, headers: policy });
+    await page.opened.waitForURL(made.session);
+    assert.ok(await isPending(page, 5000));
+    await page.opened.close();
+    assert.deepEqual(await result(page), { reason: "unknown" });
+    // A hub that is being started anew has not shown itself yet, and does.
+    page = await start({ ...made, session: `${link}Foreign` });
+    await page.opened.waitForURL(made.session);
+    await page.waitForTimeout(2500);
+    said = { status: "created" };
+    assert.ok(await isPending(page, 4500));
   },
 
   async blocked() {
@@ -315,7 +354,7 @@ const checks = {
 
   async size() {
     const { code } = await transform(String(script), { minify: true });
-    assert.ok(code.length < 3200, `${code.length} bytes`);
+    assert.ok(code.length < 3800, `${code.length} bytes`);
     assert.ok(!code.includes("import"), code);
   },
 };

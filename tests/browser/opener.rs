@@ -21,6 +21,11 @@ fn a_popup_is_opened_in_the_click_before_there_is_a_link() {
 }
 
 #[test]
+fn a_session_for_another_page_is_an_error_that_names_this_one() {
+    check("foreign");
+}
+
+#[test]
 fn a_popup_that_is_blocked_is_said_to_be() {
     check("blocked");
 }

@@ -27,13 +27,15 @@ export interface Connected {
 }
 
 /**
- * Nothing is linked:
+ * Nothing is linked, but for `unknown`:
  * - `closed`: the window or frame was closed before the end.
  * - `cancelled`: the person said no.
  * - `expired`: the link was used already, or its time is over: make another session.
  * - `blocked`: the browser did not let a window open: call `open` in a click.
+ * - `unknown`: the window or frame was closed, and what came of it could not be asked: the hub is not reached, or this page's
+ *   Content-Security-Policy has it not in `connect-src`. An account may be linked: the backend knows.
  */
-export type Reason = "closed" | "cancelled" | "expired" | "blocked";
+export type Reason = "closed" | "cancelled" | "expired" | "blocked" | "unknown";
 
 export interface NotConnected {
   readonly reason: Reason;
@@ -44,10 +46,12 @@ export interface Keyway {
   /**
    * Opens a session, and resolves once it is over. Call it in a click.
    *
-   * The session's `parent_origin` has to be this page's origin: nobody else gets to know what came of it. Keys never reach this
-   * page. What came of a session is also an event and a webhook: a platform that has to know listens to those.
+   * The session's `parent_origin` has to be this page's origin, `location.origin`: nobody else gets to know what came of it.
+   * `http://localhost:3000` and `http://127.0.0.1:3000` are two, and so are `https://example.com` and `https://www.example.com`. Keys never
+   * reach this page. What came of a session is also an event and a webhook: a platform that has to know listens to those.
    *
-   * It is rejected only where `session` is no link, is rejected itself, or where `signal` ends it.
+   * It is rejected where `session` has no link (a `TypeError`), was not made for this page's origin (an `Error` that names it), or is
+   * rejected itself, and where `signal` ends it.
    */
   open(options: Options): Promise<Connected | NotConnected>;
 }

@@ -1,10 +1,19 @@
+const get = (url) => fetch(url, { credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(5000) });
+
 // What came of a session, by its link, which opens nothing any more; nothing where that cannot be asked.
 const ask = async (link) => {
+  let isAnswered;
   try {
-    const answer = await fetch(link + "/result", { credentials: "omit", signal: AbortSignal.timeout(5000) });
+    const answer = await get(link + "/result");
+    isAnswered = true;
     if (answer.ok) return await answer.json();
     if (answer.status < 429) return { status: "expired" };
-  } catch {}
+  } catch {
+    // The hub answers anybody, and keeps from this page what came of the session: it was made for a page of another origin.
+    try {
+      if (!isAnswered && (await get(new URL("/keyway.js", link))).ok) return { status: "foreign" };
+    } catch {}
+  }
 };
 
 const popup = () => {
@@ -69,25 +78,35 @@ export const Keyway = {
     const view = mode === "frame" ? frame(container) : popup();
     if (!view) return { reason: "blocked" };
     const over = new AbortController();
-    let link, timer, isAsking, isShown, ticks = 0;
+    let link, timer, isAsking, isShown, isForeign, ticks = 0;
     return new Promise((resolve, reject) => {
       // A page with `Cross-Origin-Opener-Policy: same-origin` is cut off from its popup, which looks closed then, and tells nothing.
       const look = async () => {
         const state = view.state();
         const isCut = link && state === "cut" && !isShown;
         const isFrame = state === "frame";
-        const isOpen = isCut || isFrame;
-        if (isAsking || !state || (isFrame && !link) || (isOpen && ++ticks % (isFrame && isShown ? 40 : 8))) return;
+        // A popup that has shown itself tells what comes of it.
+        const isOpen = isCut || isFrame || !state;
+        if (isAsking || (isOpen && (!link || (!state && isShown) || ++ticks % (isFrame && isShown ? 40 : 8)))) return;
         isAsking = true;
         const { status, ended, connection_id: connectionId, provider } = (link && (await ask(link))) ?? {};
         isAsking = false;
         const isUsed = /^(opened|connected)$/.test(status);
-        if (connectionId && (ended || !isOpen)) resolve({ connectionId, provider });
+        const wasForeign = isForeign;
+        isForeign = status === "foreign" && !isShown;
+        if (isForeign) {
+          // Twice, for a hub may be on its way up. It is better known before a key is entered.
+          const error = `the session was not made for this page: its "parent_origin" has to be "${location.origin}"`;
+          if (wasForeign || !isOpen) reject(new Error(error));
+        } else if (!state) return;
+        else if (connectionId && (ended || !isOpen)) resolve({ connectionId, provider });
         else if (/^(cancelled|expired)$/.test(status)) resolve({ reason: status });
         // Somebody else has opened it: a frame may not even show that.
         else if (isUsed && !isShown && !isCut) resolve({ reason: "expired" });
         // Nobody is in the popup: it was closed before it showed anything.
-        else if (!isOpen || (isCut && !isUsed && document.hasFocus())) resolve({ reason: "closed" });
+        else if (!isOpen || (isCut && !isUsed && document.hasFocus())) {
+          resolve({ reason: !link || (status && status !== "foreign") ? "closed" : "unknown" });
+        }
       };
       const hear = async ({ origin, source, data }) => {
         if (!link || origin !== new URL(link).origin || source !== view.window()) return;
@@ -102,9 +121,9 @@ export const Keyway = {
       signal?.addEventListener("abort", () => reject(signal.reason), { signal: over.signal });
       Promise.resolve(session).then((given) => {
         // Every text has a method `link`.
-        link = new URL(typeof given === "string" ? given : given.link).href;
-        if (!/^https?:/.test(link)) throw new TypeError("a session's link is https://…");
-        view.go(link);
+        const text = typeof given === "string" ? given : given?.link;
+        if (!/^https?:\/\/./.test(text)) throw new TypeError("`session` has no link: give what POST /v1/sessions answered, or its `link`");
+        view.go((link = new URL(text).href));
       }).catch(reject);
     }).finally(() => {
       clearInterval(timer);

@@ -25,6 +25,7 @@ mod sessions;
 mod webhooks;
 
 mod document;
+mod told;
 
 use axum::{
     Router,
@@ -34,6 +35,7 @@ use axum::{
 };
 
 use self::problem::{Kind, Problem};
+pub(crate) use self::{connections::StatusWord, verdict::VerdictWord};
 use crate::{
     Connect,
     web::{Frame, headers},

@@ -12,6 +12,7 @@ pub use self::{
     cursor::NotACursor,
     list::{EventError, EventPage},
 };
+use crate::api::{StatusWord, VerdictWord};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -51,7 +52,7 @@ pub struct Event {
     #[serde(rename = "type")]
     pub kind: EventType,
     /// When, as RFC 3339 in UTC.
-    #[schema(example = "2026-01-31T12:00:00.000Z")]
+    #[schema(format = DateTime, example = "2026-01-31T12:00:00.000Z")]
     pub timestamp: String,
     /// To what.
     pub data: EventData,
@@ -79,19 +80,19 @@ pub struct EventConnection {
     pub id: String,
     /// The provider's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "rootly")]
+    #[schema(nullable = false, example = "rootly")]
     pub provider: Option<String>,
     /// `active`, or `needs_key`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "active")]
+    #[schema(nullable = false, value_type = Option<StatusWord>)]
     pub status: Option<String>,
     /// What the last check said: `valid`, `invalid`, `forbidden`, `rate_limited`, `unavailable` or `unknown`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "valid")]
+    #[schema(nullable = false, value_type = Option<VerdictWord>)]
     pub verdict: Option<String>,
     /// Whether the new key is of another account; said with `connection.reconnected` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = false)]
+    #[schema(nullable = false, example = false)]
     pub account_changed: Option<bool>,
 }
 

@@ -84,6 +84,7 @@ pub struct Session {
 /// How far a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionStatus)]
 #[non_exhaustive]
 pub enum Status {
     /// Nobody opened its link yet.

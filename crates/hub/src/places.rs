@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header, uri::PathAndQuery};
 use keyway_core::{Place, Registry};
 use keyway_vault::{NotAToken, TokenHash};
+use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
 use crate::{
@@ -71,8 +72,13 @@ impl Places {
         target: &PathAndQuery,
     ) -> Result<Found, Problem> {
         let mut found = Finding { hash: None, taken: 0 };
+        let mut other = None;
         if let Some(own) = own {
-            found.add(token_in(own.as_bytes()).ok_or_else(|| refused(NotAToken::Other))?)?;
+            let token = token_in(own.as_bytes()).ok_or_else(|| match of_another_kind(own.as_bytes()) {
+                Some(what) => Problem::from(Code::GrantUnknown).because(what),
+                None => refused(NotAToken::Other),
+            });
+            found.add(token?)?;
             found.taken += tokens_in(own.as_bytes());
         }
         let placed: Vec<HeaderName> = headers.keys().filter(|name| self.is_place(name)).cloned().collect();
@@ -93,6 +99,7 @@ impl Places {
                 // Beside a key there is a name, perhaps, and `:` may stand before a token.
                 found.add(token.rsplit(':').next().unwrap_or(token))?;
             }
+            other = other.or_else(|| of_another_kind(value.as_bytes()));
             // Whatever else stands there is a credential of the caller's own, for whichever provider.
             headers.remove(name);
         }
@@ -102,7 +109,10 @@ impl Places {
         let target = if self.query.is_empty() { None } else { self.in_query(target, &mut found)? };
         match found.hash {
             Some(hash) => Ok(Found { hash, target, taken: found.taken }),
-            None => Err(Code::GrantMissing.into()),
+            None => Err(match other {
+                Some(what) => Problem::from(Code::GrantMissing).because(what),
+                None => Code::GrantMissing.into(),
+            }),
         }
     }
 
@@ -190,6 +200,18 @@ fn refused(why: NotAToken) -> Problem {
     Problem::from(Code::GrantUnknown).because(why.to_string())
 }
 
+/// What a token of ours is that is no grant, for whoever mistook one address for the other.
+fn of_another_kind(text: &[u8]) -> Option<&'static str> {
+    let has = |kind: &str| memmem::find(text, kind.as_bytes()).is_some();
+    if has("kwa_") {
+        Some("this is a token of the REST API; the gateway takes grants (`kwg_…`), which the REST API makes")
+    } else if has("kwl_") {
+        Some("this is the code of a link for an end user's browser; the gateway takes grants (`kwg_…`)")
+    } else {
+        None
+    }
+}
+
 /// What `Authorization: Basic` holds.
 fn basic(value: &HeaderValue) -> Option<String> {
     let (scheme, encoded) = value.to_str().ok().filter(|text| text.len() <= MAX_BASIC)?.split_once(' ')?;
@@ -269,6 +291,8 @@ mod tests {
             (&[("authorization", &format!("Bearer {changed}"))], "/v1", Code::GrantUnknown),
             (&[("authorization", "Bearer kwg_")], "/v1", Code::GrantUnknown),
             (&[("keyway-grant", "made-up")], "/v1", Code::GrantUnknown),
+            (&[("authorization", "Bearer kwa_made-up")], "/v1", Code::GrantMissing),
+            (&[("keyway-grant", "kwa_made-up")], "/v1", Code::GrantUnknown),
             (
                 &[("authorization", "Bearer TOKEN"), ("authorization", "Bearer TOKEN")],
                 "/v1",
@@ -277,6 +301,31 @@ mod tests {
             (&[("zsessionid", "a"), ("zsessionid", "b")], "/v1", Code::GrantTwice),
         ] {
             assert_eq!(take(list, target), Err(code), "{list:?} {target}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_no_grant_is_recognised_and_not_repeated() {
+        for (name, value, what) in [
+            ("authorization", "Bearer kwa_madeUp0123", Some("REST API")),
+            ("authorization", "Bearer kwl_madeUp0123", Some("link")),
+            ("zsessionid", "kwa_madeUp0123", Some("REST API")),
+            ("keyway-grant", "kwa_madeUp0123", Some("REST API")),
+            ("keyway-grant", "kwl_madeUp0123", Some("link")),
+            ("x-other", "kwa_madeUp0123", None),
+            ("authorization", "Bearer rootly_madeUp0123", None),
+        ] {
+            let (mut headers, value) = (HeaderMap::new(), HeaderValue::from_static(value));
+            let own = (name == "keyway-grant").then(|| value.clone());
+            if own.is_none() {
+                headers.append(HeaderName::from_static(name), value);
+            }
+            let problem = places().take(own.as_ref(), &mut headers, &PathAndQuery::from_static("/v1"));
+            let (_, body) = problem.unwrap_err().document();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert_eq!(body.contains("the gateway takes grants"), what.is_some(), "{body}");
+            assert!(what.is_none_or(|what| body.contains(what)), "{body}");
+            assert!(!body.contains("madeUp"), "{body}");
         }
     }
 }

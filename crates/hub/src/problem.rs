@@ -234,9 +234,8 @@ impl Problem {
         document.insert("type".to_owned(), json!(format!("urn:keyway:problem:{}", code.as_str())));
         document.insert("title".to_owned(), json!(code.title()));
         document.insert("status".to_owned(), json!(code.status().as_u16()));
-        if let Some(detail) = &self.detail {
-            document.insert("detail".to_owned(), json!(detail));
-        }
+        // A client of the REST API looks there; what is particular to this one, or else what to do.
+        document.insert("detail".to_owned(), json!(self.detail.as_deref().unwrap_or(code.help())));
         document.insert("fault".to_owned(), json!(code.fault().as_str()));
         document.insert("help".to_owned(), json!(code.help()));
         let mut headers: HeaderMap = self.headers.into_iter().collect();
@@ -286,6 +285,7 @@ mod tests {
                     .contains(&document["fault"].as_str().unwrap())
             );
             assert!(document["help"].as_str().unwrap().ends_with('.'), "{code:?}");
+            assert_eq!(document["detail"], document["help"], "{code:?}");
             assert_eq!(headers["content-type"], "application/problem+json");
             assert_eq!(headers["keyway-problem"], code.as_str());
             assert!(code.status().is_client_error() || code.status().is_server_error());

@@ -1,5 +1,6 @@
 // A platform whose users link accounts in a popup: its own server, and `page.html`. It needs Node 20, and
-// `npm install`, KEYWAY_URL=http://127.0.0.1:8081, KEYWAY_TOKEN=kwa_…, and KEYWAY_WEBHOOK_SECRET=whsec_… for webhooks.
+// `npm install`, KEYWAY_URL=http://127.0.0.1:8081 (the API), KEYWAY_TOKEN=kwa_…, KEYWAY_GATEWAY=http://127.0.0.1:8080 for calls
+// with what is linked, and KEYWAY_WEBHOOK_SECRET=whsec_… for webhooks.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -9,10 +10,21 @@ import { buffer } from "node:stream/consumers";
 const keyway = async (path, body) => {
   const headers = { authorization: `Bearer ${process.env.KEYWAY_TOKEN}`, "content-type": "application/json" };
   const answer = await fetch(process.env.KEYWAY_URL + path, { headers, ...body && { method: "POST", body: JSON.stringify(body) } });
-  return answer.ok ? answer.json() : Promise.reject(new Error(`Keyway answers ${answer.status}`));
+  // What is wrong stands in the body, and never a value.
+  return answer.ok ? answer.json() : Promise.reject(new Error(`Keyway answers ${answer.status}: ${await answer.text()}`));
 };
 const link = (user) => keyway("/v1/sessions", { end_user: user, purpose: "connect", parent_origin: origin });
 const linked = (user) => keyway(`/v1/connections?end_user=${encodeURIComponent(user)}`);
+
+// -- Using an account --
+// The token is shown once. Whoever has it may do so much with this one account; keep it for as long as it lasts.
+const grant = async (connection) => {
+  const { token } = await keyway(`/v1/connections/${connection}/grants`, { methods: ["GET"], expires_in: 3600 });
+  return token;
+};
+// The provider's own path, and its own answer.
+const call = (connection, token, path) =>
+  fetch(`${process.env.KEYWAY_GATEWAY}/c/${connection}${path}`, { headers: { "keyway-grant": token } });
 
 // -- Webhooks --
 // https://www.standardwebhooks.com: nobody else could have signed it, and nobody sends an old one again.
@@ -36,6 +48,10 @@ const routes = {
   "POST /link": async () => ["application/json", JSON.stringify(await link(user))],
   // What the page says is not to be trusted: the hub says whose a connection is.
   "GET /linked": async () => ["application/json", JSON.stringify((await linked(user)).data)],
+  "GET /users/me": async () => {
+    const [{ id }] = (await linked(user)).data;
+    return ["application/json", await (await call(id, await grant(id), "/v1/users/me")).text()];
+  },
   "POST /webhook": async (request) => {
     const body = await buffer(request);
     if (!isFromKeyway(request.headers, body)) return [];

@@ -1,5 +1,6 @@
 """A platform whose users link accounts on the hub's own page, and come back. It needs Python 3.9 and nothing else, and
-KEYWAY_URL=http://127.0.0.1:8081, KEYWAY_TOKEN=kwa_…, and KEYWAY_WEBHOOK_SECRET=whsec_… for webhooks."""
+KEYWAY_URL=http://127.0.0.1:8081 (the API), KEYWAY_TOKEN=kwa_…, KEYWAY_GATEWAY=http://127.0.0.1:8080 for calls with what is
+linked, and KEYWAY_WEBHOOK_SECRET=whsec_… for webhooks."""
 
 import base64
 import hashlib
@@ -9,6 +10,7 @@ import http.server
 import json
 import os
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -18,8 +20,11 @@ def keyway(path, body=None):
     headers = {"Authorization": f"Bearer {os.environ['KEYWAY_TOKEN']}", "Content-Type": "application/json"}
     body = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(os.environ["KEYWAY_URL"] + path, body, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:  # What is wrong stands in the body, and never a value.
+        raise RuntimeError(f"Keyway answers {error.code}: {error.read().decode()}") from None
 
 
 def link(user, back):
@@ -28,6 +33,18 @@ def link(user, back):
 
 def linked(user):
     return keyway("/v1/connections?" + urllib.parse.urlencode({"end_user": user}))["data"]
+
+
+# -- Using an account --
+# The token is shown once. Whoever has it may do so much with this one account; keep it for as long as it lasts.
+def grant(connection):
+    return keyway(f"/v1/connections/{connection}/grants", {"methods": ["GET"], "expires_in": 3600})["token"]
+
+
+# The provider's own path, and its own answer.
+def call(connection, token, path):
+    url = f"{os.environ['KEYWAY_GATEWAY']}/c/{connection}{path}"
+    return urllib.request.urlopen(urllib.request.Request(url, headers={"Keyway-Grant": token}), timeout=30)
 
 
 # -- Webhooks --
@@ -48,6 +65,10 @@ USER = "user-42"  # Whoever is signed in.
 class Platform(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = urllib.parse.urlsplit(self.path).path
+        if path == "/users/me":
+            mine = linked(USER)[0]["id"]
+            with call(mine, grant(mine), "/v1/users/me") as answer:
+                return self.answer(200, answer.read().decode())
         if path != "/":
             return self.answer(404, "")
         # What the address says is not to be trusted: the hub says whose a connection is.

@@ -1,6 +1,6 @@
 //! Answers that are no problems.
 
-use std::time::SystemTime;
+use std::{borrow::Cow, time::SystemTime};
 
 use axum::{
     body::Body,
@@ -9,16 +9,51 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use keyway_core::Secret;
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
+    },
+};
 
 /// A part of a list, and how to get the next one.
-#[derive(Serialize, ToSchema)]
-pub(super) struct List<T: ToSchema> {
+#[derive(Serialize)]
+pub(super) struct List<T> {
     /// The entries; there may be fewer than asked for, or none, before the end.
     pub(super) data: Vec<T>,
     /// What to send as `after` for the next part; none: this is the end.
-    #[schema(required = true)]
     pub(super) next: Option<String>,
+}
+
+/// The derived one would repeat the whole entry: to a generator that is another type than the entry's own.
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let entries = ArrayBuilder::new()
+            .items(Ref::from_schema_name(T::name()))
+            .description(Some("The entries; there may be fewer than asked for, or none, before the end."));
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("What to send as `after` for the next part; null: this is the end."));
+        ObjectBuilder::new()
+            .description(Some("A part of a list, and how to get the next one."))
+            .property("data", entries)
+            .property("next", next)
+            .required("data")
+            .required("next")
+            .into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
 }
 
 /// A secret that is shown this once.

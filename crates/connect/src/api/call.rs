@@ -119,6 +119,11 @@ async fn token(parts: &Parts, connect: &Connect) -> Result<ApiToken, Problem> {
                 parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
             Err(match shared.guesses.failed(peer) {
                 Some(wait) => Problem::new(Kind::TooMany, "they come from this address; wait").after(wait),
+                None if text.contains("kwg_") => {
+                    let what =
+                        "this is a grant, which the gateway takes; the REST API takes tokens (`kwa_…`)";
+                    Problem::unauthorized(REFUSED, what)
+                }
                 None => Problem::unauthorized(REFUSED, "this token is not good, or not any more"),
             })
         }

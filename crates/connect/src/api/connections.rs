@@ -60,6 +60,8 @@ pub(super) struct ConnectionView {
     updated_at: String,
 }
 
+type Connections = List<ConnectionView>;
+
 /// A connection that was just made.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeConnection)]
@@ -87,7 +89,7 @@ pub(super) struct AccountView {
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case", as = ConnectionStatus)]
 #[expect(dead_code, reason = "it describes the words of the vault's `Status`")]
-pub(super) enum StatusWord {
+pub(crate) enum StatusWord {
     Active,
     NeedsKey,
 }
@@ -143,7 +145,7 @@ pub(super) struct ChangeBody {
 
 /// What a check said, and the connection since then.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Check)]
+#[schema(as = ConnectionCheck)]
 pub(super) struct CheckView {
     verdict: VerdictView,
     connection: ConnectionView,
@@ -155,6 +157,7 @@ pub(super) struct CheckView {
 /// One that is not as it was written is left out, and logged.
 #[utoipa::path(
     get, path = "/v1/connections", tag = "Connections", operation_id = "listConnections",
+    security(("token" = ["connections:read"])),
     params(
         ("limit" = Option<u8>, Query, description = "The most entries; 20 without it", minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "`next` of the part before", pattern = "^con_[a-z2-7]{20}$"),
@@ -162,7 +165,7 @@ pub(super) struct CheckView {
         ("status" = Option<StatusWord>, Query, description = "Those of a status"),
         ("end_user" = Option<String>, Query, description = "Those of one of your users", min_length = 1, max_length = 128),
     ),
-    responses((status = 200, description = "The connections", body = List<ConnectionView>)),
+    responses((status = 200, description = "The connections", body = Connections)),
 )]
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let scope = call.scope(ApiScope::ConnectionsRead)?;
@@ -216,6 +219,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
 /// good one is kept. Anything else is kept nowhere.
 #[utoipa::path(
     post, path = "/v1/connections", tag = "Connections", operation_id = "createConnection",
+    security(("token" = ["connections:write"])),
     request_body = ConnectionBody,
     responses((status = 201, description = "It was made", body = MadeView,
         headers(("Location" = String, description = "Its path")))),
@@ -271,6 +275,7 @@ fn made(one: &Connection, same_account: &[ConnectionId]) -> Response {
 /// As it is now; no value of its key is ever shown.
 #[utoipa::path(
     get, path = "/v1/connections/{id}", tag = "Connections", operation_id = "getConnection",
+    security(("token" = ["connections:read"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     responses((status = 200, description = "The connection", body = ConnectionView)),
 )]
@@ -285,6 +290,7 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
 /// Or takes its name away. Nothing else of it changes.
 #[utoipa::path(
     patch, path = "/v1/connections/{id}", tag = "Connections", operation_id = "renameConnection",
+    security(("token" = ["connections:write"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     request_body = ChangeBody,
     responses((status = 200, description = "The connection", body = ConnectionView)),
@@ -304,6 +310,7 @@ pub(super) async fn rename(Named(id): Named<String>, sent: Sent) -> Result<Respo
 /// Its key and its grants are gone for good.
 #[utoipa::path(
     delete, path = "/v1/connections/{id}", tag = "Connections", operation_id = "removeConnection",
+    security(("token" = ["connections:write"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     responses((status = 204, description = "It is removed")),
 )]
@@ -319,6 +326,7 @@ pub(super) async fn remove(call: Call, Named(id): Named<String>) -> Result<Respo
 /// Asks the provider whether the key is still good, and writes down what it said.
 #[utoipa::path(
     post, path = "/v1/connections/{id}/check", tag = "Connections", operation_id = "checkConnection",
+    security(("token" = ["connections:write"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     responses((status = 200, description = "What the provider said, whatever that is", body = CheckView)),
 )]

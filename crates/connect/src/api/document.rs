@@ -15,8 +15,13 @@ use utoipa::{
     },
 };
 
-use super::{answer::of_kind, connections, events, grants, key, problem, providers, sessions, webhooks};
-use crate::EventType;
+use super::{
+    answer::of_kind,
+    connections, events, grants, key, problem, providers, sessions,
+    told::{Sent, TestEvent},
+    verdict, webhooks,
+};
+use crate::{Event, EventType};
 
 /// The document, as it is served: indented JSON, with a line's end.
 pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
@@ -41,10 +46,11 @@ pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
         providers::list, providers::get, providers::logo, providers::form,
         events::list,
         webhooks::create, webhooks::list, webhooks::get, webhooks::change, webhooks::rotate_secret, webhooks::remove, webhooks::test,
-
-
     ),
-    components(schemas(problem::Said, problem::Detail, providers::FormKind, connections::StatusWord, EventType)),
+    components(schemas(
+        problem::Said, problem::Detail, providers::FormKind, connections::StatusWord, EventType, Event, TestEvent,
+        verdict::VerdictWord,
+    )),
     modifiers(&Common),
     tags(
         (name = "Sessions", description = "Links that end users open"),
@@ -92,6 +98,7 @@ impl Modify for Common {
             .build();
         components.add_security_scheme("token", SecurityScheme::Http(bearer));
         document.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+        document.webhooks = Some(Sent::openapi().paths);
         for (path, item) in &mut document.paths.paths {
             let methods = [
                 (Method::GET, &mut item.get),
@@ -109,9 +116,14 @@ impl Modify for Common {
 }
 
 fn complete(operation: &mut Operation, method: &Method, path: &str) {
+    if let Some(description) = &mut operation.description {
+        let security = serde_json::to_value(&operation.security).unwrap_or_default();
+        let scope = security[0]["token"][0].as_str().map_or("any".to_owned(), |scope| format!("`{scope}`"));
+        *description = format!("{}\n\nScope: {scope}.", description.trim_end());
+    }
     let has_body = operation.request_body.is_some();
-    if let (true, Some(RefOr::T(body))) = (path.ends_with("/reconnect"), &mut operation.request_body) {
-        // It may be left out.
+    let may_be_left_out = path.ends_with("/reconnect") || path.ends_with("/grants");
+    if let (true, Some(RefOr::T(body))) = (may_be_left_out, &mut operation.request_body) {
         body.required = Some(Required::False);
     }
     let asks_provider = path == "/v1/connections" || path.ends_with("/check") || path.ends_with("/key");

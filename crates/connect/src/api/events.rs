@@ -30,6 +30,7 @@ pub(super) struct EventsView {
 /// In order. Whoever asks again and again, each time behind the `next` of the answer before, misses nothing and sees nothing twice.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events", operation_id = "listEvents",
+    security(("token" = ["events"])),
     params(
         ("limit" = Option<u8>, Query, description = "The most events; 20 without it", minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "`next` of the answer before, or the id of an event that was seen",

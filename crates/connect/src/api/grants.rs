@@ -40,7 +40,7 @@ pub(super) struct GrantBody {
 /// How many requests are allowed in how long.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Rate)]
+#[schema(as = GrantRate)]
 pub(super) struct RateBody {
     #[schema(minimum = 1, maximum = 1_000_000, example = 100)]
     requests: u32,
@@ -73,6 +73,8 @@ pub(super) struct GrantView {
     revoked_at: Option<String>,
 }
 
+type Grants = List<GrantView>;
+
 /// A grant that was just made, and its token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MadeGrant)]
@@ -85,9 +87,11 @@ pub(super) struct MadeView {
 
 /// Makes a grant
 ///
-/// Whoever has its token uses the connection through the gateway, within what the grant allows, and never sees the key.
+/// Whoever has its token uses the connection through the gateway, within what the grant allows, and never sees the key. Without a
+/// body everything is allowed, for ever.
 #[utoipa::path(
     post, path = "/v1/connections/{id}/grants", tag = "Grants", operation_id = "createGrant",
+    security(("token" = ["grants"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     request_body = GrantBody,
     responses((status = 201, description = "It was made", body = MadeView)),
@@ -102,7 +106,7 @@ pub(super) async fn create(Named(id): Named<String>, sent: Sent) -> Response {
             .method(&connection.provider, Some(&connection.method))
             .ok()
             .and_then(|(_, method)| shape_prefix(method).map(str::to_owned));
-        let terms = sent.json::<GrantBody>()?.terms(prefix)?;
+        let terms = sent.json_or_empty::<GrantBody>()?.terms(prefix)?;
         let made = scope.grant(&connection.id, terms).await?;
         let location = format!("/v1/grants?connection={}", connection.id);
         Ok(created(&location, &MadeView { grant: GrantView::of(&made.grant), token: Shown(made.token) }))
@@ -115,12 +119,13 @@ pub(super) async fn create(Named(id): Named<String>, sent: Sent) -> Response {
 /// Sorted by id; also those that were revoked or have run out.
 #[utoipa::path(
     get, path = "/v1/grants", tag = "Grants", operation_id = "listGrants",
+    security(("token" = ["grants"])),
     params(
         ("limit" = Option<u8>, Query, description = "The most entries; 20 without it", minimum = 1, maximum = 100),
         ("after" = Option<String>, Query, description = "`next` of the part before", pattern = "^gra_[a-z2-7]{20}$"),
         ("connection" = Option<String>, Query, description = "Those of a connection", example = "con_abcdefghijklmnopqrst"),
     ),
-    responses((status = 200, description = "The grants", body = List<GrantView>)),
+    responses((status = 200, description = "The grants", body = Grants)),
 )]
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     let scope = call.scope(ApiScope::Grants)?;
@@ -139,6 +144,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
 /// For good, and at once. One that was revoked before stays so.
 #[utoipa::path(
     delete, path = "/v1/grants/{id}", tag = "Grants", operation_id = "revokeGrant",
+    security(("token" = ["grants"])),
     params(("id" = String, Path, description = "The grant", example = "gra_abcdefghijklmnopqrst")),
     responses((status = 204, description = "It is revoked")),
 )]

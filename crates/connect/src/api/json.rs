@@ -286,6 +286,9 @@ impl de::Error for Wrong {
     }
 
     fn unknown_field(_: &str, expected: &'static [&'static str]) -> Self {
+        if expected.is_empty() {
+            return Self::new("unknown_member", "there is no such member; nothing is asked for here");
+        }
         let mut known = expected.to_vec();
         known.sort_unstable();
         Self::new("unknown_member", format!("there is no such member; there are {}", known.join(", ")))

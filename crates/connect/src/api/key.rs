@@ -37,6 +37,7 @@ pub(super) struct KeyBody {
 /// good one takes the place of the connection's. Its id, its name and its grants stay. Anything else changes nothing.
 #[utoipa::path(
     post, path = "/v1/connections/{id}/key", tag = "Connections", operation_id = "replaceKey",
+    security(("token" = ["connections:write"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     request_body = KeyBody,
     responses((status = 200, description = "The connection", body = ConnectionView)),

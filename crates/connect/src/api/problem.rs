@@ -60,6 +60,7 @@ pub(crate) struct Said {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemDetail)]
 pub(crate) struct Detail {
     /// Where in the body, as a JSON Pointer (RFC 6901); empty: the body as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -31,9 +31,11 @@ pub(super) struct ProviderView {
     methods: Vec<MethodView>,
 }
 
+type Providers = List<ProviderView>;
+
 /// Where a person reads more.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Links)]
+#[schema(as = ProviderLinks)]
 pub(super) struct LinksView {
     /// The documentation of its API.
     #[schema(required = true, example = "https://docs.example.com")]
@@ -48,7 +50,7 @@ pub(super) struct LinksView {
 
 /// A way to authenticate.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Method)]
+#[schema(as = ProviderMethod)]
 pub(super) struct MethodView {
     #[schema(example = "api_key")]
     id: String,
@@ -69,10 +71,11 @@ pub(super) enum FormKind {
 
 /// Lists providers
 ///
-/// All of them, sorted by id. For a token of any scope.
+/// All of them, sorted by id.
 #[utoipa::path(
     get, path = "/v1/providers", tag = "Providers", operation_id = "listProviders",
-    responses((status = 200, description = "The providers", body = List<ProviderView>)),
+    security(("token" = [])),
+    responses((status = 200, description = "The providers", body = Providers)),
 )]
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     call.query(&[])?;
@@ -83,9 +86,10 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
 
 /// Shows a provider
 ///
-/// For a token of any scope.
+///
 #[utoipa::path(
     get, path = "/v1/providers/{id}", tag = "Providers", operation_id = "getProvider",
+    security(("token" = [])),
     params(("id" = String, Path, description = "The provider", example = "rootly")),
     responses((status = 200, description = "The provider", body = ProviderView)),
 )]
@@ -96,9 +100,10 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
 
 /// Shows a provider's logo
 ///
-/// An SVG picture. For a token of any scope.
+/// An SVG picture.
 #[utoipa::path(
     get, path = "/v1/providers/{id}/logo", tag = "Providers", operation_id = "getLogo",
+    security(("token" = [])),
     params(("id" = String, Path, description = "The provider", example = "rootly")),
     responses((status = 200, description = "The logo", body = String, content_type = "image/svg+xml")),
 )]
@@ -110,9 +115,10 @@ pub(super) async fn logo(call: Call, Named(id): Named<String>) -> Result<Respons
 
 /// Shows the form of a method
 ///
-/// For a form of your own: send what it asks for as the `values` of a new connection. For a token of any scope.
+/// For a form of your own: send what it asks for as the `values` of a new connection.
 #[utoipa::path(
     get, path = "/v1/providers/{id}/methods/{method}/form", tag = "Providers", operation_id = "getForm",
+    security(("token" = [])),
     params(
         ("id" = String, Path, description = "The provider", example = "rootly"),
         ("method" = String, Path, description = "The method", example = "api_key"),

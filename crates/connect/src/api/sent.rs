@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use keyway_vault::ConnectionId;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::{
@@ -39,6 +39,9 @@ pub(super) struct Sent {
 impl Sent {
     /// What the body says.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if self.body.is_empty() {
+            return Err(Problem::new(Kind::Json, "it is empty; an object is asked for, which may be `{}`"));
+        }
         if !self.is_json {
             return Err(Problem::new(
                 Kind::MediaType,
@@ -53,13 +56,12 @@ impl Sent {
         if self.body.is_empty() { Ok(json::read(b"{}")?) } else { self.json() }
     }
 
-    /// Nothing is said in the body.
+    /// Nothing is said in the body: it is empty, or an object without members, as some clients send it.
     pub(super) fn nothing(&self) -> Result<(), Problem> {
-        if self.body.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::member("", "unknown", "there is no body here"))
-        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        self.json_or_empty().map(|Nothing {}| ())
     }
 }
 

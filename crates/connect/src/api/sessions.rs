@@ -41,7 +41,8 @@ pub(super) struct SessionBody {
     /// The origin of the page that shows it in a frame or a popup: `https`, or `http` on loopback.
     #[schema(max_length = 2048, example = "https://app.example.com")]
     parent_origin: Option<String>,
-    /// Where the browser goes at the end, with `connection_id` and `session_id` added: `https`, or `http` on loopback.
+    /// Where a button leads at the end, with `session_id`, `status` (`connected` or `cancelled`) and, where there is one,
+    /// `connection_id` added: `https`, or `http` on loopback. Anybody can write such an address: ask the API whose a connection is.
     #[schema(max_length = 2048, example = "https://app.example.com/linked")]
     return_url: Option<String>,
     look: Option<Look>,
@@ -83,7 +84,7 @@ pub(super) struct ReconnectBody {
 /// is checking, reconnecting and removing it, and linking more.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = Purpose)]
+#[schema(as = SessionPurpose)]
 pub(super) enum Wanted {
     Connect,
     Reconnect,
@@ -116,6 +117,7 @@ pub(super) struct SessionView {
 
 /// A connection that came of a session.
 #[derive(Serialize, ToSchema)]
+#[schema(as = SessionConnection)]
 pub(super) struct Linked {
     #[schema(example = "con_abcdefghijklmnopqrst")]
     id: String,
@@ -138,6 +140,7 @@ pub(super) struct StartedView {
 /// Open its link in a page, a popup or a frame of the end user's browser. It can be opened once.
 #[utoipa::path(
     post, path = "/v1/sessions", tag = "Sessions", operation_id = "createSession",
+    security(("token" = ["sessions"])),
     request_body = SessionBody,
     responses((status = 201, description = "It was made", body = StartedView,
         headers(("Location" = String, description = "Its path")))),
@@ -156,9 +159,11 @@ pub(super) async fn create(sent: Sent) -> Response {
 
 /// Shows a session
 ///
-/// `status` tells how far it is, and `connection` what came of it.
+/// `status` tells how far it is, and `connection` what came of it. Until `expires_at`: one whose time is over, or that was ended, is
+/// as one that never was, 404. Nothing lists sessions; what came of them is listed with the connections.
 #[utoipa::path(
     get, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "getSession",
+    security(("token" = ["sessions"])),
     params(("id" = String, Path, description = "The session", example = "ses_abcdefghijklmnopqrst")),
     responses((status = 200, description = "The session", body = SessionView)),
 )]
@@ -173,6 +178,7 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
 /// Its link cannot be opened any more, and whoever opened it cannot go on. What came of it stays.
 #[utoipa::path(
     delete, path = "/v1/sessions/{id}", tag = "Sessions", operation_id = "endSession",
+    security(("token" = ["sessions"])),
     params(("id" = String, Path, description = "The session", example = "ses_abcdefghijklmnopqrst")),
     responses((status = 204, description = "It is ended")),
 )]
@@ -187,7 +193,8 @@ pub(super) async fn end(call: Call, Named(id): Named<String>) -> Result<Response
 ///
 /// Makes a session in which the end user gives the connection a new key. Its id, its name and its grants stay.
 #[utoipa::path(
-    post, path = "/v1/connections/{id}/reconnect", tag = "Connections", operation_id = "reconnect",
+    post, path = "/v1/connections/{id}/reconnect", tag = "Connections", operation_id = "reconnectConnection",
+    security(("token" = ["sessions"])),
     params(("id" = String, Path, description = "The connection", example = "con_abcdefghijklmnopqrst")),
     request_body = ReconnectBody,
     responses((status = 201, description = "The session was made", body = StartedView,

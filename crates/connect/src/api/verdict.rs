@@ -24,7 +24,7 @@ pub(crate) struct VerdictView {
 
 /// A verdict's stable word.
 #[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(rename_all = "snake_case", as = VerdictKind)]
 #[expect(dead_code, reason = "it describes the words of core's `VerdictKind`")]
 pub(crate) enum VerdictWord {
     Valid,
@@ -37,7 +37,7 @@ pub(crate) enum VerdictWord {
 
 /// Why a key was not found to be good.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = Reason)]
+#[schema(as = VerdictReason)]
 pub(crate) struct ReasonView {
     /// A stable word.
     #[schema(example = "unauthorized")]

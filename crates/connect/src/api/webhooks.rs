@@ -69,11 +69,14 @@ pub(super) struct MadeView {
     secret: Shown,
 }
 
+type Webhooks = List<Endpoint>;
+
 /// Sets up a webhook
 ///
 /// It gets what happens from now on, at least once. A token of the platform that names no tenant sets up one for all tenants.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "Webhooks", operation_id = "createWebhook",
+    security(("token" = ["webhooks"])),
     request_body = WebhookBody,
     responses((status = 201, description = "It was set up", body = MadeView,
         headers(("Location" = String, description = "Its path")))),
@@ -95,7 +98,8 @@ pub(super) async fn create(sent: Sent) -> Response {
 /// All of them, sorted by id.
 #[utoipa::path(
     get, path = "/v1/webhooks", tag = "Webhooks", operation_id = "listWebhooks",
-    responses((status = 200, description = "The webhooks", body = List<Endpoint>)),
+    security(("token" = ["webhooks"])),
+    responses((status = 200, description = "The webhooks", body = Webhooks)),
 )]
 pub(super) async fn list(call: Call) -> Result<Response, Problem> {
     call.may(ApiScope::Webhooks)?;
@@ -108,6 +112,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
 /// `state` and `last` tell how it does.
 #[utoipa::path(
     get, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "getWebhook",
+    security(("token" = ["webhooks"])),
     params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
     responses((status = 200, description = "The webhook", body = Endpoint)),
 )]
@@ -172,6 +177,7 @@ pub(super) async fn rotate_secret(Named(id): Named<String>, sent: Sent) -> Respo
 /// Nothing is sent there any more.
 #[utoipa::path(
     delete, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "removeWebhook",
+    security(("token" = ["webhooks"])),
     params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
     responses((status = 204, description = "It is removed")),
 )]
@@ -187,6 +193,7 @@ pub(super) async fn remove(call: Call, Named(id): Named<String>) -> Result<Respo
 /// Sends a `webhook.test` now, and says what came back. Where it is taken, a webhook that was given up is tried again.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "Webhooks", operation_id = "testWebhook",
+    security(("token" = ["webhooks"])),
     params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
     responses((status = 200, description = "What came back, whatever that is", body = Tested)),
 )]

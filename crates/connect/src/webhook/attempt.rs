@@ -17,11 +17,11 @@ pub struct LastAttempt {
     pub at: String,
     /// The answer's status, where one came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = 204)]
+    #[schema(nullable = false, example = 204)]
     pub status: Option<u16>,
     /// Why none came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "no connection to the host")]
+    #[schema(nullable = false, example = "no connection to the host")]
     pub problem: Option<String>,
 }
 

@@ -34,15 +34,15 @@ pub struct Endpoints {
 /// # Security
 /// `Debug` does not show the URL: it may hold a token of the receiver's.
 #[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Webhook)]
+#[schema(as = Webhook, description = "Where events are sent to.")]
 #[non_exhaustive]
 pub struct Endpoint {
     /// The id.
-    #[schema(example = "whk_a2b3c4d5e6f7a2b3c4d5")]
+    #[schema(value_type = String, example = "whk_a2b3c4d5e6f7a2b3c4d5")]
     pub id: EndpointId,
     /// Whose events it gets; none: everybody's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "acme")]
+    #[schema(nullable = false, example = "acme")]
     pub tenant: Option<String>,
     /// Where they are sent to.
     #[schema(example = "https://hooks.example.com/keyway", format = "uri")]
@@ -53,10 +53,11 @@ pub struct Endpoint {
     pub state: EndpointState,
     /// Since when nothing is taken, as RFC 3339 in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
+    #[schema(nullable = false, format = DateTime)]
     pub failing_since: Option<String>,
     /// The last attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub last: Option<LastAttempt>,
     /// How many events were passed over, because they were refused when the one after them was taken.
     pub skipped: u64,
@@ -101,11 +102,11 @@ pub struct Tested {
     pub delivered: bool,
     /// The answer's status, where one came.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 204)]
+    #[schema(nullable = false, example = 204)]
     pub status: Option<u16>,
     /// Why none came.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "no connection to the host")]
+    #[schema(nullable = false, example = "no connection to the host")]
     pub problem: Option<String>,
     /// How long it took, in milliseconds.
     #[schema(example = 42)]

@@ -113,6 +113,31 @@ async fn a_body_is_read_strictly_and_never_repeated() {
 }
 
 #[tokio::test]
+async fn where_nothing_has_to_be_said_an_empty_body_is_as_good_as_an_empty_object() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let id = backend.connection().await;
+    for (path, status) in [("check", 200), ("grants", 201), ("reconnect", 201)] {
+        let path = format!("/v1/connections/{id}/{path}");
+        let post = || backend.request(&Method::POST, &path);
+        assert_eq!(send(post()).await.status.as_u16(), status, "{path}");
+        assert_eq!(backend.post(&path, &json!({})).await.status.as_u16(), status, "{path}");
+        // Some clients name a type also where there is nothing.
+        let empty = post().header("content-type", "application/json").body("");
+        assert_eq!(send(empty).await.status.as_u16(), status, "{path}");
+        let answer = backend.post(&path, &json!({"c0ffee1234": 1})).await;
+        assert_eq!(answer.problem(422), "invalid", "{path}");
+        assert!(!answer.text.contains("c0ffee"), "{answer:?}");
+        assert_eq!(send(post().body("{}")).await.problem(415), "media_type", "{path}");
+        assert_eq!(backend.post(&path, &json!([])).await.problem(422), "invalid", "{path}");
+    }
+    // Where something has to be said, that is what it says.
+    let answer = send(backend.request(&Method::POST, "/v1/sessions")).await;
+    assert_eq!(answer.problem(400), "json");
+    assert!(answer.json()["detail"].as_str().unwrap().starts_with("it is empty"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn members_that_do_not_go_together_are_named() {
     let stage = Stage::new().await;
     let backend = Backend::of(&stage, TENANT).await;
