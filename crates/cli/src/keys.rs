@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use keyway::{Entry, Field, Method, VerdictKind};
-use keyway_testkit::{Check, Fixtures, MethodFixtures};
+use keyway_testkit::{Check, Fixtures, FixturesError, MethodFixtures};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -21,13 +21,22 @@ pub(crate) struct Key<'f> {
 }
 
 /// A provider's fixtures, for each of its methods that has any.
-pub(crate) fn fixtures(entry: &Entry) -> Result<Vec<MethodFixtures>, Failure> {
+pub(crate) fn fixtures(entry: &Entry) -> Result<Vec<MethodFixtures>, FixturesError> {
     let Some(text) = entry.fixtures() else { return Ok(Vec::new()) };
-    let parsed = Fixtures::parse(&format!("fixtures of {}", entry.source()), text);
-    parsed.map(|fixtures| fixtures.methods().to_vec()).map_err(|error| Failure::because(error.to_string()))
+    let parsed = Fixtures::parse(&format!("fixtures of {}", entry.source()), text)?;
+    Ok(parsed.methods().to_vec())
 }
 
-/// A method's fixtures, without which it has no stand-in.
+/// Whether the good key of fixtures gets the verdict that they say it gets; `Err` says what stands in the way.
+pub(crate) fn play(entry: &Entry, fixtures: &MethodFixtures) -> Result<(), String> {
+    let Some(method) = entry.descriptor().method(fixtures.method()) else {
+        return Err(format!("there is no method `{}`", fixtures.method()));
+    };
+    let good = fixtures.good().ok_or("no key of its fixtures is good")?;
+    good.play(entry, method).map(drop)
+}
+
+/// A method's fixtures, without which it has no stand-in. Those whose good key is not good would answer with untruths.
 pub(crate) fn needed(entry: &Entry, method: &Method) -> Result<MethodFixtures, Failure> {
     let fixtures = fixtures(entry)?;
     let id = entry.descriptor().id();
@@ -35,9 +44,17 @@ pub(crate) fn needed(entry: &Entry, method: &Method) -> Result<MethodFixtures, F
         let why = format!("there is no stand-in for {id}: it comes without a fixtures.yaml");
         return Err(Failure::Because(why));
     }
-    fixtures.into_iter().find(|fixtures| *method.id() == *fixtures.method()).ok_or_else(|| {
-        Failure::Because(format!("the stand-in of {id} has no keys for its method {}", method.id()))
-    })
+    let fixtures =
+        fixtures.into_iter().find(|fixtures| *method.id() == *fixtures.method()).ok_or_else(|| {
+            Failure::Because(format!("the stand-in of {id} has no keys for its method {}", method.id()))
+        })?;
+    if fixtures.good().is_some()
+        && let Err(why) = play(entry, &fixtures)
+    {
+        let unsuited = format!("the fixtures of {id} do not fit its descriptor: {}", why.trim_end());
+        return Err(Failure::Because(unsuited));
+    }
+    Ok(fixtures)
 }
 
 /// The keys of a provider's method.

@@ -9,7 +9,7 @@ use owo_colors::OwoColorize as _;
 
 use super::{
     certificate::Files,
-    demo::{Demo, END_USER},
+    demo::{Demo, END_USER, LeftOut},
 };
 use crate::{keys, sandbox::quoted};
 
@@ -20,6 +20,7 @@ const GRANT: &str = "Keyway-Grant";
 pub(super) struct Shown<'s> {
     pub(super) folder: &'s Path,
     pub(super) demos: &'s [Demo<'s>],
+    pub(super) left_out: &'s [LeftOut<'s>],
     pub(super) files: Option<&'s Files>,
     pub(super) gateway: Origin,
     pub(super) connect: Origin,
@@ -44,6 +45,13 @@ impl Shown<'_> {
         );
         for calls in self.demos.iter().filter_map(|demo| calls(demo, &self.gateway, &curl)) {
             out += &format!("\n{calls}");
+        }
+        for LeftOut { entry, why } in self.left_out {
+            out += &format!(
+                "\n{} has no stand-in, so no key of it is taken here: {}\n",
+                entry.descriptor().name().bold(),
+                why.trim_end()
+            );
         }
         out += &self.connect(&curl);
         if let Some(files) = self.files {
