@@ -18,7 +18,7 @@ impl Check {
         let player = Player::new(self);
         let verdict = now(credential.provider().validate(&credential, &player));
         if let Some(difference) = player.difference() {
-            return Err(format!("`{name}`: {difference}"));
+            return Err(format!("the request of `{name}`: {difference}"));
         }
         if verdict.kind() != self.verdict() {
             let because = self.because(method, &verdict).map(|text| format!(": {text}")).unwrap_or_default();
