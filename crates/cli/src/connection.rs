@@ -39,30 +39,32 @@ pub(crate) async fn connection(registry: &Registry, args: &args::Connection) -> 
 }
 
 async fn list(scope: &Scope, end_user: Option<&str>, json: bool) -> Result<Exit, Failure> {
-    let mut all: Vec<Connection> = Vec::new();
+    let (mut all, mut damaged) = (Vec::new(), Vec::new());
+    let mut after: Option<String> = None;
     loop {
-        let after = all.last().map(|last| &last.id);
         let page = match end_user {
-            Some(user) => scope.list_of(user, after, PAGE).await?,
-            None => scope.list(after, PAGE).await?,
+            Some(user) => scope.page_of(user, after.as_deref(), PAGE).await?,
+            None => scope.page(after.as_deref(), PAGE).await?,
         };
-        if page.is_empty() {
+        all.extend(page.whole);
+        damaged.extend(page.damaged);
+        after = page.next;
+        if after.is_none() {
             break;
         }
-        all.extend(page);
     }
     let views: Vec<ConnectionView> = all.iter().map(ConnectionView::of).collect();
     if json {
         output::json(&views)?;
-    } else if views.is_empty() {
+    } else if views.is_empty() && damaged.is_empty() {
         output::note(match end_user {
             Some(_) => "There are no connections of this user.",
             None => "There are no connections yet; `keyway connect ID --save` makes one.",
         });
-    } else {
+    } else if !views.is_empty() {
         output::result(&view::table(&views))?;
     }
-    Ok(Exit::Done)
+    Ok(output::damaged("connection", &damaged))
 }
 
 fn show(connection: &Connection, json: bool, said: Option<&str>) -> Result<Exit, Failure> {

@@ -6,10 +6,14 @@ use std::{
 };
 
 use indicatif::ProgressBar;
+use keyway::vault::Error;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use crate::{exit::Failure, system};
+use crate::{
+    exit::{Exit, Failure},
+    messages, system,
+};
 
 const NOT_JSON: &str = "the result cannot be written as JSON";
 
@@ -59,6 +63,14 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
 /// Writes a text and a line's end to stderr, for the person in front of it. Nobody can be told when that fails.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", text.trim_end());
+}
+
+/// Names on stderr what a list does not show, since it is not as it was written, and says how the command ends.
+pub(crate) fn damaged(what: &str, ids: &[String]) -> Exit {
+    for id in ids {
+        note(&messages::failure(&Error::Tampered { what: format!("{what} {}", inert(id)) }.into()));
+    }
+    if ids.is_empty() { Exit::Done } else { Exit::Damaged }
 }
 
 /// Tells whether there is a person to be asked.

@@ -16,6 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use keyway_connect::Limits;
+
 use self::{
     config::{Config, Loaded, Sources},
     log::Logging,
@@ -65,6 +67,8 @@ pub(crate) struct Pages {
     pub(crate) providers: Option<PathBuf>,
     /// Where browsers find them; nothing where they are not served.
     pub(crate) url: Option<String>,
+    /// How long a session lasts, and its link.
+    pub(crate) limits: Limits,
 }
 
 impl Pages {
@@ -82,7 +86,7 @@ impl Pages {
             None => own_url(connect.listen.iter().copied(), scheme),
         };
         let url = url.map(|url| url.to_string());
-        Ok(Self { store: loaded.store(), providers: providers.clone(), url })
+        Ok(Self { store: loaded.store(), providers: providers.clone(), url, limits: connect.limits() })
     }
 }
 

@@ -1,16 +1,21 @@
 //! `keyway session`: links to the connect pages, for support people and scripts.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use humantime::format_rfc3339_millis;
 use keyway::http::{Client, HttpTransport};
-use keyway_connect::{Connect, NewSession, Purpose, SessionError, Started};
+use keyway_connect::{Connect, Limits, NewSession, Purpose, SessionError, Started};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use crate::{
     args::{self, SessionCommand, Start},
     exit::{Exit, Failure},
+    messages::count,
     output,
     serve::Pages,
     vault::Part,
@@ -25,10 +30,10 @@ pub(crate) async fn session(
     mut args: args::Session,
 ) -> Result<Exit, Failure> {
     let SessionCommand::Create(start) = &args.command;
-    let mut public_url = start.public_url.clone();
+    let (mut public_url, mut limits) = (start.public_url.clone(), Limits::default());
     if let Some(config) = &start.config {
         let pages = Pages::of(providers, config, &args.whose.store)?;
-        (providers, args.whose.store) = (pages.providers, pages.store);
+        (providers, args.whose.store, limits) = (pages.providers, pages.store, pages.limits);
         public_url = public_url.or(pages.url);
         if public_url.is_none() {
             return Err(Failure::because(
@@ -43,21 +48,30 @@ pub(crate) async fn session(
         // It asks nobody; whoever serves the pages does.
         let transport = HttpTransport::builder().build();
         let client = transport.map(Client::from).map_err(|error| Failure::because(error.to_string()))?;
-        let connect = Connect::builder(vault.clone(), Arc::new(registry), client);
+        let link = limits.link.min(limits.session);
+        let connect = Connect::builder(vault.clone(), Arc::new(registry), client).limits(limits);
         let connect = connect.build(&public_url);
         let connect = connect.map_err(|error| {
             Failure::Because(format!("--public-url (or KEYWAY_CONNECT_PUBLIC_URL): {error}"))
         })?;
-        let started = connect.start(&part.tenant, NewSession::new(&start.end_user, purpose(start))).await;
-        shown(&started.map_err(named)?, args.answer.json)
+        let mut new = NewSession::new(&start.end_user, purpose(start));
+        if let Some(url) = &start.return_url {
+            new = new.return_url(url);
+        }
+        let started = connect.start(&part.tenant, new).await;
+        shown(&started.map_err(named)?, link, args.answer.json)
     })
     .await
 }
 
 fn purpose(start: &Start) -> Purpose {
+    let providers = start.providers.clone();
     match &start.reconnect {
-        Some(id) => Purpose::Reconnect { connection: id.to_string(), other_account: false },
-        None => Purpose::Connect { providers: start.providers.clone() },
+        Some(id) => {
+            Purpose::Reconnect { connection: id.to_string(), other_account: start.allow_other_account }
+        }
+        None if start.manage => Purpose::Manage { providers },
+        None => Purpose::Connect { providers },
     }
 }
 
@@ -69,6 +83,7 @@ fn named(error: SessionError) -> Failure {
                 "end_user" => "--end-user",
                 "providers" => "--provider",
                 "connection" => "--reconnect",
+                "return_url" => "--return-url",
                 other => other,
             };
             Failure::Because(format!("{flag} {why}"))
@@ -88,9 +103,10 @@ struct NewView<'s> {
     link: &'s str,
     created_at: String,
     expires_at: String,
+    link_expires_at: String,
 }
 
-fn shown(started: &Started, json: bool) -> Result<Exit, Failure> {
+fn shown(started: &Started, link_time: Duration, json: bool) -> Result<Exit, Failure> {
     let time = |time: SystemTime| format_rfc3339_millis(time).to_string();
     let (session, link) = (&started.session, started.link.expose());
     if json {
@@ -101,6 +117,7 @@ fn shown(started: &Started, json: bool) -> Result<Exit, Failure> {
             link,
             created_at: time(session.created_at),
             expires_at: time(session.expires_at),
+            link_expires_at: time(session.link_expires_at()),
         })?;
     } else {
         output::note(&format!(
@@ -110,9 +127,51 @@ fn shown(started: &Started, json: bool) -> Result<Exit, Failure> {
             session.id,
             session.end_user(),
             time(session.expires_at),
-            "Its link can be opened once, within 10 minutes:".bold()
+            format!("Its link can be opened once, within {}:", length(link_time)).bold()
         ));
         output::result(link)?;
     }
     Ok(Exit::Done)
+}
+
+/// A time in words: in minutes, where it is some.
+fn length(time: Duration) -> String {
+    match time.as_secs() {
+        seconds if seconds % 60 == 0 => count(seconds / 60, "minute", "minutes"),
+        seconds => count(seconds, "second", "seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway::vault::ConnectionId;
+
+    use super::*;
+
+    #[test]
+    fn a_session_is_for_what_its_flags_say() {
+        let id = ConnectionId::random();
+        let start = |reconnect: Option<&ConnectionId>, allow_other_account, manage| Start {
+            end_user: "ada".to_owned(),
+            providers: vec!["rally".to_owned()],
+            reconnect: reconnect.cloned(),
+            allow_other_account,
+            manage,
+            return_url: None,
+            config: None,
+            public_url: None,
+        };
+        let (providers, connection) = (vec!["rally".to_owned()], id.to_string());
+        for (start, is) in [
+            (start(None, false, false), Purpose::Connect { providers: providers.clone() }),
+            (start(None, false, true), Purpose::Manage { providers }),
+            (
+                start(Some(&id), false, false),
+                Purpose::Reconnect { connection: connection.clone(), other_account: false },
+            ),
+            (start(Some(&id), true, false), Purpose::Reconnect { connection, other_account: true }),
+        ] {
+            assert_eq!(purpose(&start), is);
+        }
+    }
 }

@@ -69,13 +69,16 @@ async fn create(
 
 async fn list(tokens: &Tokens, given: Option<&OsString>, json: bool) -> Result<Exit, Failure> {
     let tenant = tenant(given)?;
-    let mut all: Vec<ApiToken> = Vec::new();
+    let (mut all, mut damaged): (Vec<ApiToken>, _) = (Vec::new(), Vec::new());
+    let mut after: Option<String> = None;
     loop {
-        let page = tokens.list(all.last().map(|last| last.id.as_str()), PAGE).await?;
-        if page.is_empty() {
+        let page = tokens.page(after.as_deref(), PAGE).await?;
+        all.extend(page.whole);
+        damaged.extend(page.damaged);
+        after = page.next;
+        if after.is_none() {
             break;
         }
-        all.extend(page);
     }
     if tenant.is_some() {
         all.retain(|token| token.tenant == tenant);
@@ -83,12 +86,12 @@ async fn list(tokens: &Tokens, given: Option<&OsString>, json: bool) -> Result<E
     let views: Vec<TokenView> = all.iter().map(TokenView::of).collect();
     if json {
         output::json(&views)?;
-    } else if views.is_empty() {
+    } else if views.is_empty() && damaged.is_empty() {
         output::note("There are no tokens; `keyway token create` makes one.");
-    } else {
+    } else if !views.is_empty() {
         output::result(&table(&views))?;
     }
-    Ok(Exit::Done)
+    Ok(output::damaged("token", &damaged))
 }
 
 async fn rotate(tokens: &Tokens, id: &str, overlap: Duration, json: bool) -> Result<Exit, Failure> {

@@ -62,15 +62,15 @@ pub(crate) fn routes() -> Router<Connect> {
         .route("/webhooks/{id}/test", post(webhooks::test))
         .route("/openapi.json", get(document::show))
         .fallback(no_such_path)
-        .method_not_allowed_fallback(method_not_allowed);
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response(async |mut answer: Response| {
+            headers(&mut answer, Frame::Nobody);
+            answer
+        }));
     Router::new()
         .nest("/v1", v1)
         .route("/v1/", any(no_such_path))
         .route("/openapi.json", get(document::show).fallback(method_not_allowed))
-        .layer(map_response(async |mut answer: Response| {
-            headers(&mut answer, Frame::Nobody);
-            answer
-        }))
 }
 
 async fn no_such_path() -> Problem {

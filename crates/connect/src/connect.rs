@@ -6,15 +6,18 @@ use ipnet::IpNet;
 use keyway_core::{Origin, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, Tenant, Vault};
-use tokio::sync::Notify;
+use tokio::sync::{Semaphore, broadcast};
 use url::Url;
 
 use crate::{
-    Error, Limits, Look, NewSession, SessionError, Started,
+    Error, Limits, Look, NewSession, Session, SessionError, Started,
     session::Desk,
     shared::Shared,
     web::{Guesses, Turns},
 };
+
+/// How many webhooks that changed are remembered for whoever sends them. Of more, some are seen when webhooks are listed again.
+const WAKES: usize = 1024;
 
 /// The control plane: the pages where people link their accounts, and the REST API of a platform's backend.
 ///
@@ -56,6 +59,25 @@ impl Connect {
     pub async fn start(&self, tenant: &Tenant, new: NewSession) -> Result<Started, SessionError> {
         self.0.desk.start(tenant, new).await
     }
+
+    /// A tenant's session, by its id: how far it is, and what came of it, also for an hour after its end. This is what a
+    /// [`return_url`](NewSession::return_url) asks, of the `session_id` that it is given; nothing is there of other tenants', and
+    /// of what is no id.
+    ///
+    /// # Errors
+    /// When the vault does not say.
+    pub async fn session(&self, tenant: &Tenant, id: &str) -> Result<Option<Session>, keyway_vault::Error> {
+        self.0.desk.of_tenant(tenant, id).await
+    }
+
+    /// Ends a session, as `DELETE /v1/sessions/{id}` does: its link cannot be opened any more, and whoever opened it cannot go on.
+    /// What was confirmed already may still be saved.
+    ///
+    /// # Errors
+    /// When the vault does not do it.
+    pub async fn end(&self, session: &Session) -> Result<(), keyway_vault::Error> {
+        self.0.desk.end(session).await
+    }
 }
 
 impl ConnectBuilder {
@@ -85,7 +107,8 @@ impl ConnectBuilder {
     }
 
     /// Sends webhooks over this. Without it they go to public addresses over https alone, as everything does; one that
-    /// [allows loopback](keyway_http::HttpTransportBuilder::allow_loopback) is for demonstrations and tests.
+    /// [allows loopback](keyway_http::HttpTransportBuilder::allow_loopback) is for demonstrations and tests. It waits for 15 seconds
+    /// at most, also where [`Deliveries::time`](crate::Deliveries::time) is longer.
     ///
     /// # Security
     /// Tenants say where webhooks go: one that reaches private networks is not for them.
@@ -125,11 +148,12 @@ impl ConnectBuilder {
             guesses: Guesses::new(self.limits.guesses),
             turns: Turns::default(),
             webhooks: webhooks.for_checks(),
-            sending: Notify::new(),
+            sending: broadcast::Sender::new(WAKES),
             vault: self.vault,
             registry: self.registry,
             client: self.client,
             look: self.look,
+            room: Arc::new(Semaphore::new(self.limits.connections.min(Semaphore::MAX_PERMITS))),
             limits: self.limits,
             trusted: self.trusted,
             stand_in: self.stand_in,

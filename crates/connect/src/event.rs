@@ -7,7 +7,7 @@ use keyway_vault::{Documents, Entry, Tenant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use self::{cursor::Cursor, list::Changes};
+pub(crate) use self::cursor::Cursor;
 pub use self::{
     cursor::NotACursor,
     list::{EventError, EventPage},

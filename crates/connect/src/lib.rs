@@ -16,6 +16,7 @@ mod page;
 
 mod event;
 mod schedule;
+mod sweep;
 mod webhook;
 mod work;
 

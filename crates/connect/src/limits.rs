@@ -8,7 +8,7 @@ use crate::Deliveries;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Clients that are connected at once. More wait to be accepted. 4,096.
+    /// Clients that are connected at once, to all listeners together. More wait. 4,096.
     pub connections: usize,
     /// The time for a request's head. 10 seconds.
     pub head_time: Duration,
@@ -18,6 +18,8 @@ pub struct Limits {
     pub head: usize,
     /// The time for a request's body. 20 seconds.
     pub body_time: Duration,
+    /// How long an answer waits for its client to read on. A minute.
+    pub answer_time: Duration,
     /// The bytes of a form that an end user sends. 512 KiB: a value has at most 64 KiB, and each byte may take three.
     pub form: usize,
     /// The bytes of a request of the REST API. 512 KiB.
@@ -50,6 +52,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(75),
             head: 32 * 1024,
             body_time: Duration::from_secs(20),
+            answer_time: Duration::from_secs(60),
             form: 512 * 1024,
             json: 512 * 1024,
             session: Duration::from_secs(30 * 60),

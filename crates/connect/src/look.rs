@@ -1,7 +1,7 @@
 //! How the pages look: a platform makes them its own.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use keyway_core::__private::is_invisible;
+use keyway_core::__private::hides;
 use serde::{Deserialize, Serialize};
 
 use crate::page::Colour;
@@ -110,7 +110,7 @@ impl Look {
 
 fn is_name(name: &str) -> bool {
     let count = name.chars().count();
-    let is_seen = name.chars().all(|c| !c.is_control() && !is_invisible(c));
+    let is_seen = !name.chars().any(char::is_control) && !hides(name);
     count <= MAX_NAME && is_seen && !name.trim().is_empty()
 }
 

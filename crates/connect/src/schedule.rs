@@ -1,106 +1,156 @@
 //! Checks of connections that nobody used for long, so that a key that was revoked is known before it is needed.
 //!
 //! One at a time for a provider, so many a minute in all, the oldest first. Each verdict is written down, also one that says
-//! nothing of the key: so nothing is asked again before its time.
+//! nothing of the key: so nothing is asked again before its time. No provider waits for another one: while the connections of one
+//! are checked, or it rests, those of the others are looked for without it.
 
-mod round;
+mod lane;
+mod pace;
+mod rests;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     convert::Infallible,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use keyway_vault::{ConnectionId, Error, Tenant};
+use keyway_core::Registry;
+use keyway_vault::{Due, Error};
 use tokio::{
-    task::JoinSet,
-    time::{Instant, sleep},
+    sync::Mutex,
+    task::{Id, JoinError, JoinSet},
+    time::sleep,
 };
 
-use self::round::{Lane, Pace};
+pub(crate) use self::rests::Rests;
+use self::{
+    lane::{Done, Lane},
+    pace::Pace,
+};
 use crate::shared::Shared;
 
-/// How many connections are looked up at once, and at most when those that are broken are in the way.
-const FIRST: usize = 500;
-const MOST: usize = 1000;
-/// How long to wait when nothing is due, at most.
+/// How many connections are looked up at once.
+const PAGE: usize = 500;
+/// How long to wait until it is looked again, at most.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Checks what is due, for as long as nobody else does. `every` is how long a connection may go without.
-pub(crate) async fn check_idle(shared: Arc<Shared>, every: Duration) -> Result<Infallible, Error> {
-    let pace = Arc::new(Pace::new(shared.limits.checks_per_minute));
+/// Checks what is due, for as long as nobody else does. `every` is how long a connection may go without. `rests` is what is left out
+/// for a time, which outlives this.
+pub(crate) async fn check_idle(shared: Arc<Shared>, every: Duration, rests: Arc<Mutex<Rests>>) -> Infallible {
+    let mut rests = rests.lock().await;
     let look = (every / 8).clamp(Duration::from_millis(100), LOOK);
-    // Connections that cannot even be written to; and until when a provider rests.
-    let (mut broken, mut resting) = (HashSet::new(), HashMap::<String, Instant>::new());
-    let mut count = FIRST;
+    let mut lanes = Lanes {
+        pace: Arc::new(Pace::new(shared.limits.checks_per_minute)),
+        shared,
+        every,
+        running: HashMap::new(),
+        set: JoinSet::new(),
+    };
     loop {
-        let now = Instant::now();
-        resting.retain(|_, until| *until > now);
-        let without: Vec<String> = resting.keys().cloned().collect();
-        let before = SystemTime::now().checked_sub(every).unwrap_or(SystemTime::UNIX_EPOCH);
-        let due = shared.vault.due(before, &without, count).await?;
-        let is_full = due.len() >= count;
-        let lanes = sorted(due, &broken);
-        if lanes.is_empty() {
-            if is_full && count < MOST {
-                count *= 2;
-                continue;
-            }
-            sleep(look.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
-            continue;
+        if let Err(error) = lanes.begin(&mut rests).await {
+            tracing::error!(%error, "idle connections cannot be looked up; it is tried again");
         }
-        count = FIRST;
-        let mut running = JoinSet::new();
-        for (provider, connections) in lanes {
-            let lane = Lane { shared: Arc::clone(&shared), pace: Arc::clone(&pace), provider, connections };
-            running.spawn(lane.run());
-        }
-        while let Some(ended) = running.join_next().await {
-            let Ok(done) = ended else {
-                return Err(Error::Invalid("a check of an idle connection broke off".to_owned()));
-            };
-            let done = done?;
-            broken.extend(done.broken);
-            if let Some(until) = done.rests_until {
-                resting.insert(done.provider, until);
-            }
+        tokio::select! {
+            Some(ended) = lanes.set.join_next_with_id() => lanes.ended(ended, &mut rests),
+            () = sleep(look.mul_f64(0.75 + fastrand::f64() / 2.0)) => {}
         }
     }
 }
 
-/// What may be checked, by provider.
+/// The lanes, by their tasks; each is a provider's. They end with this.
+struct Lanes {
+    shared: Arc<Shared>,
+    every: Duration,
+    pace: Arc<Pace>,
+    running: HashMap<Id, String>,
+    set: JoinSet<Done>,
+}
+
+impl Lanes {
+    /// Begins a lane for each provider that has something due, but for those that have one, or rest.
+    async fn begin(&mut self, rests: &mut Rests) -> Result<(), Error> {
+        let before = SystemTime::now().checked_sub(self.every).unwrap_or(SystemTime::UNIX_EPOCH);
+        rests.end();
+        // How many at the head of the queue are left out.
+        let mut skip = 0;
+        loop {
+            let without = names(&self.shared.registry, self.running.values().chain(rests.providers()));
+            let due = self.shared.vault.due(before, &without, skip, PAGE).await?;
+            let is_last = due.len() < PAGE;
+            let lanes = sorted(&self.shared.registry, due, rests, self.every);
+            if lanes.is_empty() {
+                skip += PAGE;
+            } else {
+                skip = 0;
+            }
+            for (provider, due) in lanes {
+                let (shared, pace) = (Arc::clone(&self.shared), Arc::clone(&self.pace));
+                let lane = Lane { shared, pace, every: self.every, provider: provider.clone(), due };
+                self.running.insert(self.set.spawn(lane.run()).id(), provider);
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Done), JoinError>, rests: &mut Rests) {
+        let (id, done) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!("a check of an idle connection broke off; its provider rests");
+                (error.id(), Done::broken_off())
+            }
+        };
+        if let Some(provider) = self.running.remove(&id) {
+            rests.add(provider, done);
+        }
+    }
+}
+
+/// What may be checked, by provider. What its row does not even say whose it is is told, and left out.
 fn sorted(
-    due: Vec<(Tenant, ConnectionId, String)>,
-    broken: &HashSet<ConnectionId>,
-) -> BTreeMap<String, Vec<(Tenant, ConnectionId)>> {
+    registry: &Registry,
+    due: Vec<(String, Result<Due, Error>)>,
+    rests: &mut Rests,
+    every: Duration,
+) -> BTreeMap<String, Vec<Due>> {
     let mut lanes: BTreeMap<String, Vec<_>> = BTreeMap::new();
-    for (tenant, id, provider) in due {
-        if !broken.contains(&id) {
-            lanes.entry(provider).or_default().push((tenant, id));
+    let mut known: HashMap<String, String> = HashMap::new();
+    for (id, due) in due {
+        if rests.leaves_out(&id) {
+            continue;
+        }
+        match due {
+            Ok(due) => {
+                let provider =
+                    known.entry(due.provider.clone()).or_insert_with(|| id_now(registry, &due.provider));
+                lanes.entry(provider.clone()).or_default().push(due);
+            }
+            Err(error) => {
+                tracing::error!(connection = %id, %error, "an idle connection cannot be checked");
+                rests.leave_out(id, every);
+            }
         }
     }
     lanes
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The id that a provider has today; its own where there is none.
+fn id_now(registry: &Registry, provider: &str) -> String {
+    let entry = registry.get(provider);
+    entry.map_or_else(|_| provider.to_owned(), |entry| entry.descriptor().id().to_string())
+}
 
-    #[test]
-    fn connections_that_are_broken_are_left_out() {
-        let tenant = Tenant::parse("acme").unwrap();
-        let ids: Vec<_> = (0..4).map(|_| ConnectionId::random()).collect();
-        let due: Vec<_> = ids
-            .iter()
-            .zip(["rally", "rally", "rootly", "acme"])
-            .map(|(id, provider)| (tenant.clone(), id.clone(), provider.to_owned()))
-            .collect();
-        let lanes = sorted(due, &HashSet::from([ids[0].clone(), ids[2].clone()]));
-        let expected = BTreeMap::from([
-            ("rally".to_owned(), vec![(tenant.clone(), ids[1].clone())]),
-            ("acme".to_owned(), vec![(tenant, ids[3].clone())]),
-        ]);
-        assert_eq!(lanes, expected);
+/// All ids under which connections of some providers are saved.
+fn names<'p>(registry: &Registry, providers: impl Iterator<Item = &'p String>) -> Vec<String> {
+    let mut names = Vec::new();
+    for provider in providers {
+        names.push(provider.clone());
+        if let Ok(entry) = registry.get(provider) {
+            names.extend(entry.descriptor().formerly().iter().map(ToString::to_string));
+        }
     }
+    names
 }

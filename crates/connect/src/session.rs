@@ -4,7 +4,10 @@ mod desk;
 mod new;
 mod step;
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use keyway_vault::{ConnectionId, Document, Tenant};
 use serde::{Deserialize, Serialize};
@@ -89,7 +92,7 @@ pub enum Status {
     Opened,
     /// An account is linked.
     Connected,
-    /// The end user said no.
+    /// The end user said no, or what was to get a new key is gone.
     Cancelled,
 }
 
@@ -110,6 +113,8 @@ pub(crate) struct Kept {
     pub(crate) look: Look,
     #[serde(default)]
     pub(crate) direction: Direction,
+    /// When it ends. What came of it is remembered for longer.
+    pub(crate) until: SystemTime,
     /// Until when the link can be opened, in seconds since 1970.
     pub(crate) link_until: u64,
     /// SHA-256 of the cookie of the browser that opened it, in base64.
@@ -126,9 +131,9 @@ pub(crate) struct Kept {
     /// What the last check said, to be shown once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<Told>,
-    /// The last thing that came of it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) happened: Option<Happened>,
+    /// What came of it, the last thing at the end; without what was removed again.
+    #[serde(default)]
+    pub(crate) happened: Vec<Happened>,
 }
 
 impl Session {
@@ -136,22 +141,32 @@ impl Session {
     pub fn status(&self) -> Status {
         match (&self.kept.step, &self.kept.browser) {
             // Who looks after several accounts goes on after the first, which stays linked.
-            _ if self.kept.happened.is_some() => Status::Connected,
-            (Step::Cancelled | Step::Left, _) => Status::Cancelled,
+            _ if !self.kept.happened.is_empty() => Status::Connected,
+            (Step::Cancelled | Step::Gone | Step::Left, _) => Status::Cancelled,
             (_, Some(_)) => Status::Opened,
             _ => Status::Created,
         }
     }
 
+    /// Until when its link can be opened.
+    pub fn link_expires_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.kept.link_until)
+    }
+
     /// Whether nothing more comes of it.
     pub(crate) fn is_ended(&self) -> bool {
-        self.kept.is_over() && !matches!(self.kept.step, Step::Saving { .. })
+        self.is_past() || (self.kept.is_over() && !matches!(self.kept.step, Step::Saving { .. }))
+    }
+
+    /// Whether its time was over before anybody said that it is. Nobody can go on with it; what came of it is told.
+    pub(crate) fn is_past(&self) -> bool {
+        !self.kept.is_over() && self.kept.until <= SystemTime::now()
     }
 
     /// Whether its link can be opened by one of these browsers: by any as long as nobody did and it is time, then by that one.
     pub(crate) fn can_be_opened_by(&self, browsers: &[Browser]) -> bool {
         match &self.kept.browser {
-            Some(opened) => browsers.iter().any(|browser| browser.hash() == opened),
+            Some(opened) => !self.is_past() && browsers.iter().any(|browser| browser.hash() == opened),
             None => self.kept.link_until > desk::seconds(SystemTime::now()),
         }
     }
@@ -198,7 +213,7 @@ impl Session {
 
     /// What came of it last: the connection, and its provider.
     pub fn connection(&self) -> Option<(ConnectionId, &str)> {
-        let happened = self.kept.happened.as_ref()?;
+        let happened = self.kept.happened.last()?;
         Some((ConnectionId::parse(&happened.connection).ok()?, &happened.provider))
     }
 }
@@ -213,8 +228,24 @@ impl Kept {
         match self.step {
             Step::Asking | Step::Checked(_) => false,
             Step::Done { .. } => !self.is_manage(),
-            Step::Saving { .. } | Step::Cancelled | Step::Left => true,
+            Step::Saving { .. } | Step::Cancelled | Step::Gone | Step::Left => true,
         }
+    }
+
+    /// Forgets a connection that is not there any more. Says whether there was anything to forget.
+    pub(crate) fn forget(&mut self, gone: &str) -> bool {
+        let count = self.happened.len();
+        self.happened.retain(|happened| happened.connection != gone);
+        let is_target = self.target.as_deref() == Some(gone);
+        let is_done = matches!(&self.step, Step::Done { connection, .. } if connection == gone);
+        if is_target || is_done {
+            (self.target, self.told) = (None, None);
+            // Who is in the middle of saving finds out there.
+            if !matches!(self.step, Step::Saving { .. }) {
+                self.step = Step::Asking;
+            }
+        }
+        is_target || is_done || self.happened.len() < count
     }
 }
 

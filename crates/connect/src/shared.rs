@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use keyway_core::{Code, Credential, FieldProblem, Origin, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_vault::{Actor, ConnectionId, Scope, Tenant, Vault, issued_here};
-use tokio::sync::Notify;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::{
-    Limits, Look,
+    EndpointId, Limits, Look,
     session::Desk,
     web::{Guesses, Turn, Turns},
 };
@@ -21,6 +21,8 @@ pub(crate) struct Shared {
     pub(crate) desk: Desk,
     pub(crate) look: Look,
     pub(crate) limits: Limits,
+    /// A place for each client that is connected, to whichever listener.
+    pub(crate) room: Arc<Semaphore>,
     pub(crate) trusted: Vec<IpNet>,
     pub(crate) stand_in: Option<Origin>,
     pub(crate) check_every: Option<Duration>,
@@ -33,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) turns: Turns,
     /// What webhooks are sent over.
     pub(crate) webhooks: HttpTransport,
-    /// Tells whoever sends webhooks that one was set up, tested or removed.
-    pub(crate) sending: Notify,
+    /// Tells whoever sends webhooks which one was set up, changed, tested or removed.
+    pub(crate) sending: broadcast::Sender<EndpointId>,
 }
 
 impl Shared {

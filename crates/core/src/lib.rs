@@ -85,6 +85,6 @@ pub use {async_trait::async_trait, bytes::Bytes};
 /// What [`provider!`] expands to needs it, and what Keyway's own crates share; nobody else does.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::text::is_invisible;
+    pub use crate::text::{hides, is_invisible};
     pub use inventory;
 }

@@ -9,8 +9,8 @@ use keyway_core::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actor, Document, Error, NewDocument, Tenant, Token, TokenHash, TokenKind, Vault, What, audit::Event,
-    connection::name_of, error::tampered,
+    Actor, Document, Error, NewDocument, Page, Tenant, Token, TokenHash, TokenKind, Vault, What,
+    audit::Event, connection::name_of, document::MAX_PAGE, error::tampered,
 };
 
 /// What a token may be used for.
@@ -119,7 +119,6 @@ pub struct Tokens {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -127,9 +126,22 @@ struct Kept {
     /// For how long it was made, in milliseconds: its end may be moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lasts: Option<u64>,
+    /// Whether its end was moved.
+    #[serde(default, skip_serializing_if = "is_false")]
+    rotated: bool,
 }
 
 impl Kept {
+    /// For how long the token of this document was made, in milliseconds; none: for ever.
+    fn lasts(&self, document: &Document) -> Option<u64> {
+        let until_its_end = || {
+            let end = document.expires_at.filter(|_| !self.rotated)?;
+            end.duration_since(document.created_at).ok().map(in_millis)
+        };
+        // It was not written down at first.
+        self.lasts.or_else(until_its_end)
+    }
+
     fn text(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts are JSON")
     }
@@ -169,7 +181,12 @@ impl Tokens {
             let lasts = end.duration_since(SystemTime::now()).ok().filter(|lasts| !lasts.is_zero());
             lasts.ok_or_else(|| Error::Invalid("a token's end is in the future".to_owned()))
         });
-        self.keep(tenant, Kept { name, scopes, lasts: lasts.transpose()?.map(in_millis) }, expires_at).await
+        self.keep(
+            tenant,
+            Kept { name, scopes, lasts: lasts.transpose()?.map(in_millis), rotated: false },
+            expires_at,
+        )
+        .await
     }
 
     async fn keep(
@@ -203,9 +220,18 @@ impl Tokens {
         shown(&document)
     }
 
-    /// All of them, sorted by id, from the one after `after` on; at most `limit`, and at most 1,000.
-    pub async fn list(&self, after: Option<&str>, limit: usize) -> Result<Vec<ApiToken>, Error> {
-        self.vault.documents().list(KIND, None, after, limit).await?.iter().map(shown).collect()
+    /// A part of all of them, from the one after the id `after` on; of at most `limit`, and at most 1,000. One that is not as it was
+    /// written keeps none of the others from being seen.
+    pub async fn page(&self, after: Option<&str>, limit: usize) -> Result<Page<ApiToken>, Error> {
+        let each = self.vault.documents().each(KIND, None, after, limit).await?;
+        let mut page = Page::of(limit.min(MAX_PAGE), each.iter().map(|(id, _)| id));
+        for (id, document) in each {
+            match document.and_then(|document| shown(&document)) {
+                Ok(one) => page.whole.push(one),
+                Err(_) => page.damaged.push(id),
+            }
+        }
+        Ok(page)
     }
 
     /// Makes another one like it, which lasts as long from now on as the old one was made for; that one ends after `overlap`,
@@ -216,6 +242,7 @@ impl Tokens {
     pub async fn rotate(&self, id: &str, overlap: Duration) -> Result<NewApiToken, Error> {
         let document = self.document(id).await?;
         let (old, kept) = (shown(&document)?, read(&document)?);
+        let kept = Kept { lasts: kept.lasts(&document), rotated: false, ..kept };
         let end = kept.lasts.and_then(|lasts| SystemTime::now().checked_add(Duration::from_millis(lasts)));
         // First: whoever has the old one must never have none.
         let new = self.keep(old.tenant.as_ref(), kept, end).await?;
@@ -251,7 +278,9 @@ impl Tokens {
         loop {
             let document = self.document(id).await?;
             let end = document.expires_at.into_iter().chain(after_overlap).min();
-            if self.vault.documents().replace(&document, &document.text, end).await?.is_some() {
+            let kept = read(&document)?;
+            let kept = Kept { lasts: kept.lasts(&document), rotated: true, ..kept };
+            if self.vault.documents().replace(&document, &kept.text(), end).await?.is_some() {
                 return Ok(());
             }
         }
@@ -267,6 +296,11 @@ impl Tokens {
     async fn document(&self, id: &str) -> Result<Document, Error> {
         self.vault.documents().get(KIND, id).await?.ok_or(Error::NotFound)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 fn in_millis(time: Duration) -> u64 {

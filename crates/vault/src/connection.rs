@@ -2,7 +2,10 @@
 
 use std::{fmt, time::SystemTime};
 
-use keyway_core::{__private::is_invisible, Account, Credential, FieldProblem, VerdictKind};
+use keyway_core::{
+    __private::{hides, is_invisible},
+    Account, Credential, FieldProblem, VerdictKind,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -190,7 +193,7 @@ pub(crate) fn name_of(what: &str, text: &str) -> Result<String, Error> {
     if length == 0 || length > MAX_NAME || text.chars().any(char::is_control) {
         return Err(Error::Invalid(format!("{what}'s name has 1 to {MAX_NAME} characters on one line")));
     }
-    if text.chars().any(is_invisible) {
+    if hides(text) {
         return Err(Error::Invalid(format!(
             "{what}'s name has no characters that cannot be seen, or that turn the text around"
         )));
@@ -223,7 +226,6 @@ pub(crate) struct Details {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct AccountOf {
     id: String,
     label: String,

@@ -68,7 +68,7 @@ const MAX_ID: usize = 128;
 const MAX_MARK: usize = 64;
 const MAX_TEXT: usize = 256 * 1024;
 /// The most that are listed together.
-const MAX_PAGE: usize = 1000;
+pub(crate) const MAX_PAGE: usize = 1000;
 
 impl Vault {
     /// The documents that are kept in it.
@@ -138,6 +138,30 @@ impl Documents {
         self.write(DocumentChange::Remove { kind, id, version: old.version }).await
     }
 
+    /// Removes what is kept under a kind and an id, without opening it: also what cannot be read any more. `tenant` is whose its
+    /// row says that it is. `false` when there is none.
+    pub async fn discard(
+        &self,
+        kind: &'static str,
+        id: &str,
+        tenant: Option<&Tenant>,
+    ) -> Result<bool, Error> {
+        if check_name(kind, id).is_err() {
+            return Ok(false);
+        }
+        while let Some(row) = self.vault.0.store.document(kind, id).await? {
+            if row.id != id || row.kind != kind || row.tenant.as_deref() != tenant.map(Tenant::as_str) {
+                return Ok(false);
+            }
+            // Otherwise somebody changed it in between.
+            if self.write(DocumentChange::Remove { kind: row.kind, id: row.id, version: row.version }).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// One document, of whatever tenant.
     ///
     /// # Errors
@@ -172,6 +196,19 @@ impl Documents {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Document>, Error> {
+        let each = self.each(kind, tenant, after, limit).await?;
+        each.into_iter().map(|(_, shown)| shown).collect()
+    }
+
+    /// Documents as [`list`](Self::list) has them, each by its id and for itself: of one that is not as it was written it says
+    /// [`Error::Tampered`], and shows the others.
+    pub async fn each(
+        &self,
+        kind: &'static str,
+        tenant: Option<Option<&Tenant>>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Result<Document, Error>)>, Error> {
         let of = match tenant {
             None => DocumentsOf::All,
             Some(None) => DocumentsOf::Platform,
@@ -182,28 +219,16 @@ impl Documents {
         let is_asked_for = |row: &DocumentRow| {
             tenant.is_none_or(|tenant| row.tenant.as_deref() == tenant.map(Tenant::as_str))
         };
-        let mut list = Vec::with_capacity(rows.len());
-        for row in &rows {
-            list.extend(self.shown(kind, Some(row), is_asked_for)?);
-        }
-        Ok(list)
-    }
-
-    /// Everybody's documents of a kind, as [`list`](Self::list), each by its id and for itself: of one that is not as it was
-    /// written it says [`Error::Tampered`], and shows the others.
-    pub async fn each(
-        &self,
-        kind: &'static str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Result<Document, Error>)>, Error> {
-        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
-        let rows = self.vault.0.store.documents(kind, DocumentsOf::All, after, limit, now()).await?;
         let each = rows.into_iter().filter_map(|row| {
-            let shown = self.shown(kind, Some(&row), |_| true).transpose()?;
+            let shown = self.shown(kind, Some(&row), is_asked_for).transpose()?;
             Some((row.id, shown))
         });
         Ok(each.collect())
+    }
+
+    /// Takes away all that have ended. Whoever writes one does so too: this is for times when nobody writes.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        self.vault.0.documents.sweep(&*self.vault.0.store).await
     }
 
     /// Signs texts for a purpose, with a key of the vault that every process over it has and nobody else.
@@ -235,17 +260,24 @@ impl Documents {
         is_asked_for: impl Fn(&DocumentRow) -> bool,
     ) -> Result<Option<Document>, Error> {
         let Some(row) = row else { return Ok(None) };
+        // Opened first: whether it has ended is not believed of a row that somebody changed.
+        let document = self.read(kind, row, is_asked_for)?;
+        Ok(Some(document).filter(|_| row.expires_at.is_none_or(|end| end > now())))
+    }
+
+    fn read(
+        &self,
+        kind: &'static str,
+        row: &DocumentRow,
+        is_asked_for: impl Fn(&DocumentRow) -> bool,
+    ) -> Result<Document, Error> {
         let damaged = || tampered(&named(row));
         if row.kind != kind || !is_asked_for(row) {
             return Err(damaged());
         }
-        // Opened first: whether it has ended is not believed of a row that somebody changed.
         let text = opened(&self.vault, row)?;
-        if row.expires_at.is_some_and(|end| end <= now()) {
-            return Ok(None);
-        }
         let tenant = row.tenant.as_deref().map(Tenant::parse).transpose().map_err(|_| damaged())?;
-        Ok(Some(Document {
+        Ok(Document {
             kind,
             id: row.id.clone(),
             tenant,
@@ -254,7 +286,7 @@ impl Documents {
             created_at: time(row.created_at),
             version: row.version,
             text,
-        }))
+        })
     }
 }
 

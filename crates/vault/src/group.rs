@@ -71,6 +71,18 @@ impl Group {
         written.await.unwrap_or_else(|_| Err(unclear()))
     }
 
+    /// Takes away all documents that have ended. Whoever waits to write comes in between.
+    pub(crate) async fn sweep(&self, store: &dyn Store) -> Result<(), Error> {
+        loop {
+            let mut turn = self.turn.lock().await;
+            let swept = store.write_documents(&[], now(), SWEEP).await?.swept;
+            turn.swept(store, swept).await;
+            if !turn.is_behind {
+                return Ok(());
+            }
+        }
+    }
+
     /// Commits what waits, and says so.
     async fn lead(&self, store: &dyn Store, turn: &mut Turn) {
         let mut taken = Taken { group: self, all: self.take() };
@@ -92,13 +104,10 @@ impl Group {
             let _ = waiting.answer.send(answer);
         }
         let Some(swept) = swept else { return };
-        turn.is_behind = swept == u64::from(SWEEP);
         if is_time {
-            turn.swept = Some(Instant::now());
-            if swept > 0 {
-                // What is left of them is sealed, and goes a little later if it does not go now.
-                let _ = store.scrub().await;
-            }
+            turn.swept(store, swept).await;
+        } else {
+            turn.is_behind = swept == u64::from(SWEEP);
         }
     }
 
@@ -111,6 +120,18 @@ impl Group {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    /// It was looked for ended documents, and so many were taken away.
+    async fn swept(&mut self, store: &dyn Store, count: u64) {
+        self.is_behind = count == u64::from(SWEEP);
+        self.swept = Some(Instant::now());
+        if count > 0 {
+            // What is left of them is sealed, and goes a little later if it does not go now.
+            let _ = store.scrub().await;
+        }
     }
 }
 

@@ -29,9 +29,11 @@ impl Held {
     }
 }
 
+/// The most bytes of it, sealed. As base64 that is three quarters of a document, and the last one is for what is kept beside it.
+const MAX_SEALED: usize = 144 * 1024;
+
 /// What is sealed of a credential that waits to be saved.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Waiting<T> {
     method: T,
     origins: T,
@@ -54,10 +56,19 @@ impl Waiting<&str> {
 
 impl Scope {
     /// Seals a credential that was checked and is not saved yet, with its account, for `context`: it opens nowhere else.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is too long to be kept in a [`Document`](crate::Document): of about 140 KB on, and where it has
+    /// quotes or backslashes, which are written in four characters each, of less.
     pub fn hold(&self, credential: &Credential, account: &Account, context: &str) -> Result<Held, Error> {
         let draft = self.draft(&New::connection(credential).account(account))?;
         let json = Waiting::text(&draft, account);
         let sealed = self.vault.0.roots.documents().seal(&self.bound(&draft.provider, context), &json);
+        if sealed.len() > MAX_SEALED {
+            return Err(Error::Invalid(
+                "the key is too long to be kept until somebody confirms it".to_owned(),
+            ));
+        }
         Ok(Held { provider: draft.provider, sealed })
     }
 

@@ -24,9 +24,9 @@ impl Vault {
 
 impl Lead {
     /// Keeps it for a time from now. `false` when another has it by now.
-    pub async fn prolong(&mut self, time: Duration) -> Result<bool, Error> {
-        self.lease.ms = millis(time);
-        Ok(self.vault.0.store.lease(&self.lease).await?)
+    pub async fn prolong(&self, time: Duration) -> Result<bool, Error> {
+        let lease = Lease { name: self.lease.name, holder: self.lease.holder.clone(), ms: millis(time) };
+        Ok(self.vault.0.store.lease(&lease).await?)
     }
 
     /// Gives it back.

@@ -1,5 +1,7 @@
 //! What belongs to one tenant.
 
+mod list;
+
 use std::borrow::Cow;
 
 use keyway_core::{Account, Credential, NotFound, Registry, Secret, Verdict};
@@ -96,14 +98,6 @@ impl Scope {
     pub async fn get(&self, id: &ConnectionId) -> Result<Connection, Error> {
         let row = self.row(id).await?;
         self.shown(&row).await
-    }
-
-    /// Connections, sorted by id, from the one after `after` on; at most `limit`, and at most 1,000.
-    pub async fn list(&self, after: Option<&ConnectionId>, limit: usize) -> Result<Vec<Connection>, Error> {
-        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
-        let after = after.map(ConnectionId::as_str);
-        let rows = self.vault.0.store.connections(self.tenant.as_str(), after, limit).await?;
-        self.shown_all(rows).await
     }
 
     /// Opens a connection's credential, as its provider is described today.
@@ -292,23 +286,19 @@ impl Scope {
         Ok((ids(&alike.secret)?, ids(&alike.account)?))
     }
 
+    /// Other connections with the account of one that is there; the first 100.
+    pub async fn same_account(&self, id: &ConnectionId) -> Result<Vec<ConnectionId>, Error> {
+        let row = self.row(id).await?;
+        let marks = Marks { secret: row.secret_mark, account: row.account_mark, owner: None };
+        let mut alike = ids(&self.vault.0.store.alike(self.tenant.as_str(), &marks).await?.account)?;
+        alike.retain(|one| one != id);
+        Ok(alike)
+    }
+
     /// A keyed fingerprint of a credential's secrets, by which two that are entered one after the other are known to be the same.
     /// It is for memory alone.
     pub fn fingerprint(&self, credential: &Credential) -> Result<Vec<u8>, Error> {
         Ok(self.unsealed(&self.draft(&New::connection(credential))?).secret_mark)
-    }
-
-    /// Connections of one of the tenant's users, as [`list`](Self::list).
-    pub async fn list_of(
-        &self,
-        end_user: &str,
-        after: Option<&ConnectionId>,
-        limit: usize,
-    ) -> Result<Vec<Connection>, Error> {
-        let limit = u32::try_from(limit.min(MAX_PAGE)).unwrap_or_default();
-        let (owner, after) = (self.owner_mark(end_user), after.map(ConnectionId::as_str));
-        let rows = self.vault.0.store.connections_of(self.tenant.as_str(), &owner, after, limit).await?;
-        self.shown_all(rows).await
     }
 
     /// The tenant's entries of the audit log after a number, in order; as [`Vault::audit`]. Those of others are read too, since
@@ -368,19 +358,6 @@ impl Scope {
         let what = format!("connection {}", row.id);
         let text = self.vault.open_record(&Binding::details(row), &row.details, &what).await?;
         Details::read(&text, &what)
-    }
-
-    async fn shown_all(&self, rows: Vec<ConnectionRow>) -> Result<Vec<Connection>, Error> {
-        let mut list = Vec::with_capacity(rows.len());
-        for row in rows {
-            self.check(&row)?;
-            let row = match self.with_key(row).await {
-                Err(Error::NotFound) => continue,
-                row => row?,
-            };
-            list.push(self.shown(&row).await?);
-        }
-        Ok(list)
     }
 
     async fn shown(&self, row: &ConnectionRow) -> Result<Connection, Error> {

@@ -71,11 +71,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<ConnectionRow>, StoreError>;
 
     /// Active connections of all tenants whose last check, or where there is none their making, is before a time in
-    /// milliseconds since 1970; the oldest first. Those of some providers are left out.
+    /// milliseconds since 1970; the oldest first, without the first `skip`. Those of some providers are left out.
     async fn due(
         &self,
         before: i64,
         without: &[String],
+        skip: u32,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError>;
 

@@ -32,6 +32,7 @@ Examples:
   keyway session create --tenant acme --end-user ada
   keyway session create --tenant acme --end-user ada --provider rootly --provider rally
   keyway session create --tenant acme --end-user ada --reconnect con_…
+  keyway session create --tenant acme --end-user ada --manage
   keyway session create --tenant acme --end-user ada --config keyway.toml
 
 Without --config and --public-url the link begins with http://127.0.0.1:8081. `keyway serve` has to run on the same vault: it serves the pages that the link leads to.
@@ -117,7 +118,8 @@ pub(crate) struct Session {
 pub(crate) enum SessionCommand {
     /// Makes a session for one of the tenant's users, and prints its link
     #[command(
-        after_help = "The link can be opened once, within 10 minutes, and the session lasts for half an hour."
+        after_help = "The link can be opened once, within 10 minutes, and the session lasts for half an hour, unless the\n\
+                      configuration says otherwise."
     )]
     Create(Start),
 }
@@ -139,7 +141,16 @@ pub(crate) struct Start {
         conflicts_with = "providers"
     )]
     pub(crate) reconnect: Option<ConnectionId>,
-    /// The configuration of `keyway serve`: where the pages are, and the vault
+    /// The new key may be of another account
+    #[arg(long, requires = "reconnect")]
+    pub(crate) allow_other_account: bool,
+    /// Shows what is linked: to be checked, given a new key, removed, and more to be linked
+    #[arg(long, conflicts_with = "reconnect")]
+    pub(crate) manage: bool,
+    /// Where the browser goes at the end, told what came of it
+    #[arg(long, value_name = "URL")]
+    pub(crate) return_url: Option<String>,
+    /// The configuration of `keyway serve`: where the pages are, how long links last, and the vault
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where people find the connect pages, if not where the configuration says: what the link begins with

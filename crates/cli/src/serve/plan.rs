@@ -93,9 +93,8 @@ impl Plan {
         more: impl FnOnce(ConnectBuilder) -> ConnectBuilder,
     ) -> Result<Connect, Failure> {
         let Config { connect, trusted_proxies, limits, .. } = &self.config;
-        let mut own = keyway_connect::Limits::default();
-        (own.session, own.link, own.shutdown) = (connect.session, connect.link, limits.shutdown);
-        own.checks_per_minute = connect.checks_per_minute;
+        let mut own = connect.limits();
+        own.shutdown = limits.shutdown;
         let hooks = self.hooks.clone().build().map_err(|error| Failure::because(error.to_string()))?;
         let builder =
             Connect::builder(vault.clone(), Arc::clone(&self.registry), Client::from(self.transport()?))

@@ -42,6 +42,27 @@ fn connections_are_listed_and_shown() {
 }
 
 #[test]
+fn n43_one_that_somebody_changed_is_named_and_the_others_are_listed() {
+    let home = Home::with_vault();
+    let server = Server::giving("");
+    let (one, other) = (home.save(&server), home.save(&server));
+    home.change(format!("{other}acmerally").as_bytes(), format!("{other}acmerelly").as_bytes());
+    let run = home.run(&["connection", "list", "--json"]);
+    let listed = run.json();
+    let ids: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    assert_eq!((run.code, ids), (8, vec![&*one]), "{listed}");
+    assert!(run.stderr.contains(&format!("connection {other} is not as it was written")), "{}", run.stderr);
+    assert_eq!(run.stderr.matches("con_").count(), 1, "{}", run.stderr);
+    let run = home.run(&["connection", "list"]);
+    assert_eq!((run.code, run.stdout.matches("con_").count()), (8, 1), "{run:?}");
+    // Also where none is left, and nothing says that there are none.
+    home.change(format!("{one}acmerally").as_bytes(), format!("{one}acmerelly").as_bytes());
+    let run = home.run(&["connection", "list"]);
+    assert_eq!((run.code, run.stdout.as_str()), (8, ""), "{run:?}");
+    assert_eq!(run.stderr.matches("is not as it was written").count(), 2, "{}", run.stderr);
+}
+
+#[test]
 fn a_check_asks_and_keeps_what_was_said() {
     let home = Home::with_vault();
     let server = Server::giving("");

@@ -31,6 +31,51 @@ fn a_link_is_shown_once() {
 }
 
 #[test]
+fn a_link_lasts_as_long_as_the_configuration_says() {
+    let home = Home::with_vault();
+    let file = home.text("keyway.toml");
+    for (config, within, session, link) in [
+        ("", "10 minutes", 30 * 60, 10 * 60),
+        ("connect.link = '1m'", "1 minute", 30 * 60, 60),
+        ("connect.session = '5m'\nconnect.link = '90s'", "90 seconds", 300, 90),
+        ("connect.session = '5m'\nconnect.link = '5m'", "5 minutes", 300, 300),
+    ] {
+        fs::write(home.path("keyway.toml"), config).unwrap();
+        let args = ["session", "create", "--end-user", "ada", "--config", &file];
+        let run = home.run(&args);
+        assert!(run.stderr.contains(&format!("opened once, within {within}:")), "{config}: {run:?}");
+        let made = home.json(&args);
+        let time = |name: &str| humantime::parse_rfc3339(made[name].as_str().unwrap()).unwrap();
+        for (end, lasts) in [("expires_at", session), ("link_expires_at", link)] {
+            let is = time(end).duration_since(time("created_at")).unwrap().as_secs_f64();
+            // A link ends with a whole second.
+            assert!((f64::from(lasts) - is).abs() < 2.0, "{config}: {end} after {is} s");
+        }
+    }
+}
+
+#[test]
+fn a_link_is_for_what_is_asked_for() {
+    let home = Home::with_vault();
+    let id = home.save(&Server::giving(""));
+    let back = "https://app.example/back";
+    for args in [
+        &["--manage", "--provider", "rally", "--return-url", back] as &[&str],
+        &["--reconnect", &id, "--allow-other-account"],
+    ] {
+        let run = home.run(&[&["session", "create", "--end-user", "ada"], args].concat());
+        assert_eq!(run.code, 0, "{args:?}: {run:?}");
+    }
+    for (args, said) in [
+        (&["--allow-other-account"] as &[&str], "not provided"),
+        (&["--manage", "--reconnect", &id], "cannot be used with"),
+    ] {
+        let run = home.run(&[&["session", "create", "--end-user", "ada"], args].concat());
+        assert!(run.code == 1 && run.stdout.is_empty() && run.stderr.contains(said), "{args:?}: {run:?}");
+    }
+}
+
+#[test]
 fn a_link_leads_to_where_the_configuration_says() {
     let home = Home::with_vault();
     let file = home.text("keyway.toml");
@@ -85,6 +130,7 @@ fn what_is_wrong_with_a_session_is_said_by_its_flag() {
             &["--end-user", "ada", "--public-url", "https://a.example/canary"],
             "--public-url (or KEYWAY_CONNECT",
         ),
+        ("acme", &["--end-user", "ada", "--return-url", "canary"], "--return-url is https://"),
         ("other", &["--end-user", "ada", "--reconnect", &id], "the tenant has no such connection"),
         ("", &["--end-user", "ada"], "Name the tenant"),
     ] {

@@ -34,6 +34,21 @@ fn a_token_is_shown_once() {
 }
 
 #[test]
+fn n43_one_that_somebody_changed_is_named_and_the_others_are_listed() {
+    let home = Home::with_vault();
+    let make = || home.json(&["token", "create", "--scope", "sessions"])["api_token"]["id"].clone();
+    let (one, other) = (make(), make());
+    let other = other.as_str().unwrap();
+    home.change(format!("token{other}acme").as_bytes(), format!("token{other}acne").as_bytes());
+    let run = home.run(&["token", "list", "--json"]);
+    let listed = run.json();
+    assert_eq!((run.code, listed.as_array().unwrap().len(), &listed[0]["id"]), (8, 1, &one), "{listed}");
+    assert!(run.stderr.contains(&format!("token {other} is not as it was written")), "{}", run.stderr);
+    let run = home.run(&["token", "list"]);
+    assert_eq!((run.code, run.stdout.matches("kwa_").count()), (8, 1), "{run:?}");
+}
+
+#[test]
 fn a_token_is_rotated_with_an_overlap_and_revoked_at_once() {
     let home = Home::with_vault();
     let made = home.json(&["token", "create", "--scope", "sessions", "--name", "Backend"]);

@@ -213,6 +213,13 @@ pub(super) async fn create(sent: Sent) -> Response {
         let body: ConnectionBody = sent.json()?;
         plain("/name", body.name.as_deref(), 100)?;
         plain("/end_user", body.end_user.as_deref(), 128)?;
+        if sent.is_again {
+            // It may have been made, and nobody told. Whatever the provider says of the key by now, it is there.
+            match scope.get(&sent.makes).await {
+                Err(Error::NotFound) => {}
+                made => return Ok(made_answer(&made?)),
+            }
+        }
         let shared = &sent.call.connect.0;
         let submission = body
             .values
@@ -241,7 +248,7 @@ pub(super) async fn create(sent: Sent) -> Response {
             Err(Error::Exists) => scope.get(&sent.makes).await?,
             saved => saved?.connection,
         };
-        Ok(created(&format!("/v1/connections/{}", saved.id), &ConnectionView::of(&saved)))
+        Ok(made_answer(&saved))
     })
     .await
 }
@@ -311,14 +318,10 @@ pub(super) async fn check(Named(id): Named<String>, sent: Sent) -> Response {
         // Of what is not there nothing is said but that, whatever the body is.
         scope.get(&id).await?;
         sent.nothing()?;
-        let (verdict, connection) = within(async {
-            let _turn = shared.turn_to_check(&id).await;
-            let opened = scope.open(&id, &shared.registry).await?;
-            let verdict = shared.client.check(&opened.credential).await;
-            let connection = scope.checked(&opened.connection, &verdict).await?;
-            Ok::<_, Problem>((verdict, connection))
-        })
-        .await??;
+        let _turn = shared.turn_to_check(&id).await;
+        let opened = scope.open(&id, &shared.registry).await?;
+        let verdict = within(shared.client.check(&opened.credential)).await?;
+        let connection = scope.checked(&opened.connection, &verdict).await?;
         let (said, connection) = (VerdictView::of(&verdict), ConnectionView::of(&connection));
         let mut answer = ok(&CheckView { verdict: said, connection });
         if !is_lasting(&verdict) {
@@ -329,11 +332,15 @@ pub(super) async fn check(Named(id): Named<String>, sent: Sent) -> Response {
     .await
 }
 
+fn made_answer(made: &Connection) -> Response {
+    created(&format!("/v1/connections/{}", made.id), &ConnectionView::of(made))
+}
+
 pub(super) fn parse(id: &str) -> Result<ConnectionId, Problem> {
     ConnectionId::parse(id).map_err(|_| Problem::not_found())
 }
 
-/// Waits for a provider, and no longer than a caller does.
+/// Waits for a provider, and no longer than a caller does. Nothing else may stand in it: what is cut off in a commit may be done.
 async fn within<T>(asked: impl Future<Output = T>) -> Result<T, Problem> {
     timeout(CHECK, asked).await.map_err(|_| {
         Problem::new(Kind::CheckTooLong, "the provider took more than 45 seconds; nothing was changed")

@@ -63,8 +63,8 @@ struct Told {
 impl Sent {
     /// Does the work, unless it was done before under the same idempotency key.
     ///
-    /// An answer of 500 or above, and one that holds for the moment alone, is not kept: the work is done anew then. Work under a
-    /// key goes on when the client goes away.
+    /// An answer of 500 or above, and one that holds for the moment alone, is not kept: the work is done anew then, and makes what it
+    /// was to make before. Work under a key goes on when the client goes away.
     pub(super) async fn once<W, F>(mut self, scope: ApiScope, work: W) -> Response
     where
         W: FnOnce(Self) -> F + Send + 'static,
@@ -84,6 +84,7 @@ impl Sent {
             match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
                 Ok(Ok(claim)) => {
                     self.makes = claim.makes.clone();
+                    self.is_again = claim.is_again;
                     let answer = work(self).await.unwrap_or_else(IntoResponse::into_response);
                     claim.keep(&documents, answer).await
                 }
@@ -117,6 +118,8 @@ struct Claim {
     document: Document,
     fingerprint: String,
     makes: ConnectionId,
+    /// Somebody began it before.
+    is_again: bool,
 }
 
 async fn claim(
@@ -135,9 +138,13 @@ async fn claim(
             let until = millis(now + CLAIM);
             text(&Kept { fingerprint: fingerprint.clone(), makes, until, answer: None })
         };
-        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &claimed(makes) };
-        let is_ours = documents.insert(new).await?;
-        let Some(mut document) = documents.get(KIND, id).await? else { continue };
+        let own = claimed(makes.clone());
+        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &own };
+        let inserted = documents.insert(new).await;
+        let Some(mut document) = documents.get(KIND, id).await? else {
+            inserted?;
+            continue;
+        };
         let kept: Kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
         if kept.fingerprint != fingerprint {
             return Err(Problem::new(Kind::KeyReused, "it came with another body before; take a new one"));
@@ -145,6 +152,8 @@ async fn claim(
         if let Some(told) = kept.answer {
             return Ok(Err(told.again()));
         }
+        // Also where nobody could say whether it was kept: a claim that nobody works for would keep the next ones away.
+        let is_ours = kept.makes == makes;
         let makes = ConnectionId::parse(&kept.makes).map_err(|_| damaged())?;
         if !is_ours {
             if kept.until > millis(now) {
@@ -156,7 +165,7 @@ async fn claim(
                 None => continue,
             }
         }
-        return Ok(Ok(Claim { document, fingerprint, makes }));
+        return Ok(Ok(Claim { document, fingerprint, makes, is_again: !is_ours }));
     }
     Err(in_flight())
 }
@@ -186,23 +195,16 @@ impl Claim {
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let expires_at = Some(SystemTime::now() + KEPT);
         let (fingerprint, makes) = (self.fingerprint, self.makes.to_string());
-        let kept = if has_failed {
-            // It may have been done all the same. Whoever tries again need not wait.
-            let text = text(&Kept { fingerprint, makes, until: 0, answer: None });
-            documents.replace(&self.document, &text, expires_at).await.map(drop)
-        } else if passes {
-            documents.remove(&self.document).await.map(drop)
-        } else {
-            let told = Told {
-                status: parts.status.as_u16(),
-                kind: header(header::CONTENT_TYPE),
-                location: header(header::LOCATION),
-                body: String::from_utf8_lossy(&body).into_owned(),
-            };
-            let text = text(&Kept { fingerprint, makes, until: 0, answer: Some(told) });
-            documents.replace(&self.document, &text, expires_at).await.map(drop)
-        };
-        if let Err(error) = kept {
+        // Without an answer it may have been done all the same, now or before: what it makes is known to whoever tries again, who need
+        // not wait.
+        let answer = (!has_failed && !passes).then(|| Told {
+            status: parts.status.as_u16(),
+            kind: header(header::CONTENT_TYPE),
+            location: header(header::LOCATION),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        });
+        let text = text(&Kept { fingerprint, makes, until: 0, answer });
+        if let Err(error) = documents.replace(&self.document, &text, expires_at).await {
             // It was done, and whoever asked is told so. The claim ends by itself.
             tracing::warn!(%error, "an answer could not be kept for its idempotency key");
         }

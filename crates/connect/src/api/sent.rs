@@ -29,6 +29,8 @@ pub(super) struct Sent {
     pub(super) body: Bytes,
     /// The id of the connection that it makes, if it makes one; the same however often it is done under one name.
     pub(super) makes: ConnectionId,
+    /// Whether it was begun before under its name, and nobody was told what came of it.
+    pub(super) is_again: bool,
     is_json: bool,
 }
 
@@ -79,7 +81,8 @@ impl FromRequest<Connect> for Sent {
             Ok(Err(_)) => return Err(Problem::new(Kind::Json, "it was cut off")),
             Ok(Ok(body)) => body.to_bytes(),
         };
-        Ok(Self { call, route, key, body, makes: ConnectionId::random(), is_json: is_json(&parts.headers) })
+        let (makes, is_json) = (ConnectionId::random(), is_json(&parts.headers));
+        Ok(Self { call, route, key, body, makes, is_again: false, is_json })
     }
 }
 

@@ -1,9 +1,9 @@
 //! Events in order, from anywhere on.
 
-use keyway_vault::{Actor, Documents, Entry, Error, Scope, Tenant, Vault};
+use keyway_vault::{Documents, Entry, Error, Scope, Tenant, Vault};
 
 use super::{Cursor, Event, EventType, NotACursor, Place};
-use crate::Connect;
+use crate::{Connect, shared::Shared};
 
 /// Events of a tenant, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum EventError {
     /// Nobody was ever told to go on from there.
     #[error("`after` {0}")]
     After(#[from] NotACursor),
-    /// What was seen is not there any more: the database was put back to an earlier state. Asking from the beginning shows what
-    /// there is.
+    /// What was seen is not there any more: the database was put back to an earlier state, or changed by hand. Asking from the
+    /// beginning shows what there is.
     #[error("what stood at `after` is gone: the database was put back")]
     Gone,
     /// The vault did not do it.
@@ -57,7 +57,7 @@ impl Connect {
         let documents = self.0.vault.documents();
         let seen = after.map(|text| Cursor::parse(text, tenant, &documents)).transpose()?;
         let place = seen.map(|cursor| cursor.place).unwrap_or_default();
-        let changes = Changes::of_tenant(&self.0.vault, tenant, &self.0.actor);
+        let changes = self.0.changes(Some(tenant));
         if let Some(seen) = seen
             && !changes.entry(seen.seq()).await?.is_some_and(|entry| seen.is_of(&entry))
         {
@@ -66,6 +66,17 @@ impl Connect {
         let found = changes.behind(place, limit.clamp(1, MAX_PAGE), types).await?;
         let next = found.reached.or(seen).map(|cursor| cursor.id(tenant, &documents));
         Ok(EventPage { events: found.events, next, more: found.more })
+    }
+}
+
+impl Shared {
+    /// Changes of a tenant's connections; with none, of everybody's.
+    pub(crate) fn changes(&self, tenant: Option<&Tenant>) -> Changes {
+        let of = match tenant {
+            Some(tenant) => Of::Tenant(self.scope(tenant)),
+            None => Of::All(self.vault.clone()),
+        };
+        Changes { documents: self.vault.documents(), of }
     }
 }
 
@@ -85,49 +96,53 @@ enum Of {
 /// Events that were found.
 pub(crate) struct Found {
     pub(crate) events: Vec<Event>,
-    /// How far everything was looked at; none: nothing was there.
-    pub(crate) reached: Option<Cursor>,
+    /// How far everything was looked at.
+    pub(crate) place: Place,
+    /// As [`place`](Self::place), as the id of an event; none: nothing was there.
+    reached: Option<Cursor>,
     /// Whether there may be more already.
     pub(crate) more: bool,
 }
 
 impl Changes {
-    pub(crate) fn of_tenant(vault: &Vault, tenant: &Tenant, actor: &Actor) -> Self {
-        Self { documents: vault.documents(), of: Of::Tenant(vault.tenant(tenant, actor)) }
-    }
-
-    pub(crate) fn of_all(vault: &Vault) -> Self {
-        Self { documents: vault.documents(), of: Of::All(vault.clone()) }
-    }
-
-    /// Events behind a place, in order.
+    /// Events behind a place, in order. What cannot be read is told in the log, and passed over.
     pub(crate) async fn behind(
         &self,
         place: Place,
         limit: usize,
         types: &[EventType],
     ) -> Result<Found, Error> {
-        let mut found = Found { events: Vec::new(), reached: None, more: true };
+        let mut found = Found { events: Vec::new(), place, reached: None, more: true };
         let (mut entry, mut scanned) = (place.entry(), 0);
         while scanned < MAX_SCAN {
             let entries = self.entries(entry, BATCH).await?;
-            for one in &entries {
-                for event in Event::of(one, &self.documents) {
+            for (seq, read) in &entries {
+                let events = match read {
+                    Ok(one) => Event::of(one, &self.documents),
+                    Err(error) => {
+                        tracing::error!(%error, "what happened cannot be read, and is told to nobody");
+                        Vec::new()
+                    }
+                };
+                for event in events {
                     if event.place <= place || !(types.is_empty() || types.contains(&event.kind)) {
                         continue;
                     }
                     if found.events.len() == limit {
                         return Ok(found);
                     }
-                    found.reached = Some(Cursor::new(event.place, one));
+                    found.place = event.place;
+                    found.reached = read.as_ref().ok().map(|one| Cursor::new(event.place, one));
                     found.events.push(event);
                 }
                 // A full page ends with its last event, whatever was looked at to know whether there are more: somebody may go on
                 // with other types.
                 if found.events.len() < limit {
-                    found.reached = Some(Cursor::new(Place::behind(one.seq), one));
+                    found.place = Place::behind(*seq);
+                    let reached = read.as_ref().ok().map(|one| Cursor::new(found.place, one));
+                    found.reached = reached.or(found.reached);
                 }
-                entry = one.seq;
+                entry = *seq;
             }
             scanned += entries.len();
             if entries.len() < BATCH {
@@ -138,13 +153,13 @@ impl Changes {
         Ok(found)
     }
 
-    /// The change with a number, where it is one of these.
+    /// The change with a number, where it is one of these, and can be read.
     async fn entry(&self, seq: i64) -> Result<Option<Entry>, Error> {
         let found = self.entries(seq.saturating_sub(1), 1).await?.pop();
-        Ok(found.filter(|entry| entry.seq == seq))
+        Ok(found.filter(|(found, _)| *found == seq).and_then(|(_, entry)| entry.ok()))
     }
 
-    async fn entries(&self, after: i64, limit: usize) -> Result<Vec<Entry>, Error> {
+    async fn entries(&self, after: i64, limit: usize) -> Result<Vec<(i64, Result<Entry, Error>)>, Error> {
         match &self.of {
             Of::Tenant(scope) => scope.changes(after, limit).await,
             Of::All(vault) => vault.changes(after, limit).await,

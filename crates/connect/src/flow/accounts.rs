@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{extract::RawQuery, http::StatusCode};
-use keyway_core::VerdictKind;
+use keyway_core::{Reason, ReasonCode, Verdict, VerdictKind};
 use keyway_vault::{Connection, ConnectionId, Error};
 use url::form_urlencoded;
 
@@ -11,6 +11,7 @@ use super::{
     answer::{Answered, Halt, onward},
     check::verdict,
     progress::progress,
+    stand::{NO_ACCOUNT, NO_SERVICE},
     visit::{Sent, Visit, label, return_url},
 };
 use crate::{
@@ -37,7 +38,7 @@ pub(super) async fn list(visit: &Visit, query: Option<&str>) -> Answered {
     let list = list.map_err(|error| visit.failed(&error))?;
     let notice = query.and_then(|query| notice(visit, query, &list));
     let kept = &visit.session.kept;
-    let linked = kept.happened.as_ref().map(|happened| happened.connection.as_str());
+    let linked = kept.happened.last().map(|happened| happened.connection.as_str());
     // A page around this one is told first.
     let back = if kept.parent_origin.is_none() { return_url(visit, linked) } else { None };
     let registry = &visit.shared().registry;
@@ -75,9 +76,14 @@ async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result
         opened => opened?,
     };
     let verdict = verdict(shared, &opened.credential).await;
-    match scope.checked(&opened.connection, &verdict).await {
-        Ok(_) | Err(Error::Replaced) => said("checked"),
-        Err(Error::OtherAccount) => said("other"),
+    let (mut word, mut written) = ("checked", scope.checked(&opened.connection, &verdict).await);
+    if let Err(Error::OtherAccount) = written {
+        // Nothing was written down, and so it would be asked again at once.
+        let reason = Reason::new(ReasonCode::NoProof, "the key is of another account than before");
+        (word, written) = ("other", scope.checked(&opened.connection, &Verdict::Unknown(reason)).await);
+    }
+    match written {
+        Ok(_) | Err(Error::Replaced) => said(word),
         Err(Error::NotFound) => Ok(format!("{}/accounts", session.base())),
         Err(error) => Err(error),
     }
@@ -119,7 +125,13 @@ pub(super) async fn remove(sent: Sent) -> Answered {
     let visit = sent.visit;
     let one = own(&visit).await?;
     match visit.scope().remove(&one.id).await {
-        Ok(()) | Err(Error::NotFound) => Ok(onward(&format!("{}/accounts?removed=1", visit.base()))),
+        Ok(()) | Err(Error::NotFound) => {}
+        Err(error) => return Err(visit.failed(&error)),
+    }
+    // Nobody is told any more that it is linked, and it is not asked for a new key.
+    let changed = visit.shared().desk.change(visit.session.clone(), |kept| kept.forget(one.id.as_str()));
+    match changed.await {
+        Ok(_) => Ok(onward(&format!("{}/accounts?removed=1", visit.base()))),
         Err(error) => Err(visit.failed(&error)),
     }
 }
@@ -175,9 +187,14 @@ fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
     if what == "removed" {
         return Some("The account was removed, with its key.".to_owned());
     }
-    let one = list.iter().find(|one| one.id.as_str() == id)?;
+    let one = list.iter().find(|one| one.id.as_str() == id);
+    if what == "gone" && one.is_none() {
+        return Some(NO_ACCOUNT.to_owned());
+    }
+    let one = one?;
     let name = called(visit, one);
     let said = match (&*what, one.verdict) {
+        ("gone", _) => NO_SERVICE,
         ("other", _) => "its key belongs to another account by now. Reconnect it with one of this account.",
         ("unusable", _) => "its key cannot be used any more. Reconnect it with a new one.",
         ("checked", Some(VerdictKind::Valid)) => "the key works.",
@@ -187,7 +204,9 @@ fn notice(visit: &Visit, query: &str, list: &[Connection]) -> Option<String> {
         ("checked", Some(VerdictKind::Forbidden)) => "the key is good, and lacks a permission.",
         ("checked", Some(VerdictKind::RateLimited)) => "it was asked too often. Try again in a while.",
         ("checked", Some(VerdictKind::Unavailable)) => "it could not be reached. Try again in a while.",
-        ("checked", _) => "the answer did not say whether the key works. Try again in a while.",
+        ("checked", _) => {
+            "the answer did not prove that the key works, for this account. Try again in a while."
+        }
         _ => return None,
     };
     Some(format!("{name}: {said}"))

@@ -55,6 +55,7 @@ pub(super) async fn confirm(sent: Sent) -> Answered {
     match saved.await {
         Ok(Ok(Ended::Name { session, name, why })) => named_again(visit, session, &name, &why).await,
         Ok(Ok(Ended::Refused(session))) => Ok(onward(&told_at(&session))),
+        Ok(Ok(Ended::Late(session))) => stand::late(visit, session).await,
         Ok(Ok(Ended::Saved(_) | Ended::Gone)) | Err(_) => Ok(onward(&base)),
         Ok(Err(error)) => Err(visit.failed(&error)),
     }

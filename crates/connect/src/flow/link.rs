@@ -148,7 +148,7 @@ pub(super) async fn result(link: Result<Link, Halt>, sent: HeaderMap) -> Respons
     });
     let (mut answer, readers) = match link {
         Ok(link) => {
-            let happened = link.session.kept.happened.as_ref();
+            let happened = link.session.kept.happened.last();
             let outcome = Outcome {
                 status: link.session.status(),
                 ended: link.session.is_ended(),

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{
     body::Body,
-    http::{StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
@@ -43,8 +43,10 @@ pub(super) async fn progress(
         Err(_) => {
             let first = page::checking(&visit.chrome(), name);
             let body = Body::new(Progress { first: Some(first), waits: Some(waits), again });
-            let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
-            let mut answer = (StatusCode::OK, kind, body).into_response();
+            let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+            // A proxy such as nginx keeps the first part back otherwise until the second is there.
+            let at_once = (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+            let mut answer = (StatusCode::OK, [kind, at_once], body).into_response();
             headers(&mut answer, visit.frame());
             answer
         }

@@ -14,6 +14,8 @@ use crate::{
 pub(super) enum Ended {
     /// It is saved.
     Saved(Session),
+    /// It is saved, and the session ended meanwhile: this is how it would be.
+    Late(Session),
     /// The name cannot be: it is asked for again.
     Name { session: Session, name: String, why: String },
     /// The connection cannot have this key: another is asked for.
@@ -40,12 +42,13 @@ pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended,
             let provider = checked.held.provider().to_owned();
             let reconnected = replaces.is_some();
             let is_manage = session.is_manage();
+            let mut late = session.clone();
             let saved = shared.desk.change(session, |kept| {
                 let is_ours =
                     matches!(&kept.step, Step::Saving { connection: own, .. } if *own == connection);
                 if is_ours {
                     let (connection, provider) = (connection.clone(), provider.clone());
-                    kept.happened = Some(Happened {
+                    kept.happened.push(Happened {
                         connection: connection.clone(),
                         provider: provider.clone(),
                         reconnected,
@@ -54,10 +57,12 @@ pub(super) async fn finish(connect: &Connect, session: Session) -> Result<Ended,
                     if is_manage {
                         kept.target = None;
                     }
+                    late.kept = kept.clone();
                 }
                 is_ours
             });
-            Ok(saved.await?.map_or(Ended::Gone, Ended::Saved))
+            let saved = saved.await?;
+            Ok(saved.map_or(Ended::Late(late), Ended::Saved))
         }
         Err(Stopped::Name { name, why }) => {
             let asked = back(connect, session, &connection, Step::Checked(checked), None).await?;

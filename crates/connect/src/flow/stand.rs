@@ -1,7 +1,7 @@
 //! Where a session stands.
 
 use axum::{extract::RawQuery, http::StatusCode, response::Response};
-use keyway_vault::ConnectionId;
+use keyway_vault::{ConnectionId, Error};
 
 use super::{
     accounts,
@@ -13,8 +13,12 @@ use super::{
 };
 use crate::{
     page::{self, Confirm, Done},
-    session::{Checked, Step},
+    session::{Checked, Session, Step},
 };
+
+/// Why a connection cannot get a new key.
+pub(super) const NO_ACCOUNT: &str = "The account that was to get a new key is not linked any more.";
+pub(super) const NO_SERVICE: &str = "The service of this account cannot be linked here any more.";
 
 /// `GET /connect/{session}`.
 pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answered {
@@ -25,15 +29,17 @@ pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answere
             Ok(Ended::Saved(session) | Ended::Name { session, .. }) => {
                 visit.session = session;
             }
+            Ok(Ended::Late(session)) => return late(visit, session).await,
             Ok(Ended::Gone) => return Err(visit.missing()),
             Err(error) => return Err(visit.failed(&error)),
         }
     }
     match &visit.session.kept.step {
         Step::Done { connection, provider, reconnected } => {
-            done(&visit, connection, provider, *reconnected).await
+            done(&visit, connection, provider, *reconnected, visit.session.is_manage()).await
         }
-        Step::Cancelled => Ok(cancelled(&visit)),
+        Step::Cancelled => Ok(cancelled(&visit, None)),
+        Step::Gone => gone(&visit).await,
         Step::Left => Ok(left(&visit)),
         Step::Checked(checked) => confirm(&visit, checked, None).await,
         Step::Saving { .. } => Err(visit.missing()),
@@ -47,7 +53,7 @@ pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answere
                         let provider = entry.descriptor().id();
                         onward(&format!("{}/providers/{provider}/{}", visit.base(), method.id()))
                     }
-                    Err(_) => gone(&visit),
+                    Err(_) => return Err(visit.gone().await),
                 });
             }
             if visit.session.is_manage() && query.is_none() {
@@ -61,7 +67,7 @@ pub(super) async fn page(mut visit: Visit, RawQuery(query): RawQuery) -> Answere
 /// Whose account it is; with what is wrong with the name that was given, and the name.
 pub(super) async fn confirm(visit: &Visit, checked: &Checked, name: Option<(&str, &str)>) -> Answered {
     let registry = &visit.shared().registry;
-    let Ok(entry) = registry.get(checked.held.provider()) else { return Ok(gone(visit)) };
+    let Ok(entry) = registry.get(checked.held.provider()) else { return Err(visit.gone().await) };
     let target = visit.target().await?;
     let mut same = Vec::new();
     for id in &checked.same {
@@ -73,7 +79,17 @@ pub(super) async fn confirm(visit: &Visit, checked: &Checked, name: Option<(&str
     Ok(visit.shown(status, page::confirm(&visit.chrome(), &page)))
 }
 
-async fn done(visit: &Visit, connection: &str, provider: &str, reconnected: bool) -> Answered {
+/// It is saved, and nothing else can be done in the session any more, which is gone.
+pub(super) async fn late(mut visit: Visit, session: Session) -> Answered {
+    let Step::Done { connection, provider, reconnected } = session.kept.step.clone() else {
+        return Err(visit.missing());
+    };
+    visit.session = session;
+    done(&visit, &connection, &provider, reconnected, false).await
+}
+
+/// It is saved. `goes_on`: more can be done in the session.
+async fn done(visit: &Visit, connection: &str, provider: &str, reconnected: bool, goes_on: bool) -> Answered {
     let entry = visit.shared().registry.get(provider).ok();
     let one = match ConnectionId::parse(connection) {
         // It may be removed by now, which is no reason to say that it was not linked.
@@ -89,28 +105,25 @@ async fn done(visit: &Visit, connection: &str, provider: &str, reconnected: bool
         label: one.as_ref().and_then(label),
         reconnected,
         // Whoever looks after several accounts goes on after the first: the opener asks what came of it when the page is closed.
-        tells: kept
-            .parent_origin
-            .as_deref()
-            .filter(|_| !visit.session.is_manage())
-            .map(|origin| (origin, said)),
+        tells: kept.parent_origin.as_deref().filter(|_| !goes_on).map(|origin| (origin, said)),
         return_url: return_url.as_deref(),
-        can_go_back: visit.session.is_manage(),
+        can_go_back: goes_on,
     };
     Ok(visit.shown(StatusCode::OK, page::done(&visit.chrome(), &page)))
 }
 
-fn cancelled(visit: &Visit) -> Response {
+/// Nothing was linked: the end user said so, or `gone` tells why.
+fn cancelled(visit: &Visit, gone: Option<&str>) -> Response {
     let parent = visit.session.kept.parent_origin.as_deref();
     let tells = parent.map(|origin| (origin, "keyway.cancelled"));
-    let page = page::cancelled(&visit.chrome(), tells, return_url(visit, None).as_deref());
+    let page = page::cancelled(&visit.chrome(), gone, tells, return_url(visit, None).as_deref());
     visit.shown(StatusCode::OK, page)
 }
 
 /// Who looked after their accounts is done.
 fn left(visit: &Visit) -> Response {
     let kept = &visit.session.kept;
-    let happened = kept.happened.as_ref();
+    let happened = kept.happened.last();
     let connection = happened.map(|happened| happened.connection.as_str());
     let said = happened.map_or("keyway.cancelled", |happened| said(happened.reconnected));
     let tells = kept.parent_origin.as_deref().map(|origin| (origin, said));
@@ -123,8 +136,15 @@ fn said(reconnected: bool) -> &'static str {
     if reconnected { "keyway.reconnected" } else { "keyway.connected" }
 }
 
-/// The page of an account whose provider is not there any more.
-fn gone(visit: &Visit) -> Response {
-    let text = "The service of this account cannot be linked here any more.";
-    visit.shown(StatusCode::NOT_FOUND, page::problem(&visit.chrome(), "This service is gone", text))
+/// The connection that was to get a new key is gone, or its service is.
+async fn gone(visit: &Visit) -> Answered {
+    let is_there = match visit.session.target() {
+        Some(id) => match visit.scope().get(&id).await {
+            Ok(_) => true,
+            Err(Error::NotFound) => false,
+            Err(error) => return Err(visit.failed(&error)),
+        },
+        None => false,
+    };
+    Ok(cancelled(visit, Some(if is_there { NO_SERVICE } else { NO_ACCOUNT })))
 }

@@ -14,13 +14,13 @@ use maud::Markup;
 use url::Url;
 
 use super::{
-    answer::{Halt, failed, missing, outdated, refused, shown, without},
+    answer::{Halt, failed, missing, onward, outdated, refused, shown, without},
     fields::Fields,
 };
 use crate::{
     Connect, Look,
     page::Chrome,
-    session::{Purpose, Session},
+    session::{Purpose, Session, Step},
     shared::Shared,
     web::{Browser, Frame, Peer, guard},
 };
@@ -131,12 +131,30 @@ impl Visit {
         let Some(id) = self.session.target() else { return Ok(None) };
         match self.scope().get(&id).await {
             Ok(one) => Ok(Some(one)),
-            Err(Error::NotFound) => {
-                let text = "The account that was to get a new key is not linked any more.";
-                let page = crate::page::problem(&self.chrome(), "This account is gone", text);
-                Err(self.shown(StatusCode::NOT_FOUND, page).into())
-            }
+            Err(Error::NotFound) => Err(self.gone().await),
             Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// The way on where a connection cannot get a new key, because it is gone or its service is: that is the end of a session for
+    /// that alone, and any other goes on.
+    pub(super) async fn gone(&self) -> Halt {
+        let target = &self.session.kept.target;
+        let is_end = matches!(self.session.kept.purpose, Purpose::Reconnect { .. });
+        let changed = self.shared().desk.change(self.session.clone(), |kept| {
+            // In another tab something else may be meant by now.
+            let is_meant = kept.target == *target && !kept.is_over();
+            if is_meant {
+                kept.told = None;
+                kept.step = if is_end { Step::Gone } else { Step::Asking };
+                kept.target = target.clone().filter(|_| is_end);
+            }
+            is_meant
+        });
+        match (changed.await, target) {
+            (Err(error), _) => self.failed(&error),
+            (Ok(_), Some(id)) if !is_end => onward(&format!("{}/accounts?gone={id}", self.base())).into(),
+            (Ok(_), _) => onward(&self.base()).into(),
         }
     }
 }

@@ -30,13 +30,18 @@ fn linked(chrome: &Chrome, page: &Done<'_>) -> Markup {
     }
 }
 
-/// The end user said no.
-pub(crate) fn cancelled(chrome: &Chrome, tells: Option<(&str, &str)>, return_url: Option<&str>) -> Markup {
+/// The end user said no, or `gone` says why there was nothing to be done.
+pub(crate) fn cancelled(
+    chrome: &Chrome,
+    gone: Option<&str>,
+    tells: Option<(&str, &str)>,
+    return_url: Option<&str>,
+) -> Markup {
     let title = "Nothing was changed";
     let main = html! {
         div.card.end {
             h1 { (title) }
-            p.lead role="status" { "You stopped before the end. No key was kept." }
+            p.lead role="status" { (gone.unwrap_or("You stopped before the end.")) " No key was kept." }
             (onward(chrome, tells, None, return_url, false))
         }
     };

@@ -89,7 +89,7 @@ impl Words {
             REMOVED => Self {
                 title: "This account is not linked any more".to_owned(),
                 why: html! { "It was removed while you entered the new key. The key was not kept." },
-                next: html! { "To link it again, go back to " (platform(chrome)) " and start anew." },
+                next: html! { "To link it again, enter the key once more." },
                 is_about_the_key: false,
             },
             REPLACED => Self {

@@ -14,7 +14,7 @@ use super::{Kept, NewSession, Purpose, Session, SessionError, SessionId, Started
 use crate::{Limits, web::Browser};
 
 const KIND: &str = "session";
-/// How long what came of a session can be asked for.
+/// How long after the end of a session what came of it can be asked for.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 const PREFIX: &str = "ses_";
 /// The most providers that are named.
@@ -97,20 +97,21 @@ impl Desk {
             return_url: new.return_url,
             look: new.look,
             direction: new.direction,
+            until: now + lasts,
             link_until: seconds(now + lasts.min(self.link)),
             browser: None,
             attempts: 0,
             target,
             step: Step::default(),
             told: None,
-            happened: None,
+            happened: Vec::new(),
         };
         let code = Token::of(TokenKind::Link);
         // Of the code alone nothing is kept but its hash.
         let id = format!("{PREFIX}{}", &ConnectionId::random().as_str()[4..]);
         let text = text(&kept)?;
         let mark = Some(code.hash().as_bytes());
-        let expires_at = Some(now + lasts);
+        let expires_at = Some(kept.until);
         let document =
             NewDocument { kind: KIND, id: &id, tenant: Some(tenant), mark, expires_at, text: &text };
         if !self.documents.insert(document).await? {
@@ -192,6 +193,9 @@ impl Desk {
         let session = self.session(id).await?.ok_or(Missing::Session)?;
         let opened = session.kept.browser.as_deref();
         let browser = browsers.into_iter().find(|browser| opened == Some(browser.hash()));
+        if session.is_past() {
+            return Err(Missing::Session);
+        }
         Ok((session, browser.ok_or(Missing::Session)?))
     }
 
@@ -219,8 +223,12 @@ impl Desk {
     pub(crate) async fn replace(&self, old: &Session, kept: Kept) -> Result<Option<Session>, Error> {
         let text = text(&kept)?;
         // A platform that looks late still learns what came of it. Nothing of a key is kept with that.
-        let is_ended = matches!(kept.step, Step::Done { .. } | Step::Cancelled) && !old.is_manage();
-        let ends = if is_ended { old.expires_at.max(SystemTime::now() + REMEMBERED) } else { old.expires_at };
+        let is_remembered = match kept.step {
+            Step::Checked(_) | Step::Saving { .. } => false,
+            Step::Asking => !kept.happened.is_empty(),
+            Step::Done { .. } | Step::Cancelled | Step::Gone | Step::Left => true,
+        };
+        let ends = if is_remembered { kept.until + REMEMBERED } else { kept.until };
         self.documents.replace(&old.document, &text, Some(ends)).await?.map(read).transpose()
     }
 
@@ -243,11 +251,11 @@ impl Desk {
 
 fn read(document: Document) -> Result<Session, Error> {
     let damaged = || Error::Tampered { what: "a session".to_owned() };
-    let kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
+    let kept: Kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
     Ok(Session {
         id: SessionId(document.id.clone()),
         tenant: document.tenant.clone().ok_or_else(damaged)?,
-        expires_at: document.expires_at.ok_or_else(damaged)?,
+        expires_at: kept.until,
         created_at: document.created_at,
         kept,
         document,

@@ -32,6 +32,8 @@ pub(crate) enum Step {
     },
     /// The end user said no.
     Cancelled,
+    /// The connection that was to get a new key is gone, or its service is.
+    Gone,
     /// The end user is done with looking after their accounts.
     Left,
 }
@@ -81,7 +83,7 @@ pub(crate) struct Told {
     pub(crate) values: Vec<(String, String)>,
 }
 
-/// The last thing that came of a session.
+/// Something that came of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Happened {

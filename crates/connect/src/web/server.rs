@@ -21,7 +21,6 @@ use keyway_hub::{Listener, Stop};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::Semaphore,
     time::timeout,
 };
 use tower::ServiceExt as _;
@@ -37,22 +36,18 @@ pub struct Peer(pub IpAddr);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 impl Connect {
-    /// Serves pages and API until it is asked to stop; what is in flight is finished then.
+    /// Serves pages and API until it is asked to stop; what is in flight is finished then, for
+    /// [`Limits::shutdown`](crate::Limits::shutdown) at most. What is left after that goes on in tasks of its own, until the
+    /// runtime ends.
     ///
     /// # Errors
     /// [`Error::Listener`] when the listener cannot be used on this runtime.
     pub async fn serve(&self, listener: Listener, mut stop: Stop) -> Result<(), Error> {
         let (socket, tls) = listener.into_parts();
         let socket = TcpListener::from_std(socket).map_err(|error| Error::Listener(error.kind()))?;
-        let router = self.router();
-        let room = Arc::new(Semaphore::new(self.0.limits.connections));
+        let router = self.whole_router();
         let graceful = GracefulShutdown::new();
         loop {
-            let place = tokio::select! {
-                () = stop.asked() => break,
-                place = Arc::clone(&room).acquire_owned() => place,
-            };
-            let Ok(place) = place else { break };
             let accepted = tokio::select! {
                 () = stop.asked() => break,
                 accepted = socket.accept() => accepted,
@@ -62,6 +57,12 @@ impl Connect {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
+            // After that, so that a listener to which nobody comes takes no place from another.
+            let place = tokio::select! {
+                () = stop.asked() => break,
+                place = Arc::clone(&self.0.room).acquire_owned() => place,
+            };
+            let Ok(place) = place else { break };
             let _ = stream.set_nodelay(true);
             let (shared, router, tls) = (Arc::clone(&self.0), router.clone(), tls.clone());
             let watcher = graceful.watcher();
@@ -110,8 +111,7 @@ async fn connection<S>(
         .keep_alive_interval(KEEP_ALIVE)
         .max_concurrent_streams(64)
         .max_header_list_size(u32::try_from(shared.limits.head).unwrap_or(u32::MAX));
-    let (head_time, keep_alive) = (shared.limits.head_time, shared.limits.keep_alive);
-    let busy = Busy::new();
+    let (busy, limits) = (Busy::new(), shared.limits.clone());
     let seen = Arc::clone(&busy);
     let service = service_fn(move |request: Request<Incoming>| {
         let (shared, router, begun) = (Arc::clone(&shared), router.clone(), seen.begin());
@@ -120,7 +120,7 @@ async fn connection<S>(
             Ok::<_, Infallible>(answer.map(|body| begun.until(body)))
         }
     });
-    let over = busy.over(keep_alive, head_time);
+    let over = busy.over(&limits);
     if is_h2 {
         let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         tokio::select! {

@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::body::Body;
@@ -16,6 +15,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::Limits;
+
 /// Whether a connection has anything to do.
 #[derive(Debug)]
 pub(super) struct Busy(Mutex<State>);
@@ -24,8 +25,10 @@ pub(super) struct Busy(Mutex<State>);
 struct State {
     /// The requests whose answers are not sent yet.
     now: usize,
-    /// Since when there is none.
-    idle: Instant,
+    /// Those of them that wait for this side. The others wait for the client to read.
+    ours: usize,
+    /// When it was last the client's turn.
+    since: Instant,
     /// Since when a head is being read.
     head: Option<Instant>,
 }
@@ -33,29 +36,31 @@ struct State {
 impl Busy {
     /// Of a connection that is new: its first head is waited for.
     pub(super) fn new() -> Arc<Self> {
-        let now = Instant::now();
-        Arc::new(Self(Mutex::new(State { now: 0, idle: now, head: Some(now) })))
+        let since = Instant::now();
+        Arc::new(Self(Mutex::new(State { now: 0, ours: 0, since, head: Some(since) })))
     }
 
     /// A request is there, until what is returned is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Begun {
-        self.change(|state| (state.now, state.head) = (state.now + 1, None));
-        Begun(Arc::clone(self))
+        self.change(|state| (state.now, state.ours, state.head) = (state.now + 1, state.ours + 1, None));
+        Begun { busy: Arc::clone(self), is_ours: true }
     }
 
-    /// Waits until there was nothing to do for `idle`, or a head was read for `head` and is not whole yet.
-    pub(super) async fn over(&self, idle: Duration, head: Duration) {
+    /// Waits until there was nothing to do for too long, or a head is not whole after its time, or nobody read on in an answer.
+    pub(super) async fn over(&self, limits: &Limits) {
+        let pause = limits.keep_alive.min(limits.head_time).min(limits.answer_time);
         loop {
-            let at = self.change(|state| match (state.now, state.head) {
-                (0, Some(since)) => since + head,
-                (0, None) => state.idle + idle,
-                _ => Instant::now() + idle.min(head),
+            let at = self.change(|state| match (state.now, state.ours, state.head) {
+                (0, _, Some(since)) => since + limits.head_time,
+                (0, _, None) => state.since + limits.keep_alive,
+                (_, 0, _) => state.since + limits.answer_time,
+                _ => Instant::now() + pause,
             });
             if at <= Instant::now() {
                 return;
             }
             // What is read meanwhile may have to end sooner.
-            sleep_until(at.min(Instant::now() + idle.min(head))).await;
+            sleep_until(at.min(Instant::now() + pause)).await;
         }
     }
 
@@ -66,24 +71,40 @@ impl Busy {
 
 /// A request that is there.
 #[derive(Debug)]
-pub(super) struct Begun(Arc<Busy>);
+pub(super) struct Begun {
+    busy: Arc<Busy>,
+    is_ours: bool,
+}
 
 impl Begun {
     /// The body of its answer, with which it ends.
-    pub(super) fn until(self, body: Body) -> Body {
-        Body::new(Held { body, _begun: self })
+    pub(super) fn until(mut self, body: Body) -> Body {
+        self.turn(false);
+        Body::new(Held { body, begun: self })
+    }
+
+    /// Whose turn it is.
+    fn turn(&mut self, is_ours: bool) {
+        let was = std::mem::replace(&mut self.is_ours, is_ours);
+        self.busy.change(|state| {
+            state.ours = state.ours + usize::from(is_ours) - usize::from(was);
+            if !is_ours {
+                state.since = Instant::now();
+            }
+        });
     }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.0.change(|state| (state.now, state.idle) = (state.now - 1, Instant::now()));
+        self.turn(false);
+        self.busy.change(|state| state.now -= 1);
     }
 }
 
 struct Held {
     body: Body,
-    _begun: Begun,
+    begun: Begun,
 }
 
 impl HttpBody for Held {
@@ -94,7 +115,10 @@ impl HttpBody for Held {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        // It is asked for more when there is room for it: the client has read.
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.begun.turn(frame.is_pending());
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -163,30 +187,67 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::{future::poll_fn, time::Duration};
+
     use super::*;
 
-    const IDLE: Duration = Duration::from_secs(75);
-    const HEAD: Duration = Duration::from_secs(10);
+    /// A body of which the second part never comes.
+    struct Half(Option<Bytes>);
+
+    impl HttpBody for Half {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+            self.0.take().map_or(Poll::Pending, |part| Poll::Ready(Some(Ok(Frame::data(part)))))
+        }
+    }
 
     async fn ends_after(busy: &Busy) -> Duration {
         let start = Instant::now();
-        busy.over(IDLE, HEAD).await;
+        busy.over(&Limits::default()).await;
         start.elapsed()
     }
 
+    async fn goes_on(busy: &Busy) -> bool {
+        tokio::time::timeout(Duration::from_secs(3600), ends_after(busy)).await.is_err()
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_connection_ends_when_nothing_happens_and_not_before_its_answer_is_sent() {
+    async fn a_connection_ends_when_nothing_happens() {
+        let Limits { keep_alive, head_time, .. } = Limits::default();
         let busy = Busy::new();
-        assert_eq!(ends_after(&busy).await, HEAD, "nothing ever came");
-        let body = busy.begin().until(Body::empty());
-        let wait = tokio::time::timeout(IDLE * 10, busy.over(IDLE, HEAD)).await;
-        assert!(wait.is_err(), "the answer is still being sent");
-        drop(body);
-        assert_eq!(ends_after(&busy).await, IDLE, "it may be used again for a while");
+        assert_eq!(ends_after(&busy).await, head_time, "nothing ever came");
+        drop(busy.begin().until(Body::empty()));
+        assert_eq!(ends_after(&busy).await, keep_alive, "it may be used again for a while");
         // A head of which a part is there.
         drop(busy.begin());
         let mut stream = Watched { stream: &b"GET"[..], busy: Arc::clone(&busy) };
         tokio::io::AsyncReadExt::read_u8(&mut stream).await.unwrap();
-        assert_eq!(ends_after(&busy).await, HEAD);
+        assert_eq!(ends_after(&busy).await, head_time);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn n62_an_answer_waits_for_its_client_for_a_while_and_the_client_for_the_answer() {
+        let answer_time = Limits::default().answer_time;
+        let busy = Busy::new();
+        let begun = busy.begin();
+        assert!(goes_on(&busy).await, "there is no answer yet");
+        let mut body = begun.until(Body::new(Half(Some(Bytes::from_static(b"one moment")))));
+        assert_eq!(ends_after(&busy).await, answer_time, "nobody reads it");
+        let mut read = Pin::new(&mut body);
+        poll_fn(|context| read.as_mut().poll_frame(context)).await.unwrap().unwrap();
+        assert_eq!(ends_after(&busy).await, answer_time, "nobody reads on");
+        poll_fn(|context| Poll::Ready(read.as_mut().poll_frame(context).is_pending())).await;
+        assert!(goes_on(&busy).await, "what comes next is not there yet");
+        // One that can be read does not wait for another that nobody reads, nor the other way round.
+        let other = busy.begin().until(Body::empty());
+        assert!(goes_on(&busy).await);
+        drop(body);
+        assert_eq!(ends_after(&busy).await, answer_time);
+        drop(other);
     }
 }

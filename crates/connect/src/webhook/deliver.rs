@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use keyway_vault::{Documents, Error, Tenant};
+use keyway_vault::{Documents, Entry, Error, Tenant};
 use tokio::{
     sync::{Notify, Semaphore},
     task::{AbortHandle, JoinSet},
@@ -23,7 +23,7 @@ use super::{
     send::send,
 };
 use crate::{
-    event::{Changes, Event, Place},
+    event::{Event, Place},
     shared::Shared,
 };
 
@@ -45,17 +45,15 @@ pub(crate) async fn deliver(shared: &Arc<Shared>) -> Result<Infallible, Error> {
         running: HashMap::new(),
         set: JoinSet::new(),
     };
+    let mut changed = shared.sending.subscribe();
     let mut list = interval(LIST);
     let mut look = interval(shared.limits.deliveries.look);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let changed = shared.sending.notified();
         tokio::select! {
             _ = list.tick() => tasks.list().await?,
-            () = changed => {
-                tasks.list().await?;
-                tasks.wake(|_| true);
-            }
+            // Where there were too many, the others are found by the list.
+            Ok(id) = changed.recv() => tasks.changed(&id).await?,
             _ = look.tick() => tail = tasks.look(tail).await?,
             Some(ended) = tasks.set.join_next_with_id() => tasks.ended(ended),
         }
@@ -82,17 +80,15 @@ impl Tasks {
         let documents = self.shared.vault.documents();
         let mut after: Option<String> = None;
         loop {
-            let page = documents.each(KIND, after.as_deref(), 1000).await?;
+            let page = documents.each(KIND, None, after.as_deref(), 1000).await?;
             after = page.last().map(|(id, _)| id.clone());
             let is_last = page.len() < 1000;
             for (id, document) in page {
                 if self.running.contains_key(&id) {
                     continue;
                 }
-                match document.and_then(Stored::read) {
-                    Ok(stored) if stored.kept.disabled => {}
-                    Ok(stored) => self.start(&stored),
-                    Err(error) => tracing::error!(%error, "a webhook cannot be read"),
+                if let Some(stored) = Stored::or_told(&id, document) {
+                    self.start(&stored);
                 }
             }
             if is_last {
@@ -101,7 +97,28 @@ impl Tasks {
         }
     }
 
+    /// Looks after one endpoint that changed.
+    async fn changed(&mut self, id: &str) -> Result<(), Error> {
+        match self.running.get(id) {
+            Some(one) if !one.task.is_finished() => one.wake.notify_one(),
+            _ => {
+                let document = self.shared.vault.documents().get(KIND, id).await;
+                let stored = match document {
+                    Err(error) if !matches!(error, Error::Tampered { .. }) => return Err(error),
+                    document => document.transpose().and_then(|one| Stored::or_told(id, one)),
+                };
+                if let Some(stored) = stored {
+                    self.start(&stored);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn start(&mut self, stored: &Stored) {
+        if stored.kept.disabled {
+            return;
+        }
         let wake = Arc::new(Notify::new());
         let sender = Sender {
             shared: Arc::clone(&self.shared),
@@ -123,20 +140,18 @@ impl Tasks {
     /// Looks for changes after an entry, and wakes those whom they may concern.
     async fn look(&self, mut tail: i64) -> Result<i64, Error> {
         loop {
-            let changes = match self.shared.vault.changes(tail, AHEAD).await {
-                // Whom it concerns is not known, and those whom it does not are not kept waiting.
-                Err(error @ Error::Tampered { .. }) => {
-                    tracing::error!(%error, "what changed cannot be read; sending goes on behind it");
-                    self.wake(|_| true);
-                    return Ok(self.shared.vault.anchor().await?.seq());
-                }
-                changes => changes?,
-            };
-            let Some(last) = changes.last() else { return Ok(tail) };
-            tail = last.seq;
+            let changes = self.shared.vault.changes(tail, AHEAD).await?;
+            let Some((last, _)) = changes.last() else { return Ok(tail) };
+            tail = *last;
+            for error in changes.iter().filter_map(|(_, one)| one.as_ref().err()) {
+                tracing::error!(%error, "what changed cannot be read; sending goes on behind it");
+            }
+            let is_whose = |entry: &Entry, owner: &Tenant| entry.tenant.as_deref() == Some(owner.as_str());
             self.wake(|owner| match owner {
                 None => true,
-                Some(owner) => changes.iter().any(|one| one.tenant.as_deref() == Some(owner.as_str())),
+                Some(owner) => {
+                    changes.iter().any(|(_, one)| one.as_ref().is_ok_and(|one| is_whose(one, owner)))
+                }
             });
         }
     }
@@ -181,6 +196,10 @@ impl Sender {
                 Ok(Next::Now) => continue,
                 Ok(Next::Wait(wait)) => wait,
                 Ok(Next::End) => return,
+                Err(error @ Error::Tampered { .. }) => {
+                    tracing::error!(webhook = %self.id, %error, "nothing is sent to a webhook that cannot be read");
+                    return;
+                }
                 Err(error) => {
                     tracing::error!(webhook = %self.id, %error, "the vault failed; sending goes on later");
                     sleep(PAUSE).await;
@@ -205,15 +224,10 @@ impl Sender {
         if !wait.is_zero() {
             return Ok(Next::Wait(Some(wait.min(LOOK))));
         }
-        let changes = match stored.owner() {
-            Some(tenant) => Changes::of_tenant(&self.shared.vault, tenant, &self.shared.actor),
-            None => Changes::of_all(&self.shared.vault),
-        };
         let from = stored.kept.place.max(*seen);
-        let found = changes.behind(from, AHEAD, &stored.kept.types).await?;
+        let found = self.shared.changes(stored.owner()).behind(from, AHEAD, &stored.kept.types).await?;
         if found.events.is_empty() {
-            let Some(reached) = found.reached else { return Ok(Next::Wait(None)) };
-            *seen = reached.place;
+            *seen = found.place;
             if found.more {
                 // So many that nobody should look at them once more.
                 Stored::change(&self.documents, &self.id, |kept| kept.place = kept.place.max(*seen)).await?;
@@ -225,14 +239,14 @@ impl Sender {
     }
 
     async fn send_all(&self, mut stored: Stored, events: &[Event]) -> Result<Next, Error> {
-        for (index, event) in events.iter().enumerate() {
+        for event in events {
             let outcome = self.send(&stored, event).await?;
             let changed = if outcome.is_taken() {
                 let now = SystemTime::now();
                 Stored::change(&self.documents, &self.id, |kept| kept.delivered(event.place, &outcome, now))
                     .await?
             } else {
-                self.not_taken(&stored, event, outcome, events.get(index + 1)).await?
+                self.not_taken(&stored, event, outcome).await?
             };
             let Some(changed) = changed else { return Ok(Next::End) };
             if changed.kept.disabled || changed.kept.retry_at.is_some() || changed.kept.place != event.place {
@@ -251,14 +265,15 @@ impl Sender {
         stored: &Stored,
         event: &Event,
         mut outcome: Outcome,
-        next: Option<&Event>,
     ) -> Result<Option<Stored>, Error> {
         let limits = &self.shared.limits.deliveries;
         let status = |outcome: &Outcome| outcome.status.map(|status| status.as_u16());
         tracing::warn!(webhook = %self.id, status = status(&outcome), attempt = stored.kept.tries + 1, "a webhook was not taken");
-        if let Some(next) = next.filter(|_| outcome.is_refused() && stored.kept.tries + 1 >= limits.attempts)
+        if outcome.is_refused()
+            && stored.kept.tries + 1 >= limits.attempts
+            && let Some(next) = self.after(stored, event).await?
         {
-            let second = self.send(stored, next).await?;
+            let second = self.send(stored, &next).await?;
             if second.is_taken() {
                 outcome = self.send(stored, event).await?;
                 let now = SystemTime::now();
@@ -281,6 +296,21 @@ impl Sender {
             tracing::error!(webhook = %self.id, status = status(&outcome), "a webhook was given up");
         }
         Ok(changed)
+    }
+
+    /// The event after one, however much that is not asked for stands between them.
+    async fn after(&self, stored: &Stored, event: &Event) -> Result<Option<Event>, Error> {
+        let (changes, mut place) = (self.shared.changes(stored.owner()), event.place);
+        loop {
+            let mut found = changes.behind(place, 1, &stored.kept.types).await?;
+            if let Some(next) = found.events.pop() {
+                return Ok(Some(next));
+            }
+            if !found.more {
+                return Ok(None);
+            }
+            place = found.place;
+        }
     }
 
     async fn send(&self, stored: &Stored, event: &Event) -> Result<Outcome, Error> {

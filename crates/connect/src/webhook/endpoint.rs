@@ -136,10 +136,11 @@ impl Connect {
 }
 
 impl Endpoints {
-    /// All of them, sorted by id.
+    /// All of them, sorted by id. One that somebody changed in the database is told in the log, and left out.
     pub async fn list(&self) -> Result<Vec<Endpoint>, EndpointError> {
-        let found = self.documents().list(KIND, Some(self.owner.as_ref()), None, 1000).await?;
-        found.into_iter().map(|one| Ok(Stored::read(one)?.shown())).collect()
+        let found = self.documents().each(KIND, Some(self.owner.as_ref()), None, 1000).await?;
+        let read = found.into_iter().filter_map(|(id, one)| Stored::or_told(&id, one));
+        Ok(read.map(|one| one.shown()).collect())
     }
 
     /// One of them.
@@ -147,11 +148,12 @@ impl Endpoints {
         Ok(self.stored(id).await?.shown())
     }
 
-    /// Removes one: nothing is sent there any more.
+    /// Removes one, also one that cannot be read any more: nothing is sent there any more.
     pub async fn remove(&self, id: &str) -> Result<(), EndpointError> {
-        let documents = self.documents();
-        while !documents.remove(&self.stored(id).await?.document).await? {}
-        self.shared.sending.notify_one();
+        if !self.documents().discard(KIND, id, self.owner.as_ref()).await? {
+            return Err(EndpointError::NotFound);
+        }
+        self.wake(id);
         Ok(())
     }
 
@@ -172,7 +174,7 @@ impl Endpoints {
         if outcome.is_taken() {
             let now = SystemTime::now();
             Stored::change(&self.documents(), id, |kept| kept.works(&outcome, now)).await?;
-            self.shared.sending.notify_one();
+            self.wake(id);
         }
         Ok(Tested {
             id: message,
@@ -181,6 +183,11 @@ impl Endpoints {
             problem: outcome.problem.map(|kind| kind.to_string()),
             duration_ms: u64::try_from(outcome.took.as_millis()).unwrap_or(u64::MAX),
         })
+    }
+
+    /// Tells whoever sends, if that is this process. Others see it when they look.
+    pub(super) fn wake(&self, id: &str) {
+        let _ = self.shared.sending.send(id.to_owned());
     }
 
     pub(super) fn documents(&self) -> Documents {

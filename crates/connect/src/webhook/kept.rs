@@ -54,6 +54,15 @@ impl Stored {
         Ok(Self { kept, document })
     }
 
+    /// The endpoint; where it cannot be read, the log says so.
+    pub(super) fn or_told(id: &str, document: Result<Document, Error>) -> Option<Self> {
+        let read = document.and_then(Self::read);
+        read.inspect_err(
+            |error| tracing::error!(webhook = %id, %error, "a webhook cannot be read; nothing is sent there"),
+        )
+        .ok()
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.document.id
     }

@@ -79,7 +79,7 @@ impl Endpoints {
             last: None,
         };
         let stored = self.insert(&kept).await?;
-        self.shared.sending.notify_one();
+        self.wake(stored.id());
         Ok(NewEndpoint { secret, endpoint: stored.shown() })
     }
 
@@ -88,11 +88,11 @@ impl Endpoints {
     async fn insert(&self, kept: &Kept) -> Result<Stored, EndpointError> {
         let (documents, owner) = (self.documents(), self.owner.as_ref());
         let most = self.shared.limits.deliveries.endpoints;
-        let taken = documents.list(KIND, Some(owner), None, 1000).await?;
+        let taken = documents.each(KIND, Some(owner), None, 1000).await?;
         let text = kept.text()?;
         for number in 0..most {
             let mark = mark(&documents, owner, number);
-            if taken.iter().any(|one| one.mark.as_deref() == Some(&mark)) {
+            if taken.iter().any(|(_, one)| one.as_ref().is_ok_and(|one| one.mark.as_deref() == Some(&mark))) {
                 continue;
             }
             let id = format!("whk_{}", &ConnectionId::random().as_str()[4..]);

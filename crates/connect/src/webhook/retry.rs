@@ -16,7 +16,7 @@ use crate::event::Place;
 pub struct Deliveries {
     /// How many endpoints a tenant has at most. 20.
     pub endpoints: usize,
-    /// The time for one attempt. 15 seconds.
+    /// The time for one attempt. 15 seconds, which is the most as well.
     pub time: Duration,
     /// How many are sent at once. 256.
     pub at_once: usize,

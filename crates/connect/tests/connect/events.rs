@@ -1,7 +1,9 @@
 //! Events: listed, sent, and made by checks of idle connections.
 
+mod damage;
 mod hook;
 mod idle;
+mod log;
 mod webhooks;
 
 use std::time::Duration;

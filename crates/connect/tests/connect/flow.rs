@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use keyway_connect::{NewSession, Purpose};
-use keyway_vault::ConnectionId;
+use keyway_connect::{NewSession, Purpose, Status};
+use keyway_vault::{ConnectionId, Tenant};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -240,7 +240,7 @@ async fn a_reconnect_keeps_the_connection_and_refuses_another_account() {
     assert_eq!(walk.kept().await.1["step"]["other"], json!(null));
     walk.confirm(&[("name", "not taken")]).await;
     assert_eq!(walk.step().await, "done");
-    assert_eq!(walk.kept().await.1["happened"]["reconnected"], true);
+    assert_eq!(walk.kept().await.1["happened"][0]["reconnected"], true);
     // Another account of the same organisation: somebody has to say so.
     let (_, step, mut walk) = refused(TEAM, false).await;
     assert_eq!(step, "checked");
@@ -270,7 +270,8 @@ async fn a_connection_that_is_removed_meanwhile_is_not_made_again() {
     let csrf = walk.csrf().await;
     stage.scope("acme").remove(&one.id).await.unwrap();
     let answer = walk.browser.post(&format!("{}/confirm", walk.at), &[("csrf", &csrf)]).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.location(&walk.at), walk.at);
+    assert_eq!(walk.step().await, "gone");
     assert!(stage.scope("acme").list(None, 10).await.unwrap().is_empty());
 }
 
@@ -552,6 +553,27 @@ async fn a_form_says_where_its_key_is_sent() {
     let (_, fate) = page.text.split_once("Your key is sent to").unwrap();
     let (fate, _) = fate.split_once("</p>").unwrap();
     assert!(fate.contains(&stage.stand_ins.origin().to_string()) && !fate.contains("rootly.com"), "{fate}");
+}
+
+#[tokio::test]
+async fn a_platform_in_rust_sees_and_ends_its_sessions() {
+    let stage = Stage::new().await;
+    let [acme, other] = ["acme", "other"].map(|name| Tenant::parse(name).unwrap());
+    let mut walk = Walk::new(&stage, connect()).await;
+    let id = walk.id().to_owned();
+    let session = async || stage.connect.session(&acme, &id).await.unwrap();
+    assert_eq!(session().await.unwrap().status(), Status::Opened);
+    walk.rootly(ROOTLY).await;
+    walk.confirm(&[]).await;
+    let done = session().await.unwrap();
+    let list = stage.scope("acme").list(None, 10).await.unwrap();
+    assert_eq!((done.status(), done.connection()), (Status::Connected, Some((list[0].id.clone(), "rootly"))));
+    for (tenant, id) in [(&other, &*id), (&acme, "ses_"), (&acme, "\n")] {
+        assert!(stage.connect.session(tenant, id).await.unwrap().is_none());
+    }
+    stage.connect.end(&done).await.unwrap();
+    assert!(session().await.is_none());
+    assert_eq!(walk.get("").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

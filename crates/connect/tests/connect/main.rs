@@ -8,12 +8,16 @@
 
 mod api;
 mod events;
+#[path = "../../../vault/tests/vault/fated.rs"]
+#[expect(dead_code, reason = "the vault's tests need more of it")]
+mod fated;
 mod flow;
 mod gone;
 mod manage;
 mod promises;
 mod provider;
 mod stage;
+mod sweep;
 mod together;
 mod walk;
 mod wire;

@@ -1,7 +1,9 @@
 //! Looking after accounts: a session that goes on until its end user says that it is over.
 
+use std::time::Duration;
+
 use keyway_connect::{NewSession, Purpose};
-use keyway_vault::Status;
+use keyway_vault::{Status, Tenant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -84,6 +86,68 @@ async fn who_is_done_says_so_and_the_opener_hears_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn what_is_removed_again_is_not_told_as_linked() {
+    let stage = Stage::new().await;
+    let new = NewSession::new("user-1", manage()).return_url("https://app.example.com/back");
+    let mut walk = Walk::of(&stage, new).await;
+    let mut linked = Vec::new();
+    for key in [ROOTLY, OTHER] {
+        walk.rootly(key).await;
+        walk.confirm(&[]).await;
+        linked.push(result(&mut walk).await["connection_id"].as_str().unwrap().to_owned());
+    }
+    // The second is to get a new key in one tab, and is removed in another.
+    walk.post(&format!("/accounts/{}/reconnect", linked[1]), &[]).await;
+    walk.post(&format!("/accounts/{}/remove", linked[1]), &[]).await;
+    let list = walk.get("").await;
+    assert!(list.status == StatusCode::OK && list.text.contains(&linked[0]), "{list:?}");
+    let said = result(&mut walk).await;
+    assert_eq!((&said["status"], &said["connection_id"]), (&json!("connected"), &json!(linked[0])));
+    walk.post(&format!("/accounts/{}/remove", linked[0]), &[]).await;
+    let said = result(&mut walk).await;
+    assert_eq!((&said["status"], said.get("connection_id")), (&json!("opened"), None));
+    walk.post("/leave", &[]).await;
+    let page = walk.get("").await.text;
+    assert!(page.contains("status=cancelled") && !page.contains("connection_id"), "{page}");
+}
+
+#[tokio::test]
+async fn what_was_linked_is_told_after_the_time_of_its_session() {
+    let stage = Stage::new().await;
+    for (links, waits) in [(true, false), (true, true), (false, false)] {
+        let mut walk = Walk::of(&stage, NewSession::new("user-1", manage()).parent_origin(PARENT)).await;
+        if links {
+            walk.rootly(ROOTLY).await;
+            walk.confirm(&[]).await;
+        }
+        if waits {
+            walk.rootly(OTHER).await;
+        }
+        let id = walk.id().to_owned();
+        let session = stage.connect.session(&Tenant::parse("acme").unwrap(), &id).await.unwrap().unwrap();
+        let (document, mut kept) = walk.kept().await;
+        // A key that waits to be confirmed is gone with the session.
+        let is_kept = document.expires_at.unwrap() > session.expires_at + Duration::from_secs(3000);
+        assert_eq!(is_kept, links && !waits, "{document:?}");
+        if !is_kept {
+            continue;
+        }
+        kept["until"] = json!({ "secs_since_epoch": 1, "nanos_since_epoch": 0 });
+        let text = kept.to_string().into_bytes();
+        stage.vault.documents().replace(&document, &text, document.expires_at).await.unwrap().unwrap();
+        let said = result(&mut walk).await;
+        assert_eq!((&said["status"], &said["ended"]), (&json!("connected"), &json!(true)));
+        assert!(said["connection_id"].is_string(), "{said}");
+        // Nobody goes on in it.
+        for path in ["", "/accounts", "/providers/rootly"] {
+            assert_eq!(walk.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        let link = walk.link.clone();
+        assert_eq!(walk.browser.get(&link).await.status, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
 async fn another_account_is_not_the_one_that_was_to_get_a_new_key() {
     let stage = Stage::new().await;
     let one = ada(&stage).await;
@@ -120,7 +184,7 @@ async fn accounts_are_listed_checked_reconnected_and_removed() {
     assert!(walk.get("").await.location(&walk.at).ends_with("/providers/rootly/api_key"));
     walk.rootly(ROOTLY).await;
     walk.confirm(&[]).await;
-    assert_eq!(walk.kept().await.1["happened"]["reconnected"], true);
+    assert_eq!(walk.kept().await.1["happened"][0]["reconnected"], true);
     assert_eq!((walk.get("").await.status, walk.step().await), (StatusCode::OK, "done".to_owned()));
     // And on: another one.
     assert_eq!(walk.get("/providers").await.status, StatusCode::OK);

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -24,6 +24,8 @@ pub(crate) struct Provider {
     /// Somebody asked.
     pub(crate) asked: Arc<Notify>,
     pub(crate) count: Arc<AtomicUsize>,
+    /// What it answers from now on.
+    pub(crate) answer: Arc<Mutex<String>>,
     task: JoinHandle<()>,
 }
 
@@ -44,12 +46,14 @@ impl Provider {
         let address = listener.local_addr().unwrap();
         let (leave, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Notify::new()));
         let count = Arc::new(AtomicUsize::new(0));
+        let answer = Arc::new(Mutex::new(answer));
         let (may, says, counts) = (Arc::clone(&leave), Arc::clone(&asked), Arc::clone(&count));
+        let answers = Arc::clone(&answer);
         let task = tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let (may, says, counts) = (Arc::clone(&may), Arc::clone(&says), Arc::clone(&counts));
-                let answer = answer.clone();
+                let answers = Arc::clone(&answers);
                 tokio::spawn(async move {
                     let mut head = Vec::new();
                     while !head.ends_with(b"\r\n\r\n") {
@@ -59,11 +63,12 @@ impl Provider {
                     counts.fetch_add(1, Ordering::SeqCst);
                     says.notify_one();
                     may.acquire().await.unwrap().forget();
+                    let answer = answers.lock().unwrap().clone();
                     let _ = stream.write_all(answer.as_bytes()).await;
                 });
             }
         });
-        Self { address, leave, asked, count, task }
+        Self { address, leave, asked, count, answer, task }
     }
 
     pub(crate) fn origin(&self) -> Origin {

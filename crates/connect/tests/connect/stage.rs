@@ -8,7 +8,7 @@ use keyway_core::{Entry, Registry};
 use keyway_http::{Client, HttpTransport};
 use keyway_hub::{Listener, Stop};
 use keyway_sandbox::Sandbox;
-use keyway_vault::{Actor, ApiScope, Database, KeyFile, Scope, Tenant, Vault};
+use keyway_vault::{Actor, ApiScope, Database, KeyFile, Scope, Store, Tenant, Vault};
 use reqwest::{
     Response, StatusCode,
     header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE},
@@ -43,6 +43,14 @@ impl Stage {
     }
 
     pub(crate) async fn with(set: impl FnOnce(ConnectBuilder) -> ConnectBuilder) -> Self {
+        Self::over(|store| store, set).await
+    }
+
+    /// One whose store stands behind another.
+    pub(crate) async fn over(
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
+        set: impl FnOnce(ConnectBuilder) -> ConnectBuilder,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registrations = [&keyway_rally::REGISTRATION, &keyway_rootly::REGISTRATION];
         let registry = Arc::new(Registry::from_registrations(registrations).unwrap());
@@ -51,7 +59,7 @@ impl Stage {
         let store = format!("sqlite:{}", folder.path().join("keyway.db").display());
         let store = store.parse::<Database>().unwrap().create().await.unwrap();
         let key = Arc::new(KeyFile::create(folder.path().join("master.key")).unwrap());
-        let vault = Vault::init(store, key, &actor()).await.unwrap();
+        let vault = Vault::init(wrap(store), key, &actor()).await.unwrap();
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", socket.local_addr().unwrap());
         let client = Client::from(HttpTransport::builder().allow_loopback().build().unwrap());

@@ -2,10 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use keyway_core::Submission;
+use keyway_connect::NewSession;
+use keyway_core::{Account, Registry, Submission, Verdict, VerdictKind};
 use keyway_vault::{Connection, New};
 use reqwest::{RequestBuilder, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     provider::Provider,
@@ -68,6 +69,7 @@ async fn a_verdict_is_of_the_connection_that_was_meant() {
     let asked = form(&mut walk, "/providers/rootly", &format!("&api_key={ROOTLY}")).await;
     let page = asked.send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK, "it waits for the provider");
+    assert_eq!(page.headers()["x-accel-buffering"], "no", "no proxy waits for the rest of it");
     // In another tab.
     walk.post(&format!("/accounts/{}/reconnect", two.id), &[]).await;
     provider.leave.add_permits(1);
@@ -152,4 +154,116 @@ async fn of_two_keys_at_once_the_last_one_is_meant() {
     let (same, _) =
         stage.scope("acme").alike(&second.at_origin(provider.origin()), None, None).await.unwrap();
     assert_eq!(same.len(), 1);
+}
+
+#[tokio::test]
+async fn that_a_key_is_of_another_account_is_written_down_and_not_asked_at_each_press() {
+    let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    let one = unchecked(&stage, &provider, ROOTLY).await;
+    let mut walk = Walk::new(&stage, manage()).await;
+    let path = format!("/accounts/{}/check", one.id);
+    let page = form(&mut walk, &path, "").await.send().await.unwrap();
+    // It turns out to be of somebody else meanwhile.
+    let grace = Verdict::Valid(Account::new("1", "Grace Hopper"));
+    stage.scope("acme").checked(&one, &grace).await.unwrap();
+    provider.leave.add_permits(9);
+    let text = page.text().await.unwrap();
+    assert!(text.contains(&format!("/accounts?other={}", one.id)), "{text}");
+    assert_eq!(stage.scope("acme").get(&one.id).await.unwrap().verdict, Some(VerdictKind::Unknown));
+    let again = walk.post(&path, &[]).await.location(&walk.at);
+    assert!(walk.browser.get(&again).await.text.contains("did not prove"));
+    assert_eq!(provider.count.load(Ordering::SeqCst), 1);
+}
+
+/// What is told of a session: `GET /link/{code}/result`.
+async fn result(walk: &mut Walk<'_>) -> Value {
+    let url = format!("{}/result", walk.link);
+    serde_json::from_str(&walk.browser.get(&url).await.text).unwrap()
+}
+
+/// A connection of `user-1` to a service that is not there any more.
+async fn of_no_service(stage: &Stage) -> Connection {
+    let descriptor = keyway_rootly::REGISTRATION.descriptor.replacen("id: rootly", "id: rooted", 1);
+    let registry = Registry::from_descriptors([("rooted.yaml", descriptor.as_str())]).unwrap();
+    let submission = Submission::new().with("api_key", ROOTLY);
+    let credential = registry.accept("rooted", None, &submission).unwrap().credential;
+    stage.scope("acme").save(New::connection(&credential).end_user("user-1")).await.unwrap().connection
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_ends_what_was_to_give_it_a_new_key() {
+    let stage = Stage::new().await;
+    for (is_removed, asks, why) in [
+        (true, "", "not linked any more"),
+        (true, "/providers/rootly", "not linked any more"),
+        (false, "", "service"),
+    ] {
+        let one = if is_removed { ada(&stage).await } else { of_no_service(&stage).await };
+        let new = NewSession::new("user-1", reconnect(&one, false));
+        let new = new.parent_origin("https://app.example.com").return_url("https://app.example.com/back");
+        let mut walk = Walk::of(&stage, new).await;
+        if is_removed {
+            stage.scope("acme").remove(&one.id).await.unwrap();
+        }
+        assert_eq!(result(&mut walk).await["ended"], false);
+        assert_eq!(walk.get(asks).await.location(&walk.at), walk.at);
+        let page = walk.get("").await;
+        let told = ["data-tell=\"keyway.cancelled\"", "status=cancelled", why];
+        assert!(page.status == StatusCode::OK && told.iter().all(|one| page.text.contains(one)), "{page:?}");
+        let said = result(&mut walk).await;
+        assert_eq!((&said["status"], &said["ended"]), (&json!("cancelled"), &json!(true)));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_gone_does_not_hold_up_who_looks_after_others() {
+    let stage = Stage::new().await;
+    for (is_removed, asks, why) in [
+        (true, "", "not linked any more"),
+        (true, "/providers/rootly", "not linked any more"),
+        (false, "", "service"),
+    ] {
+        let one = if is_removed { ada(&stage).await } else { of_no_service(&stage).await };
+        let mut walk = Walk::new(&stage, manage()).await;
+        walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
+        if is_removed {
+            stage.scope("acme").remove(&one.id).await.unwrap();
+        }
+        let next = walk.get(asks).await.location(&walk.at);
+        assert_eq!(next, format!("{}/accounts?gone={}", walk.at, one.id));
+        let list = walk.browser.get(&next).await.text;
+        assert!(list.contains("role=\"status\"") && list.contains(why), "{list}");
+        assert_eq!(walk.get("").await.status, StatusCode::OK);
+        walk.rootly(ROOTLY).await;
+        assert_eq!(walk.step().await, "checked");
+    }
+}
+
+#[tokio::test]
+async fn what_was_linked_is_told_when_its_session_ended_meanwhile() {
+    let stage = Stage::new().await;
+    for (purpose, parent) in [(connect(), None), (manage(), Some("https://app.example.com"))] {
+        let new = NewSession::new("user-1", purpose);
+        let new = if let Some(parent) = parent { new.parent_origin(parent) } else { new };
+        let mut walk = Walk::of(&stage, new).await;
+        walk.rootly(ROOTLY).await;
+        stage
+            .run(
+                "CREATE TRIGGER meanwhile AFTER INSERT ON keyway_connections \
+                 BEGIN DELETE FROM keyway_documents WHERE kind = 'session'; END",
+            )
+            .await;
+        let page = walk.confirm(&[]).await;
+        stage.run("DROP TRIGGER meanwhile").await;
+        assert_eq!(page.status, StatusCode::OK, "{page:?}");
+        assert!(
+            page.text.contains("Your account is linked") && !page.text.contains("/accounts\""),
+            "{page:?}"
+        );
+        assert_eq!(page.text.contains("data-tell=\"keyway.connected\""), parent.is_some());
+        assert_eq!(walk.get("").await.status, StatusCode::NOT_FOUND);
+        let [one] = &stage.scope("acme").list(None, 10).await.unwrap()[..] else { panic!("one is linked") };
+        stage.scope("acme").remove(&one.id).await.unwrap();
+    }
 }

@@ -128,7 +128,7 @@ pub(crate) async fn linked(stage: &Stage, user: &str, key: &str) -> Connection {
     walk.rootly(key).await;
     let answer = walk.confirm(&[]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
-    let id = walk.kept().await.1["happened"]["connection"].as_str().unwrap().to_owned();
+    let id = walk.kept().await.1["happened"][0]["connection"].as_str().unwrap().to_owned();
     stage.scope("acme").get(&keyway_vault::ConnectionId::parse(&id).unwrap()).await.unwrap()
 }
 

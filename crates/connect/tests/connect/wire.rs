@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    routing::get,
+};
 use keyway_connect::{Limits, NewSession};
+use keyway_hub::{Listener, Tls};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
+use tower::ServiceExt as _;
 
 use crate::{
     stage::{Browser, Stage},
@@ -21,6 +28,7 @@ async fn quick() -> Stage {
         limits.head_time = Duration::from_millis(300);
         limits.keep_alive = Duration::from_millis(300);
         limits.body_time = Duration::from_millis(300);
+        limits.answer_time = Duration::from_millis(300);
         limits.guesses = u32::MAX;
         builder.limits(limits)
     })
@@ -129,6 +137,41 @@ async fn n62_who_is_slow_is_not_waited_for() {
     assert_eq!(walk.kept().await.1["attempts"], 0);
 }
 
+#[tokio::test]
+async fn n62_who_does_not_read_the_answers_is_not_waited_for() {
+    let stage = quick().await;
+    let address = stage.origin.strip_prefix("http://").unwrap().parse().unwrap();
+    // Little is taken in for it.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    let requests = "GET /keyway.js HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    let asks = async { while stream.write_all(requests.as_bytes()).await.is_ok() {} };
+    assert!(timeout(Duration::from_secs(20), asks).await.is_ok(), "it is still connected");
+}
+
+#[tokio::test]
+async fn n62_who_takes_no_data_over_http_2_is_not_waited_for() {
+    let stage = quick().await;
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}/keyway.js", socket.local_addr().unwrap().port());
+    let listener = Listener::new(socket, Some(tls)).unwrap();
+    let (connect, stop) = (stage.connect.clone(), stage.stop.clone());
+    tokio::spawn(async move { connect.serve(listener, stop).await.unwrap() });
+    let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+    for window in [0, 65_535] {
+        let client = reqwest::Client::builder().tls_certs_only([certificate.clone()]);
+        let client = client.http2_initial_stream_window_size(window).build().unwrap();
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
+        let read = timeout(Duration::from_secs(20), answer.bytes()).await.expect("it is still connected");
+        assert_eq!(read.is_ok(), window > 0, "{read:?}");
+    }
+}
+
 /// What a proxy keeps open for the next request is not closed under it, and half a head is no such.
 #[tokio::test]
 async fn n62_a_connection_that_was_used_may_wait_for_longer_than_a_head() {
@@ -175,6 +218,74 @@ async fn n52_who_a_client_is_says_nobody_but_a_trusted_proxy() {
         }
         assert_eq!(missing, most, "{is_trusted}");
     }
+}
+
+#[tokio::test]
+async fn n62_all_listeners_have_as_much_room_as_one() {
+    let stage = Stage::with(|builder| {
+        let mut limits = Limits::default();
+        limits.connections = 1;
+        builder.limits(limits)
+    })
+    .await;
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let other = socket.local_addr().unwrap();
+    let (connect, stop) = (stage.connect.clone(), stage.stop.clone());
+    tokio::spawn(async move { connect.serve(Listener::new(socket, None).unwrap(), stop).await.unwrap() });
+    let mut buffer = [0; 8192];
+    let mut before = None;
+    // A listener to which nobody comes takes no place.
+    for address in [stage.origin.strip_prefix("http://").unwrap(), &other.to_string()] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /look.css HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        if let Some(before) = before.take() {
+            let read = timeout(Duration::from_millis(300), stream.read(&mut buffer)).await;
+            assert!(read.is_err(), "there is room for one");
+            drop::<TcpStream>(before);
+        }
+        let count = timeout(Duration::from_secs(5), stream.read(&mut buffer)).await.unwrap().unwrap();
+        assert!(buffer[..count].starts_with(b"HTTP/1.1 200 "), "{count}");
+        before = Some(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_program_with_a_server_of_its_own_answers_what_is_not_ours() {
+    let stage = Stage::new().await;
+    let mine = || Router::new().route("/mine", get(async || "mine"));
+    let mut answers = Vec::new();
+    for program in [
+        mine().fallback(async || "nothing here").merge(stage.connect.router()),
+        stage.connect.router().merge(mine().fallback(async || "nothing here")),
+        mine().merge(stage.connect.router()),
+    ] {
+        let ask = async |method: &str, path: &str| {
+            let request = http::Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            let answer = program.clone().oneshot(request).await.unwrap();
+            let has_policy = answer.headers().contains_key("content-security-policy");
+            let status = answer.status().as_u16();
+            let text = to_bytes(answer.into_body(), 100_000).await.unwrap();
+            (status, has_policy, String::from_utf8_lossy(&text).into_owned())
+        };
+        assert_eq!(ask("GET", "/mine").await, (200, false, "mine".to_owned()));
+        let ours = [
+            ("GET", "/keyway.js", 200),
+            ("DELETE", "/keyway.js", 405),
+            ("GET", "/v1/x", 404),
+            ("GET", "/v1", 404),
+        ];
+        for (method, path, status) in ours {
+            let (is, has_policy, text) = ask(method, path).await;
+            assert_eq!((is, has_policy), (status, true), "{method} {path}: {text}");
+            assert!(!text.is_empty());
+        }
+        answers.push(ask("GET", "/nothing").await);
+    }
+    let theirs = (200, false, "nothing here".to_owned());
+    assert_eq!(answers, [theirs.clone(), theirs, (404, false, String::new())]);
+    let page = Browser::new().get(&format!("{}/nothing", stage.origin)).await;
+    assert!(page.status == 404 && page.text.contains("There is no such page"), "{page:?}");
+    assert!(page.headers.contains_key("content-security-policy"));
 }
 
 #[tokio::test]

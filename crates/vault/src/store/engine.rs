@@ -110,16 +110,20 @@ impl Store for SqlStore {
         &self,
         before: i64,
         without: &[String],
+        skip: u32,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
-        let others: Vec<String> =
-            (3..without.len() + 3).map(|place| format!("AND provider <> ${place} ")).collect();
-        let others = others.concat();
+        // One list, however many there are: SQLite takes no more than 1,000 conditions in a row.
+        let others: Vec<String> = (4..without.len() + 4).map(|place| format!("${place}")).collect();
+        let others = match &*others {
+            [] => String::new(),
+            others => format!("AND provider NOT IN ({}) ", others.join(", ")),
+        };
         let sql = select::<ConnectionRow>(&format!(
             "WHERE status = 'active' AND coalesce(checked_at, created_at) < $1 {others}\
-             ORDER BY coalesce(checked_at, created_at), id LIMIT $2"
+             ORDER BY coalesce(checked_at, created_at), id LIMIT $2 OFFSET $3"
         ));
-        let mut values = values![before, i64::from(limit)];
+        let mut values = values![before, i64::from(limit), i64::from(skip)];
         values.extend(without.iter().map(Value::from));
         self.pool.rows(sql, values, ConnectionRow::read).await
     }

@@ -6,6 +6,7 @@ use keyway_vault::{ApiScope, Documents, Entry, Error, NewDocument, Terms, Token,
 
 use crate::{
     between::Between,
+    database::{Cell, Raw},
     load::Place,
     setting::{Setting, actor, tenant},
 };
@@ -42,9 +43,10 @@ async fn a_token_lives(place: Place) {
     assert_eq!(tokens(&other).authenticate(platform.secret.expose()).await.unwrap(), platform.token);
     let mut ids = [&own, &platform].map(|new| new.token.id.clone());
     ids.sort();
-    let list = tokens(&other).list(None, 10).await.unwrap();
+    let list = tokens(&other).page(None, 10).await.unwrap().whole;
     assert_eq!(list.iter().map(|one| &one.id).collect::<Vec<_>>(), ids.iter().collect::<Vec<_>>());
-    assert_eq!(tokens(&other).list(Some(ids[0].as_str()), 10).await.unwrap().len(), 1);
+    assert_eq!(tokens(&other).page(Some(ids[0].as_str()), 10).await.unwrap().whole.len(), 1);
+    assert_eq!(tokens(&other).page(None, 1).await.unwrap().next.as_deref(), Some(ids[0].as_str()));
 
     let id = own.token.id.as_str();
     tokens(&other).revoke(id).await.unwrap();
@@ -152,7 +154,7 @@ async fn i10_a_token_that_makes_no_sense_is_not_made() {
     }
     assert!(matches!(tokens.create(None, None, &[], None).await, Err(Error::Invalid(_))));
     assert!(matches!(tokens.create(None, None, all, Some(past)).await, Err(Error::Invalid(_))));
-    assert!(tokens.list(None, 10).await.unwrap().is_empty());
+    assert!(tokens.page(None, 10).await.unwrap().whole.is_empty());
     assert!(entries(&setting.vault).await.is_empty());
 }
 
@@ -171,7 +173,7 @@ async fn nothing_of_a_token_changes_that_is_not_in_the_audit_log() {
     assert!(tokens.rotate(id, Duration::ZERO).await.is_err());
     assert!(tokens.revoke(id).await.is_err());
     between.refuse(false);
-    assert_eq!(tokens.list(None, 10).await.unwrap(), [made.token]);
+    assert_eq!(tokens.page(None, 10).await.unwrap().whole, [made.token]);
     assert!(tokens.authenticate(made.secret.expose()).await.is_ok());
 }
 
@@ -186,8 +188,59 @@ async fn a_token_that_ended_is_not_there() {
     let past = SystemTime::now() - Duration::from_secs(1);
     documents.replace(&document, &document.text, Some(past)).await.unwrap().unwrap();
     assert_eq!(tokens.authenticate(made.secret.expose()).await, Err(Error::NotFound));
-    assert!(tokens.list(None, 10).await.unwrap().is_empty());
+    assert!(tokens.page(None, 10).await.unwrap().whole.is_empty());
     assert_eq!(tokens.revoke(made.token.id.as_str()).await, Err(Error::NotFound));
+}
+
+/// As tokens were kept before it was written down how long they last.
+#[tokio::test]
+async fn a_token_with_an_end_is_rotated_into_one_with_an_end_and_one_without_into_one_without() {
+    let setting = Setting::new().await;
+    let tokens = tokens(&setting.vault);
+    let documents: Documents = setting.vault.documents();
+    let overlap = Duration::from_secs(60);
+    for minutes in [None, Some(30)] {
+        for is_old in [false, true] {
+            let end = minutes.map(|minutes| SystemTime::now() + Duration::from_secs(minutes * 60));
+            let made = tokens.create(None, None, &[ApiScope::Events], end).await.unwrap();
+            let id = made.token.id.as_str();
+            let document = documents.get("token", id).await.unwrap().unwrap();
+            if is_old {
+                let text = br#"{"scopes":["events"]}"#;
+                documents.replace(&document, text, document.expires_at).await.unwrap().unwrap();
+            }
+            // The end that an overlap gives is nobody's lifetime, however often it is rotated.
+            for round in 0..3 {
+                let new = tokens.rotate(id, overlap).await.unwrap().token;
+                let lasts = new.expires_at.map(|end| {
+                    let lasts = end.duration_since(new.created_at).unwrap();
+                    lasts.as_secs().div_ceil(60)
+                });
+                assert_eq!(lasts, minutes, "{is_old} {round}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn n43_a_token_that_was_changed_hides_none_of_the_others() {
+    let setting = Setting::new().await;
+    let tokens = tokens(&setting.vault);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let made = tokens.create(None, None, &[ApiScope::Events], None).await.unwrap();
+        ids.push(made.token.id.as_str().to_owned());
+    }
+    ids.sort();
+    let mut raw = Raw::open(&setting.folder).await;
+    let cell = [Cell::Text(ids[1].clone())];
+    raw.run("UPDATE keyway_documents SET created_at = 1 WHERE id = ?1", &cell).await;
+    let page = tokens.page(None, 10).await.unwrap();
+    let whole: Vec<_> = page.whole.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!((whole, page.damaged, page.next), (vec![&*ids[0], &ids[2]], vec![ids[1].clone()], None));
+    // A part that ends with it is not the end.
+    let page = tokens.page(None, 2).await.unwrap();
+    assert_eq!((page.whole.len(), page.next.as_ref()), (1, Some(&ids[1])));
 }
 
 #[tokio::test]

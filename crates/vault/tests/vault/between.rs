@@ -27,6 +27,8 @@ pub(crate) struct Between {
     pub(crate) refused: Arc<AtomicUsize>,
     /// What happens before the next commit.
     first: Arc<Mutex<Option<Step>>>,
+    /// What happens after connections are listed the next time.
+    listed: Arc<Mutex<Option<Step>>>,
     pub(crate) batches: Arc<Mutex<Vec<Batch>>>,
 }
 
@@ -43,12 +45,17 @@ impl Between {
             refuses: Arc::default(),
             refused: Arc::default(),
             first: Arc::default(),
+            listed: Arc::default(),
             batches: Arc::default(),
         }
     }
 
     pub(crate) fn before_the_next_commit(&self, step: impl Future<Output = ()> + Send + 'static) {
         *self.first.lock().unwrap() = Some(Box::pin(step));
+    }
+
+    pub(crate) fn after_the_next_list(&self, step: impl Future<Output = ()> + Send + 'static) {
+        *self.listed.lock().unwrap() = Some(Box::pin(step));
     }
 
     pub(crate) fn refuse(&self, refuses: bool) {
@@ -96,7 +103,12 @@ impl Store for Between {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.store.connections(tenant, after, limit).await
+        let rows = self.store.connections(tenant, after, limit).await;
+        let listed = self.listed.lock().unwrap().take();
+        if let Some(listed) = listed {
+            listed.await;
+        }
+        rows
     }
 
     async fn upgrade(&self) -> Result<(), StoreError> {
@@ -117,9 +129,10 @@ impl Store for Between {
         &self,
         before: i64,
         without: &[String],
+        skip: u32,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.store.due(before, without, limit).await
+        self.store.due(before, without, skip, limit).await
     }
 
     async fn changes(

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::Method;
 use keyway_core::{Reason, ReasonCode, Verdict};
-use keyway_vault::{Accounts, By, ConnectionId, Error, New, Record, Scope, Terms};
+use keyway_vault::{Accounts, By, ConnectionId, Due, Entry, Error, New, Record, Scope, Terms};
 
 use crate::{
     database::{Cell, Raw},
@@ -18,6 +18,16 @@ on_both_engines!(
     those_are_due_that_nobody_checked_for_long,
     one_leads_at_a_time,
 );
+
+/// Entries that are all as they were written.
+fn whole(changes: Vec<(i64, Result<Entry, Error>)>) -> Vec<Entry> {
+    let entries = changes.into_iter().map(|(seq, entry)| {
+        let entry = entry.unwrap();
+        assert_eq!(entry.seq, seq);
+        entry
+    });
+    entries.collect()
+}
 
 async fn save(scope: &Scope, number: usize) -> ConnectionId {
     let credential = credential(&registry(), &secret(number));
@@ -46,7 +56,7 @@ async fn i8_changes_are_those_of_connections_of_one_tenant_or_all(place: Place) 
     let text = |list: &[(&str, &str)]| -> Vec<(String, String)> {
         list.iter().map(|(tenant, kind)| ((*tenant).to_owned(), (*kind).to_owned())).collect()
     };
-    let all = vault.changes(0, 10).await.unwrap();
+    let all = whole(vault.changes(0, 10).await.unwrap());
     let expected = [
         ("acme", "connection.created"),
         ("bolt", "connection.created"),
@@ -54,25 +64,28 @@ async fn i8_changes_are_those_of_connections_of_one_tenant_or_all(place: Place) 
         ("bolt", "connection.removed"),
     ];
     assert_eq!(kinds(&all), text(&expected));
-    assert_eq!(kinds(&acme.changes(0, 10).await.unwrap()), text(&[expected[0], expected[2]]));
+    assert_eq!(kinds(&whole(acme.changes(0, 10).await.unwrap())), text(&[expected[0], expected[2]]));
     // As the whole log has them.
     let log = vault.audit(0, 100).await.unwrap();
     assert!(all.iter().all(|entry| log.contains(entry)));
     // They go on from where somebody was, and an entry that is none of them is as good.
-    assert_eq!(vault.changes(all[0].seq, 2).await.unwrap(), all[1..3]);
-    assert_eq!(vault.changes(all[2].seq - 1, 10).await.unwrap(), all[2..]);
+    assert_eq!(whole(vault.changes(all[0].seq, 2).await.unwrap()), all[1..3]);
+    assert_eq!(whole(vault.changes(all[2].seq - 1, 10).await.unwrap()), all[2..]);
     assert!(vault.changes(all[3].seq, 10).await.unwrap().is_empty());
     assert!(vault.changes(0, 0).await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn n43_a_change_that_was_changed_is_refused_and_named() {
+async fn n43_a_change_that_was_changed_is_refused_and_named_and_hides_none_of_the_others() {
     let setting = Setting::new().await;
     let scope = setting.vault.tenant(&tenant("acme"), &actor());
     let id = save(&scope, 1).await;
     scope.rename(&id, Some("Production")).await.unwrap();
     scope.rename(&id, Some("Test")).await.unwrap();
-    let seq = scope.changes(0, 10).await.unwrap()[1].seq;
+    let all = whole(scope.changes(0, 10).await.unwrap());
+    let seq = all[1].seq;
+    let refused = |seq| (seq, Err(Error::Tampered { what: format!("entry {seq} of the audit log") }));
+    let good = |index: usize| (all[index].seq, Ok(all[index].clone()));
     let mut raw = Raw::open(&setting.folder).await;
     raw.keep("whole").await;
     for (column, cell) in [
@@ -83,19 +96,21 @@ async fn n43_a_change_that_was_changed_is_refused_and_named() {
         ("mac", Cell::Blob(vec![0; 32])),
     ] {
         raw.set("keyway_entries", seq, column, &cell).await;
-        let refused = Error::Tampered { what: format!("entry {seq} of the audit log") };
-        assert_eq!(scope.changes(0, 10).await, Err(refused.clone()), "{column}");
-        assert_eq!(setting.vault.changes(0, 10).await, Err(refused), "{column}");
+        // What the next one is bound to is the MAC.
+        let last = if column == "mac" { refused(seq + 1) } else { good(2) };
+        let expected = [good(0), refused(seq), last];
+        assert_eq!(scope.changes(0, 10).await.unwrap(), expected, "{column}");
+        assert_eq!(setting.vault.changes(0, 10).await.unwrap(), expected, "{column}");
         raw.put_back("whole", &["keyway_entries"]).await;
     }
     // One that another tenant is to take for its own.
     raw.set("keyway_entries", seq, "tenant", &Cell::Text("other".to_owned())).await;
     let other = setting.vault.tenant(&tenant("other"), &actor());
-    assert!(matches!(other.changes(0, 10).await, Err(Error::Tampered { .. })));
+    assert_eq!(other.changes(0, 10).await.unwrap(), [refused(seq)]);
     raw.put_back("whole", &["keyway_entries"]).await;
     // And one whose predecessor is gone.
     raw.run("DELETE FROM keyway_entries WHERE seq = ?1", &[Cell::Int(seq - 1)]).await;
-    assert!(matches!(setting.vault.changes(seq - 1, 10).await, Err(Error::Tampered { .. })));
+    assert_eq!(setting.vault.changes(0, 10).await.unwrap(), [refused(seq), good(2)]);
 }
 
 async fn i8_connections_are_listed_by_their_end_user(place: Place) {
@@ -153,41 +168,61 @@ async fn those_are_due_that_nobody_checked_for_long(place: Place) {
     place.run(&at(&once, "created_at", 1_000)).await;
     place.run(&at(&once, "checked_at", 5_000)).await;
     place.run(&at(&broken, "checked_at", 1)).await;
+    let shown = |due: Vec<(String, Result<Due, Error>)>| -> Vec<_> {
+        let shown = due.into_iter().map(|(id, due)| {
+            let due = due.unwrap();
+            assert_eq!((due.id.as_str(), &*due.provider), (&*id, "acme"));
+            (due.tenant, due.id)
+        });
+        shown.collect()
+    };
     let due = async |ms: u64, limit| {
         let before = SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
-        vault.due(before, &[], limit).await.unwrap()
+        shown(vault.due(before, &[], 0, limit).await.unwrap())
     };
-    let of = |name: &str, id: &ConnectionId| (tenant(name), id.clone(), "acme".to_owned());
+    let of = |name: &str, id: &ConnectionId| (tenant(name), id.clone());
     assert_eq!(due(9_000, 10).await, [of("acme", &never), of("other", &once)]);
     assert_eq!(due(9_000, 1).await, [of("acme", &never)]);
     assert_eq!(due(5_000, 10).await, [of("acme", &never)]);
     assert_eq!(due(2_000, 10).await, []);
+    let before = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
+    assert_eq!(shown(vault.due(before, &[], 1, 10).await.unwrap()), [of("other", &once)]);
+    assert_eq!(shown(vault.due(before, &[], 2, 10).await.unwrap()), []);
     // Those of a provider that rests take nobody's place.
     place.run(&format!("UPDATE keyway_connections SET provider = 'rally' WHERE id = '{once}'")).await;
-    let before = SystemTime::UNIX_EPOCH + Duration::from_secs(9);
+    let many = (0..3000).map(|number| format!("provider-{number}"));
+    let many: Vec<String> = many.chain(["acme".to_owned()]).collect();
+    assert_eq!(vault.due(before, &many, 0, 10).await.unwrap().len(), 1, "however many rest");
     for (without, left) in [
         (&["acme"][..], vec![("other".to_owned(), &once)]),
         (&["rally", "rootly"], vec![("acme".to_owned(), &never)]),
         (&["acme", "rally"], Vec::new()),
     ] {
         let without: Vec<String> = without.iter().map(ToString::to_string).collect();
-        let due = vault.due(before, &without, 1).await.unwrap();
-        let due: Vec<_> = due.iter().map(|(tenant, id, _)| (tenant.to_string(), id)).collect();
+        let due = vault.due(before, &without, 0, 1).await.unwrap();
+        let due: Vec<_> = due.into_iter().map(|(_, due)| due.unwrap()).collect();
+        let due: Vec<_> = due.iter().map(|due| (due.tenant.to_string(), &due.id)).collect();
         assert_eq!(due, left, "{without:?}");
     }
+    // One that makes no sense hides none of the others.
+    place.run(&format!("UPDATE keyway_connections SET tenant = 'No tenant' WHERE id = '{never}'")).await;
+    let due = vault.due(before, &[], 0, 10).await.unwrap();
+    let refused = Err(Error::Tampered { what: format!("connection {never}") });
+    assert_eq!((due.len(), &due[0]), (2, &(never.to_string(), refused)));
+    assert_eq!(due[1].1.as_ref().unwrap().id, once);
 }
 
 async fn one_leads_at_a_time(place: Place) {
     let (one, other) = (place.vault().await, place.vault().await);
     let minute = Duration::from_secs(60);
-    let mut lead = one.lead("checks", minute).await.unwrap().unwrap();
+    let lead = one.lead("checks", minute).await.unwrap().unwrap();
     assert!(other.lead("checks", minute).await.unwrap().is_none());
     assert!(one.lead("checks", minute).await.unwrap().is_none(), "also of the same process");
     let webhooks = other.lead("webhooks", Duration::MAX).await.unwrap();
     assert!(webhooks.is_some());
     assert!(lead.prolong(minute).await.unwrap());
     lead.release().await.unwrap();
-    let mut next = other.lead("checks", minute).await.unwrap().unwrap();
+    let next = other.lead("checks", minute).await.unwrap().unwrap();
     // Once its time is over, another takes it, and it is told.
     place.expire_leases().await;
     let taken = one.lead("checks", minute).await.unwrap();

@@ -5,7 +5,7 @@ mod tamper;
 
 use std::time::{Duration, SystemTime};
 
-use keyway_vault::{Document, Documents, Error, NewDocument, Vault};
+use keyway_vault::{Document, DocumentChange, DocumentRow, Documents, Error, NewDocument, Vault};
 
 use crate::{load::Place, setting::tenant};
 
@@ -14,6 +14,7 @@ on_both_engines!(
     ids_and_marks_are_taken_once,
     lists_are_sorted_and_go_on,
     what_ended_is_not_there_and_goes,
+    what_ended_goes_also_when_nobody_writes,
     i10_what_is_too_long_or_odd_is_refused,
     n47_one_of_many_who_replace_the_same_wins,
     signatures_are_of_the_vault,
@@ -141,6 +142,37 @@ async fn what_ended_is_not_there_and_goes(place: Place) {
     assert!(place.vault().await.documents().insert(new("n2", b"text")).await.unwrap());
     assert_eq!(count().await, 1);
     assert!(get(&documents, "n2").await.is_some());
+}
+
+async fn what_ended_goes_also_when_nobody_writes(place: Place) {
+    let vault = place.vault().await;
+    let documents = vault.documents();
+    let count = async || {
+        let mut view = place.store().await.snapshot().await.unwrap();
+        view.documents(None, 2000).await.unwrap().len()
+    };
+    assert!(documents.insert(new("stays", b"text")).await.unwrap());
+    // More than are taken away at once.
+    let ended = (0..1100).map(|number| {
+        let row = DocumentRow {
+            kind: "note".to_owned(),
+            id: format!("n{number}"),
+            tenant: None,
+            mark: None,
+            version: 1,
+            created_at: 1,
+            expires_at: Some(2),
+            record: vec![1],
+        };
+        DocumentChange::Insert(row)
+    });
+    place.store().await.write_documents(&ended.collect::<Vec<_>>(), 1, 0).await.unwrap();
+    assert_eq!(count().await, 1101);
+    documents.sweep().await.unwrap();
+    assert_eq!(count().await, 1);
+    assert!(get(&documents, "stays").await.is_some());
+    documents.sweep().await.unwrap();
+    assert_eq!(count().await, 1);
 }
 
 async fn i10_what_is_too_long_or_odd_is_refused(place: Place) {

@@ -187,9 +187,10 @@ impl Store for Fated {
         &self,
         before: i64,
         without: &[String],
+        skip: u32,
         limit: u32,
     ) -> Result<Vec<ConnectionRow>, StoreError> {
-        self.plan.read(self.store.due(before, without, limit)).await
+        self.plan.read(self.store.due(before, without, skip, limit)).await
     }
 
     async fn changes(

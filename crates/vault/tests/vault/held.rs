@@ -3,7 +3,7 @@
 use keyway_vault::{Error, Held, New};
 
 use crate::{
-    setting::{Setting, account, actor, key_of, secret, tenant},
+    setting::{Setting, account, actor, credential, key_of, secret, tenant},
     story::{bolt, registry},
 };
 
@@ -48,4 +48,36 @@ async fn a_key_that_stands_where_it_would_be_shown_is_not_held() {
     let scope = setting.vault.tenant(&tenant(&secret(1)), &actor());
     let refused = scope.hold(&setting.credential(1), &account("u1"), "ses_1").unwrap_err();
     assert!(matches!(refused, Error::Invalid(_)), "{refused:?}");
+}
+
+/// Beside it a document of 256 KiB has room for a logo, an address to go back to, and what else a session keeps.
+#[tokio::test]
+async fn i10_what_is_held_is_at_most_three_quarters_of_a_document() {
+    let setting = Setting::new().await;
+    let scope = setting.vault.tenant(&tenant("acme"), &actor());
+    for (letter, count, is_held) in [
+        ("x", 1_000, true),
+        ("x", 65_000, true),
+        ("\"", 36_000, true),
+        ("\"", 37_000, false),
+        ("\"", 65_000, false),
+        ("\\", 36_000, true),
+        ("\\", 65_000, false),
+    ] {
+        let key = format!("acme_{}", letter.repeat(count));
+        let credential = credential(&setting.registry, &key);
+        match scope.hold(&credential, &account("u1"), "ses_1") {
+            Ok(held) => {
+                assert!(is_held, "{letter} {count}");
+                let json = serde_json::to_string(&held).unwrap();
+                assert!(json.len() <= 192 * 1024 + 100, "{letter} {count}: {}", json.len());
+                let (read, _) = scope.held(&held, "ses_1", &setting.registry).unwrap();
+                assert_eq!(key_of(&read), key);
+            }
+            Err(Error::Invalid(why)) => {
+                assert!(!is_held && why.contains("too long"), "{letter} {count}: {why}")
+            }
+            Err(error) => panic!("{letter} {count}: {error:?}"),
+        }
+    }
 }

@@ -42,6 +42,7 @@ mod grants;
 mod held;
 mod hidden;
 mod keys;
+mod lists;
 #[cfg(unix)]
 mod load;
 mod replay;

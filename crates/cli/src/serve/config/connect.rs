@@ -45,6 +45,14 @@ impl Default for Connect {
 }
 
 impl Connect {
+    /// What it says of the limits of the pages.
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        (limits.session, limits.link) = (self.session, self.link);
+        limits.checks_per_minute = self.checks_per_minute;
+        limits
+    }
+
     /// Whether an address is where browsers find the pages when nothing is said: one that only this machine reaches.
     pub(crate) fn is_own(address: &SocketAddr) -> bool {
         address.ip().is_loopback()

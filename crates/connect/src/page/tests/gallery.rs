@@ -325,9 +325,9 @@ impl Gallery {
         put(pages, "done-told", page::done(&self.embedded(), &told));
         put(pages, "done-manage", page::done(&self.chrome, &Done { can_go_back: true, ..plain() }));
         put(pages, "renewed", page::done(&self.chrome, &Done { reconnected: true, ..plain() }));
-        put(pages, "cancelled", page::cancelled(&self.chrome, None, None));
+        put(pages, "cancelled", page::cancelled(&self.chrome, None, None, None));
         let told = Some((origin, "keyway.cancelled"));
-        put(pages, "cancelled-told", page::cancelled(&self.embedded(), told, url));
+        put(pages, "cancelled-told", page::cancelled(&self.embedded(), None, told, url));
         put(pages, "left", page::left(&self.chrome, None, None, None));
         put(pages, "left-told", page::left(&self.embedded(), told, Some("con_1"), url));
     }

@@ -1,7 +1,10 @@
 //! A request that is sent again is not done again.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -12,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Backend, connection, send, session, with};
 use crate::{
+    fated::{Fate, Fated, Plan},
     provider::Provider,
     stage::{ROOTLY, ROOTLY_REVOKED, Stage, TENANT},
 };
@@ -173,20 +177,12 @@ async fn what_was_done_before_a_crash_is_not_done_again_and_is_kept_for_a_day() 
     let left = kept.expires_at.unwrap().duration_since(std::time::SystemTime::now()).unwrap();
     assert!(left > Duration::from_secs(86_000) && left <= Duration::from_secs(86_400), "{left:?}");
 
-    // As a process leaves it that is killed when the work is done, and before anybody is told; then its claim has run out.
-    let until = async |millis: u128| {
-        let kept = documents.list("idempotency", None, None, 10).await.unwrap().remove(0);
-        let mut text: Value = serde_json::from_slice(&kept.text).unwrap();
-        text.as_object_mut().unwrap().remove("answer");
-        text["until"] = json!(u64::try_from(millis).unwrap());
-        let text = serde_json::to_vec(&text).unwrap();
-        documents.replace(&kept, &text, kept.expires_at).await.unwrap().unwrap();
-    };
+    // Then its claim has run out.
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    until(since_1970.as_millis() + 120_000).await;
+    killed(&stage, u64::try_from(since_1970.as_millis()).unwrap() + 120_000).await;
     let again = || send(backend.keyed("/v1/connections", "key", &connection()));
     assert_eq!(again().await.problem(409), "in_flight");
-    until(since_1970.as_millis()).await;
+    killed(&stage, 0).await;
     let answer = again().await;
     assert_eq!((answer.status, answer.header("idempotency-replayed")), (StatusCode::CREATED, ""));
     assert_eq!(answer.json(), first);
@@ -220,6 +216,116 @@ async fn what_a_provider_says_of_itself_is_not_kept() {
             asked = now;
         }
     }
+}
+
+/// Leaves what is kept of the only request as a process does that is killed when the work is done, and before anybody is told.
+async fn killed(stage: &Stage, until: u64) {
+    let documents = stage.vault.documents();
+    let kept = documents.list("idempotency", None, None, 10).await.unwrap().remove(0);
+    let mut text: Value = serde_json::from_slice(&kept.text).unwrap();
+    text.as_object_mut().unwrap().remove("answer");
+    text["until"] = json!(until);
+    let text = serde_json::to_vec(&text).unwrap();
+    documents.replace(&kept, &text, kept.expires_at).await.unwrap().unwrap();
+}
+
+/// An answer of a provider's, without a body.
+fn says(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_connection_is_made_once_whatever_the_provider_says_at_the_second_try() {
+    for status in ["500 X", "429 X", "401 X"] {
+        let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
+        let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+        provider.leave.add_permits(1000);
+        let backend = Backend::of(&stage, TENANT).await;
+        let create = || send(backend.keyed("/v1/connections", "key", &connection()));
+        let first = create().await;
+        assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+        killed(&stage, 0).await;
+        *provider.answer.lock().unwrap() = says(status);
+        let asked = provider.count.load(Ordering::SeqCst);
+        for is_replayed in ["", "true"] {
+            let again = create().await;
+            assert_eq!((again.status, again.json()), (StatusCode::CREATED, first.json()), "{status}");
+            assert_eq!(again.header("idempotency-replayed"), is_replayed, "{status}");
+        }
+        assert_eq!(
+            provider.count.load(Ordering::SeqCst),
+            asked,
+            "{status}: what is there is not asked about"
+        );
+        assert_eq!(stage.audited("connection.created").await, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_request_makes_stays_the_same_while_the_provider_says_nothing_of_the_key() {
+    let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
+    let good = provider.answer.lock().unwrap().clone();
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    provider.leave.add_permits(1000);
+    let backend = Backend::of(&stage, TENANT).await;
+    let create = || send(backend.keyed("/v1/connections", "key", &connection()));
+    let mut made = Vec::new();
+    for status in ["500 X", "429 X"] {
+        *provider.answer.lock().unwrap() = says(status);
+        assert_eq!(create().await.problem(422), "verdict", "{status}");
+        let kept = stage.vault.documents().list("idempotency", None, None, 10).await.unwrap().remove(0);
+        let kept: Value = serde_json::from_slice(&kept.text).unwrap();
+        made.push(kept["makes"].as_str().unwrap().to_owned());
+    }
+    *provider.answer.lock().unwrap() = good;
+    made.push(create().await.json()["id"].as_str().unwrap().to_owned());
+    assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
+}
+
+/// The insert is done, and neither its answer comes nor that of the look that follows.
+#[tokio::test]
+async fn a_claim_of_which_nobody_could_say_whether_it_was_kept_is_worked_for() {
+    let writes = AtomicUsize::new(0);
+    let looked = AtomicBool::new(false);
+    let plan = Plan::new(move |call| {
+        let fate = if call.writes && writes.fetch_add(1, Ordering::SeqCst) == 0 {
+            Fate::AnswerLost
+        } else if !call.writes && writes.load(Ordering::SeqCst) == 2 && !looked.swap(true, Ordering::SeqCst) {
+            Fate::Refused
+        } else {
+            Fate::Done
+        };
+        (fate, Duration::ZERO)
+    });
+    let stage = Stage::over(|store| Fated::over(store, &plan), |builder| builder).await;
+    let backend = Backend::of(&stage, TENANT).await;
+    plan.arm();
+    let first = send(backend.keyed("/v1/connections", "key", &connection())).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+    let again = send(backend.keyed("/v1/connections", "key", &connection())).await;
+    assert_eq!((again.header("idempotency-replayed"), &again.text), ("true", &first.text));
+}
+
+/// Of a check that waits for another one the provider was not asked yet.
+#[tokio::test]
+async fn the_time_that_a_provider_has_begins_when_it_is_asked() {
+    let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
+    let stage = Stage::with(|builder| builder.stand_in(provider.origin())).await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let id = linked(&stage, provider.origin()).await;
+    let check = || tokio::spawn(send(backend.request(&Method::POST, &format!("/v1/connections/{id}/check"))));
+    let first = check();
+    provider.asked.notified().await;
+    let second = check();
+    // Until it waits for the first one: whoever comes in order is served in order.
+    backend.get("/v1/connections").await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(46)).await;
+    tokio::time::resume();
+    first.await.unwrap();
+    provider.leave.add_permits(1000);
+    let second = second.await.unwrap();
+    assert_eq!(second.status, StatusCode::OK, "{second:?}");
 }
 
 async fn linked(stage: &Stage, origin: Origin) -> ConnectionId {

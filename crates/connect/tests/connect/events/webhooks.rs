@@ -11,30 +11,30 @@ use std::{
 
 use keyway_connect::{Connect, EndpointError, EndpointState, Endpoints, EventType, Limits, NewEndpoint};
 use keyway_http::{Client, HttpTransport};
-use keyway_vault::Connection;
+use keyway_vault::{Connection, New};
 
 use super::{
-    STORY, Working, good,
+    STORY, Working, credential, good,
     hook::{Does, Hook},
     linked, page, quick, refused, story, tenant,
 };
 use crate::stage::{ROOTLY, Stage, TENANT};
 
-async fn stage_with(limits: Limits) -> Stage {
+pub(super) async fn stage_with(limits: Limits) -> Stage {
     let loopback = HttpTransport::builder().allow_loopback().build().unwrap();
     Stage::with(|builder| builder.webhooks_over(loopback).limits(limits).check_every(None)).await
 }
 
-fn endpoints(stage: &Stage) -> Endpoints {
+pub(super) fn endpoints(stage: &Stage) -> Endpoints {
     stage.connect.webhooks(Some(&tenant(TENANT)))
 }
 
-async fn set_up(stage: &Stage, hook: &Hook) -> NewEndpoint {
+pub(super) async fn set_up(stage: &Stage, hook: &Hook) -> NewEndpoint {
     endpoints(stage).create(&hook.url, &[]).await.unwrap()
 }
 
 /// One event.
-async fn happen(stage: &Stage) -> Connection {
+pub(super) async fn happen(stage: &Stage) -> Connection {
     linked(stage, &stage.scope(TENANT), ROOTLY).await
 }
 
@@ -356,6 +356,35 @@ async fn an_event_that_is_always_refused_is_passed_over_and_counted() {
     let events: Vec<_> = page(&stage, None, 10, &[]).await.events.into_iter().map(|one| one.id).collect();
     assert_eq!(ids, [0, 0, 0, 1, 0, 2].map(|index: usize| events[index].clone()));
     until(&stage, &new.endpoint.id, |one| one.skipped == 1 && one.state == EndpointState::Ok).await;
+    working.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_always_refused_is_passed_over_however_much_was_not_asked_for_behind_it() {
+    let mut limits = quick();
+    limits.deliveries.attempts = 2;
+    let stage = stage_with(limits).await;
+    let mut first = None;
+    let mut hook = Hook::new(move |_, message| {
+        let first = first.get_or_insert_with(|| message.id().to_owned());
+        Does::Answers(if first == message.id() { 400 } else { 204 })
+    })
+    .await;
+    let types = [EventType::Removed];
+    let id = endpoints(&stage).create(&hook.url, &types).await.unwrap().endpoint.id;
+    let scope = stage.scope(TENANT);
+    let key = credential(&stage, ROOTLY);
+    let ends = [happen(&stage).await, happen(&stage).await];
+    scope.remove(&ends[0].id).await.unwrap();
+    for _ in 0..11 {
+        scope.save_all(&vec![New::connection(&key); 500]).await.unwrap();
+    }
+    scope.remove(&ends[1].id).await.unwrap();
+    let working = Working::start(&stage.connect);
+    let sent = hook.take(4).await;
+    let sent: Vec<_> = sent.iter().map(|one| one.json()["data"]["connection"]["id"].clone()).collect();
+    assert_eq!(sent, [0, 0, 1, 0].map(|index: usize| ends[index].id.as_str()));
+    until(&stage, &id, |one| one.skipped == 1 && one.state == EndpointState::Ok).await;
     working.stop().await;
 }
 

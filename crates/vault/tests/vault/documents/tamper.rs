@@ -121,9 +121,21 @@ async fn n43_one_that_was_changed_hides_none_of_the_others() {
     let told = |each: Vec<(String, Result<keyway_vault::Document, Error>)>| -> Vec<_> {
         each.into_iter().map(|(id, shown)| (id, shown.is_ok())).collect()
     };
-    let each = told(documents.each("note", None, 9).await.unwrap());
+    let each = told(documents.each("note", None, None, 9).await.unwrap());
     let expected =
         [("n1", true), ("n2", false), ("n3", true)].map(|(id, is_whole)| (id.to_owned(), is_whole));
     assert_eq!(each, expected);
-    assert_eq!(told(documents.each("note", Some("n1"), 1).await.unwrap()), expected[1..2]);
+    assert_eq!(told(documents.each("note", None, Some("n1"), 1).await.unwrap()), expected[1..2]);
+    assert_eq!(told(documents.each("note", Some(None), None, 9).await.unwrap()), expected);
+    // It can be taken away, by whom it belongs to.
+    let acme = tenant("acme");
+    assert!(documents.each("note", Some(Some(&acme)), None, 9).await.unwrap().is_empty());
+    for (kind, id, whose) in [("note", "n2", Some(&acme)), ("other", "n2", None), ("note", "n4", None)] {
+        assert!(!documents.discard(kind, id, whose).await.unwrap(), "{kind} {id} {whose:?}");
+    }
+    assert!(documents.discard("note", "n2", None).await.unwrap());
+    assert!(!documents.discard("note", "n2", None).await.unwrap());
+    let rest: Vec<_> =
+        documents.list("note", None, None, 9).await.unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(rest, ["n1", "n3"]);
 }
