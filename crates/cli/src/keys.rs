@@ -94,15 +94,30 @@ pub(crate) fn to_try(method: &Method, fixtures: &MethodFixtures) -> String {
     )
 }
 
-/// A few keys to paste into a form: one that is good, and two that are not, each in another way.
+/// A few keys to paste into a form: one that is good, one of another account, and two that are not good, each in another
+/// way.
 pub(crate) fn to_paste(method: &Method, fixtures: &MethodFixtures, indent: &str) -> String {
+    rows(method, &few(fixtures), indent)
+}
+
+/// How many keys there are besides those [to paste](to_paste).
+pub(crate) fn more_than_to_paste(fixtures: &MethodFixtures) -> usize {
+    fixtures.checks().len() - few(fixtures).len()
+}
+
+fn few(fixtures: &MethodFixtures) -> Vec<&Check> {
+    let account = |check: &Check| check.account().map(|(id, _)| id.to_owned());
+    let good = fixtures.good();
+    let other = fixtures.checks().iter().find(|check| {
+        check.verdict() == VerdictKind::Valid && good.is_some_and(|good| account(good) != account(check))
+    });
     let mut seen = vec![VerdictKind::Valid];
     let wrong = fixtures.checks().iter().filter(|check| {
         let is_new = !seen.contains(&check.verdict());
         seen.push(check.verdict());
         is_new
     });
-    rows(method, &fixtures.good().into_iter().chain(wrong.take(2)).collect::<Vec<_>>(), indent)
+    good.into_iter().chain(other).chain(wrong.take(2)).collect()
 }
 
 /// The keys of a provider's method as a table: the verdict that it gets, what to type, and what it is.

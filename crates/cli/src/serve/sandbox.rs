@@ -43,7 +43,7 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     let folder = Folder::open(args.dir.as_deref())?;
     let mut memory = folder.memory()?;
     let files = args.tls.then(|| certificate(&folder, &mut memory)).transpose()?;
-    let loaded = Loaded::of(config(providers, args.port, &memory, files.as_ref()));
+    let loaded = Loaded::of(config(providers.clone(), args.port, &memory, files.as_ref()));
     let mut plan = Plan::of(&loaded, Vec::new()).map_err(|problems| unusable(&problems))?;
     let _log = log_of(&plan)?;
     let location = Location::within(folder.path())?;
@@ -76,6 +76,7 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
             let shown = Shown {
                 folder: folder.path(),
                 demos: &demos,
+                providers: providers.as_deref(),
                 left_out: &left_out,
                 files: files.as_ref(),
                 gateway,

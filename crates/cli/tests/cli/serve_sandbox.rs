@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::{Folder, Home, Serving, acme_of_the_readmes, get, linked, status};
 
-const READY: &str = "nobody can see it again.";
+const READY: &str = "A platform of your own to try it from: ";
 
 /// The sandbox in a folder of a home, on any free port.
 fn sandbox(home: &Home, more: &[&str]) -> Command {
@@ -98,6 +98,7 @@ fn a_provider_without_a_stand_in_is_left_out_and_says_why() {
             Some(why) => assert!(left_out.is_some_and(|said| said.contains(why)), "{why}: {said}"),
             None => assert_eq!(left_out, None),
         }
+        assert!(said.contains(&format!("The providers in {} were read just now", folder.path())), "{said}");
         let shown = linked().len() + usize::from(expected.is_none());
         assert_eq!(calls(&said).len(), 2 * shown, "{said}");
     }
