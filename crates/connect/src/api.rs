@@ -19,6 +19,7 @@ mod paging;
 mod connections;
 mod events;
 mod grants;
+mod key;
 mod providers;
 mod sessions;
 mod webhooks;
@@ -48,6 +49,7 @@ pub(crate) fn routes() -> Router<Connect> {
             get(connections::get).patch(connections::rename).delete(connections::remove),
         )
         .route("/connections/{id}/check", post(connections::check))
+        .route("/connections/{id}/key", post(key::replace))
         .route("/connections/{id}/reconnect", post(sessions::reconnect))
         .route("/connections/{id}/grants", post(grants::create))
         .route("/grants", get(grants::list))

@@ -2,13 +2,14 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keyway_core::__private::hides;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::page::Colour;
 
 const MAX_NAME: usize = 60;
 const MAX_LOGO: usize = 32 * 1024;
 const KINDS: [&str; 2] = ["image/svg+xml", "image/png"];
+const MEMBERS: [&str; 6] = ["name", "logo", "accent", "accent_dark", "background", "background_dark"];
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// How the pages look. What a session does not say, the configuration says; what neither says is plain.
@@ -34,6 +35,13 @@ pub struct Look {
     /// The same of the dark theme.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub background_dark: Option<String>,
+}
+
+/// Reads a look that was sealed. What a newer version added to it is left out.
+pub(crate) fn sealed<'de, D: Deserializer<'de>>(from: D) -> Result<Look, D::Error> {
+    let mut members = serde_json::Map::deserialize(from)?;
+    members.retain(|name, _| MEMBERS.contains(&name.as_str()));
+    Look::deserialize(serde_json::Value::Object(members)).map_err(D::Error::custom)
 }
 
 /// Which way a page runs.
@@ -117,6 +125,24 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_of_a_sealed_look_is_read_but_what_is_not_known() {
+        let text = |number: u8| Some(number.to_string());
+        let look = Look {
+            name: text(1),
+            logo: text(2),
+            accent: text(3),
+            accent_dark: text(4),
+            background: text(5),
+            background_dark: text(6),
+        };
+        let mut value = serde_json::to_value(&look).unwrap();
+        assert_eq!(sealed(value.clone()).unwrap(), look);
+        value["later"] = 7.into();
+        assert_eq!(sealed(value.clone()).unwrap(), look);
+        assert!(Look::deserialize(value).is_err(), "a platform is told");
+    }
 
     fn data(kind: &str, bytes: &[u8]) -> String {
         format!("data:{kind};base64,{}", STANDARD.encode(bytes))

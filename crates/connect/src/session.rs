@@ -40,7 +40,7 @@ impl fmt::Display for SessionId {
 
 /// What a session is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "purpose", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "purpose", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Purpose {
     /// Linking an account.
@@ -96,12 +96,14 @@ pub enum Status {
     Cancelled,
 }
 
-/// What is kept of a session, sealed.
+/// What is kept of a session, sealed. What a newer version added is passed over: nobody else can have written it.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Kept {
     /// Who is asked: the tenant's user, as the platform names them.
     pub(crate) end_user: String,
+    /// The id of the token that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
     pub(crate) purpose: Purpose,
     /// The origin whose frame or popup it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,7 +111,7 @@ pub(crate) struct Kept {
     /// Where the browser goes at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) return_url: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::look::sealed")]
     pub(crate) look: Look,
     #[serde(default)]
     pub(crate) direction: Direction,

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, broadcast};
 
 use crate::{
     EndpointId, Limits, Look,
-    session::Desk,
+    session::{Desk, Session},
     web::{Guesses, Turn, Turns},
 };
 
@@ -39,10 +39,24 @@ pub(crate) struct Shared {
     pub(crate) sending: broadcast::Sender<EndpointId>,
 }
 
+/// Tells the operator of connections that a list leaves out: they are not as they were written.
+pub(crate) fn log_damaged(ids: &[String]) {
+    for id in ids {
+        tracing::error!(connection = ?id, "a connection is left out of a list: it is not as it was written");
+    }
+}
+
 impl Shared {
     /// What belongs to a tenant, in the name of the connect pages.
     pub(crate) fn scope(&self, tenant: &Tenant) -> Scope {
         self.vault.tenant(tenant, &self.actor)
+    }
+
+    /// What belongs to a session's tenant, in the name of the connect pages and of the token that made the session.
+    pub(crate) fn scope_of(&self, session: &Session) -> Scope {
+        let named = session.kept.token.as_ref();
+        let named = named.and_then(|token| Actor::parse(&format!("{}:{token}", self.actor)).ok());
+        self.vault.tenant(&session.tenant, named.as_ref().unwrap_or(&self.actor))
     }
 
     /// A credential as it is checked and saved.

@@ -147,7 +147,7 @@ pub(crate) struct Start {
     /// Shows what is linked: to be checked, given a new key, removed, and more to be linked
     #[arg(long, conflicts_with = "reconnect")]
     pub(crate) manage: bool,
-    /// Where the browser goes at the end, told what came of it
+    /// Where the browser goes at the end; what came of it is added
     #[arg(long, value_name = "URL")]
     pub(crate) return_url: Option<String>,
     /// The configuration of `keyway serve`: where the pages are, how long links last, and the vault

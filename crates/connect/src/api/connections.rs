@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use keyway_core::{Submission, Verdict};
-use keyway_vault::{ApiScope, Connection, ConnectionId, Error, New, Status};
+use keyway_vault::{ApiScope, Connection, ConnectionId, Error, New, Scope, Status};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
@@ -16,10 +15,10 @@ use super::{
     path::Named,
     problem::{Kind, Problem},
     sent::Sent,
-    values::Values,
+    values::{Values, account},
     verdict::{VerdictView, VerdictWord, is_lasting},
 };
-use crate::shared::Shared;
+use crate::shared::log_damaged;
 
 /// How long a provider may take to say whether a key is good, with all that is tried again.
 const CHECK: Duration = Duration::from_secs(45);
@@ -59,6 +58,17 @@ pub(super) struct ConnectionView {
     created_at: String,
     #[schema(format = DateTime, example = "2026-01-02T03:04:05.678Z")]
     updated_at: String,
+}
+
+/// A connection that was just made.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MadeConnection)]
+pub(super) struct MadeView {
+    #[serde(flatten)]
+    connection: ConnectionView,
+    /// Other connections of the tenant with the same account at the provider, whoever of your users they are of; at most 100.
+    #[schema(example = json!(["con_abcdefghijklmnopqrst"]))]
+    same_account: Vec<String>,
 }
 
 /// An account at a provider.
@@ -142,6 +152,7 @@ pub(super) struct CheckView {
 /// Lists connections
 ///
 /// Sorted by id. A part may have fewer entries than asked for, or none, where filters are given: the end is where `next` is null.
+/// One that is not as it was written is left out, and logged.
 #[utoipa::path(
     get, path = "/v1/connections", tag = "Connections", operation_id = "listConnections",
     params(
@@ -166,33 +177,36 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
         provider.is_none_or(|provider| one.provider == provider)
             && status.is_none_or(|status| one.status == status)
     };
-    let (mut found, mut next) = (Vec::new(), None);
-    let mut looked_at = 0;
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    let (began, mut from) = (after.clone(), after.as_ref().map(ToString::to_string));
     // One more than asked for tells whether there is more.
     let size = (limit + 1).max(AT_ONCE);
-    'parts: while looked_at < LOOKED_AT {
+    let next = 'parts: loop {
         let part = match end_user {
-            Some(end_user) => scope.list_of(end_user, after.as_ref(), size).await?,
-            None => scope.list(after.as_ref(), size).await?,
+            Some(end_user) => scope.page_of(end_user, from.as_deref(), size).await?,
+            None => scope.page(from.as_deref(), size).await?,
         };
-        let is_end = part.len() < size;
-        looked_at += part.len();
-        next = None;
-        for one in part {
+        log_damaged(&part.damaged);
+        for one in part.whole {
             if found.len() == limit && fits(&one) {
-                next.clone_from(&after);
-                break 'parts;
+                break 'parts after;
             }
-            after = Some(one.id.clone());
             if fits(&one) {
                 found.push(ConnectionView::of(&one));
             }
+            after = Some(one.id);
         }
-        if is_end {
-            break;
+        let Some(last) = part.next else { break None };
+        // A row that somebody changed may have an id that is none, and from which nobody could go on.
+        if let Ok(id) = ConnectionId::parse(&last) {
+            after = Some(id);
         }
-        next.clone_from(&after);
-    }
+        from = Some(last);
+        looked_at += size;
+        if looked_at >= LOOKED_AT && after != began {
+            break after;
+        }
+    };
     Ok(ok(&List { data: found, next: next.map(|id| id.to_string()) }))
 }
 
@@ -203,7 +217,7 @@ pub(super) async fn list(call: Call) -> Result<Response, Problem> {
 #[utoipa::path(
     post, path = "/v1/connections", tag = "Connections", operation_id = "createConnection",
     request_body = ConnectionBody,
-    responses((status = 201, description = "It was made", body = ConnectionView,
+    responses((status = 201, description = "It was made", body = MadeView,
         headers(("Location" = String, description = "Its path")))),
 )]
 pub(super) async fn create(sent: Sent) -> Response {
@@ -217,40 +231,39 @@ pub(super) async fn create(sent: Sent) -> Response {
             // It may have been made, and nobody told. Whatever the provider says of the key by now, it is there.
             match scope.get(&sent.makes).await {
                 Err(Error::NotFound) => {}
-                made => return Ok(made_answer(&made?)),
+                made => return again(&scope, &made?).await,
             }
         }
         let shared = &sent.call.connect.0;
-        let submission = body
-            .values
-            .0
-            .iter()
-            .fold(Submission::new(), |all, (field, value)| all.with(field.as_str(), value.as_str()));
         let provider = shared.registry.get(&body.provider);
         provider.map_err(|error| Problem::member("/provider", "not_found", error.to_string()))?;
-        let accepted = shared.registry.accept(&body.provider, body.method.as_deref(), &submission)?;
-        if let Some(problem) = Shared::misplaced(&accepted.credential) {
-            let pointer = format!("/values/{}", problem.field);
-            return Err(Problem::member(&pointer, problem.code.as_str(), problem.message));
-        }
-        let credential = shared.placed(accepted.credential);
-        let verdict = within(shared.client.check(&credential)).await?;
-        let Verdict::Valid(account) = &verdict else { return Err(Problem::verdict(&verdict)) };
-        let mut new = New::connection(&credential).account(account);
+        let credential = body.values.accept(shared, &body.provider, body.method.as_deref())?;
+        let account = account(shared, &credential).await?;
+        let mut new = New::connection(&credential).account(&account);
         if let Some(name) = &body.name {
             new = new.name(name);
         }
         if let Some(end_user) = &body.end_user {
             new = new.end_user(end_user);
         }
-        let saved = match scope.save(new.id(&sent.makes)).await {
+        match scope.save(new.id(&sent.makes)).await {
             // It was done before, and nobody was told.
-            Err(Error::Exists) => scope.get(&sent.makes).await?,
-            saved => saved?.connection,
-        };
-        Ok(made_answer(&saved))
+            Err(Error::Exists) => again(&scope, &scope.get(&sent.makes).await?).await,
+            saved => saved.map(|saved| made(&saved.connection, &saved.same_account)).map_err(Problem::from),
+        }
     })
     .await
+}
+
+/// The answer of a connection that was made before.
+async fn again(scope: &Scope, one: &Connection) -> Result<Response, Problem> {
+    Ok(made(one, &scope.same_account(&one.id).await?))
+}
+
+fn made(one: &Connection, same_account: &[ConnectionId]) -> Response {
+    let same_account = same_account.iter().map(ToString::to_string).collect();
+    let view = MadeView { connection: ConnectionView::of(one), same_account };
+    created(&format!("/v1/connections/{}", one.id), &view)
 }
 
 /// Shows a connection
@@ -332,16 +345,12 @@ pub(super) async fn check(Named(id): Named<String>, sent: Sent) -> Response {
     .await
 }
 
-fn made_answer(made: &Connection) -> Response {
-    created(&format!("/v1/connections/{}", made.id), &ConnectionView::of(made))
-}
-
 pub(super) fn parse(id: &str) -> Result<ConnectionId, Problem> {
     ConnectionId::parse(id).map_err(|_| Problem::not_found())
 }
 
 /// Waits for a provider, and no longer than a caller does. Nothing else may stand in it: what is cut off in a commit may be done.
-async fn within<T>(asked: impl Future<Output = T>) -> Result<T, Problem> {
+pub(super) async fn within<T>(asked: impl Future<Output = T>) -> Result<T, Problem> {
     timeout(CHECK, asked).await.map_err(|_| {
         Problem::new(Kind::CheckTooLong, "the provider took more than 45 seconds; nothing was changed")
     })

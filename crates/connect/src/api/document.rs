@@ -15,7 +15,7 @@ use utoipa::{
     },
 };
 
-use super::{answer::of_kind, connections, events, grants, problem, providers, sessions, webhooks};
+use super::{answer::of_kind, connections, events, grants, key, problem, providers, sessions, webhooks};
 use crate::EventType;
 
 /// The document, as it is served: indented JSON, with a line's end.
@@ -30,13 +30,13 @@ pub(crate) static TEXT: LazyLock<String> = LazyLock::new(|| {
     info(
         title = "Keyway",
         version = "1",
-        description = "Takes users' API keys for other services, checks, keeps and uses them.\n\nEvery error is a problem as RFC 9457 describes it, and repeats no value. A token of a tenant acts for that tenant; one of the platform says in `Keyway-Tenant` for which. What is another tenant's is not there: the answer is that of an id that nobody has.\n\nA `POST` with an `Idempotency-Key` is done once: sent again within 24 hours, with the same body, it has the same answer, also where that shows a secret, and says `Idempotency-Replayed: true`. An error of 500 and above, and what a provider says of itself and not of a key, is not kept: sent again, it is tried again. After a crash in the midst of it a connection is still made once; anything else may be there twice.\n\nThe scope `sessions` makes links for any of a tenant's end users, and whoever opens one with `manage` or `reconnect` sees, checks, reconnects and removes that user's connections: within its tenant a token with it can do what one with `connections:write` can.",
+        description = "Takes users' API keys for other services, checks, keeps and uses them.\n\nEvery error is a problem as RFC 9457 describes it, and repeats no value. A token of a tenant acts for that tenant; one of the platform says in `Keyway-Tenant` for which. What is another tenant's is not there: the answer is that of an id that nobody has.\n\nA `POST` with an `Idempotency-Key` is done once: sent again within 24 hours, with the same body, it has the same answer, also where that shows a secret, and says `Idempotency-Replayed: true`. An error of 500 and above, and what a provider says of itself and not of a key, is not kept: sent again, it is tried again. After a crash in the midst of it a connection is still made once, and gets its new key once; anything else may be there twice.\n\nThe scope `sessions` makes links for any of a tenant's end users, and whoever opens one with `manage` or `reconnect` sees, checks, reconnects and removes that user's connections: within its tenant a token with it can do what one with `connections:write` can.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
         sessions::create, sessions::get, sessions::end,
         connections::list, connections::create, connections::get, connections::rename, connections::remove,
-        connections::check, sessions::reconnect,
+        connections::check, key::replace, sessions::reconnect,
         grants::create, grants::list, grants::revoke,
         providers::list, providers::get, providers::logo, providers::form,
         events::list,
@@ -114,7 +114,7 @@ fn complete(operation: &mut Operation, method: &Method, path: &str) {
         // It may be left out.
         body.required = Some(Required::False);
     }
-    let asks_provider = path == "/v1/connections" || path.ends_with("/check");
+    let asks_provider = path == "/v1/connections" || path.ends_with("/check") || path.ends_with("/key");
     let parameters = operation.parameters.get_or_insert_default();
     let header = |name: &str, says: &str, most: usize, pattern: &str| {
         let schema = ObjectBuilder::new()

@@ -36,12 +36,14 @@ const CLAIM: Duration = Duration::from_secs(120);
 
 /// What is kept of a request.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Kept {
     /// HMAC of the body, in base64.
     fingerprint: String,
     /// The id of the connection that it makes, if it makes one: whoever does it again after a crash makes the same.
     makes: String,
+    /// The version of the connection's key that it takes the place of, if it does: that at its beginning, whoever does it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    over: Option<i64>,
     /// Until when nobody else does it, in milliseconds since 1970.
     until: u64,
     /// None while it is being done.
@@ -50,7 +52,6 @@ struct Kept {
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Told {
     status: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,9 +82,10 @@ impl Sent {
             let documents = self.call.connect.0.vault.documents();
             let id = self.name(&key);
             let fingerprint = BASE64_STANDARD.encode(documents.sign("idempotency", &[&self.body]));
-            match claim(&documents, &id, self.call.tenant.as_ref(), fingerprint).await {
+            match claim(&documents, &id, self.call.tenant.as_ref(), &fingerprint, self.over).await {
                 Ok(Ok(claim)) => {
                     self.makes = claim.makes.clone();
+                    self.over = claim.kept.over;
                     self.is_again = claim.is_again;
                     let answer = work(self).await.unwrap_or_else(IntoResponse::into_response);
                     claim.keep(&documents, answer).await
@@ -116,7 +118,7 @@ impl Sent {
 /// The right to do a request.
 struct Claim {
     document: Document,
-    fingerprint: String,
+    kept: Kept,
     makes: ConnectionId,
     /// Somebody began it before.
     is_again: bool,
@@ -126,46 +128,44 @@ async fn claim(
     documents: &Documents,
     id: &str,
     tenant: Option<&Tenant>,
-    fingerprint: String,
+    fingerprint: &str,
+    over: Option<i64>,
 ) -> Result<Result<Claim, Response>, Problem> {
     let damaged = || Error::Tampered { what: "an idempotency key".to_owned() };
     // Where it is taken and gone a moment later, or somebody else was first, it is asked for again.
     for _ in 0..3 {
         let now = SystemTime::now();
-        let expires_at = Some(now + KEPT);
-        let makes = ConnectionId::random().to_string();
-        let claimed = |makes| {
-            let until = millis(now + CLAIM);
-            text(&Kept { fingerprint: fingerprint.clone(), makes, until, answer: None })
-        };
-        let own = claimed(makes.clone());
-        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &own };
+        let (expires_at, until) = (Some(now + KEPT), millis(now + CLAIM));
+        let (makes, fingerprint) = (ConnectionId::random().to_string(), fingerprint.to_owned());
+        let own = Kept { fingerprint, makes, over, until, answer: None };
+        let new = NewDocument { kind: KIND, id, tenant, mark: None, expires_at, text: &text(&own) };
         let inserted = documents.insert(new).await;
         let Some(mut document) = documents.get(KIND, id).await? else {
             inserted?;
             continue;
         };
-        let kept: Kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
-        if kept.fingerprint != fingerprint {
+        let mut kept: Kept = serde_json::from_slice(&document.text).map_err(|_| damaged())?;
+        if kept.fingerprint != own.fingerprint {
             return Err(Problem::new(Kind::KeyReused, "it came with another body before; take a new one"));
         }
         if let Some(told) = kept.answer {
             return Ok(Err(told.again()));
         }
         // Also where nobody could say whether it was kept: a claim that nobody works for would keep the next ones away.
-        let is_ours = kept.makes == makes;
-        let makes = ConnectionId::parse(&kept.makes).map_err(|_| damaged())?;
+        let is_ours = kept.makes == own.makes;
         if !is_ours {
             if kept.until > millis(now) {
                 break;
             }
             // Whoever did it ended in the midst of it, perhaps after it was done.
-            match documents.replace(&document, &claimed(kept.makes), expires_at).await? {
+            kept.until = until;
+            match documents.replace(&document, &text(&kept), expires_at).await? {
                 Some(taken_over) => document = taken_over,
                 None => continue,
             }
         }
-        return Ok(Ok(Claim { document, fingerprint, makes, is_again: !is_ours }));
+        let makes = ConnectionId::parse(&kept.makes).map_err(|_| damaged())?;
+        return Ok(Ok(Claim { document, kept, makes, is_again: !is_ours }));
     }
     Err(in_flight())
 }
@@ -194,7 +194,6 @@ impl Claim {
         };
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let expires_at = Some(SystemTime::now() + KEPT);
-        let (fingerprint, makes) = (self.fingerprint, self.makes.to_string());
         // Without an answer it may have been done all the same, now or before: what it makes is known to whoever tries again, who need
         // not wait.
         let answer = (!has_failed && !passes).then(|| Told {
@@ -203,7 +202,7 @@ impl Claim {
             location: header(header::LOCATION),
             body: String::from_utf8_lossy(&body).into_owned(),
         });
-        let text = text(&Kept { fingerprint, makes, until: 0, answer });
+        let text = text(&Kept { until: 0, answer, ..self.kept });
         if let Err(error) = documents.replace(&self.document, &text, expires_at).await {
             // It was done, and whoever asked is told so. The claim ends by itself.
             tracing::warn!(%error, "an answer could not be kept for its idempotency key");

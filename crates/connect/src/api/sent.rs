@@ -29,6 +29,8 @@ pub(super) struct Sent {
     pub(super) body: Bytes,
     /// The id of the connection that it makes, if it makes one; the same however often it is done under one name.
     pub(super) makes: ConnectionId,
+    /// The version of the connection's key that it takes the place of, if it does; the same however often it is done.
+    pub(super) over: Option<i64>,
     /// Whether it was begun before under its name, and nobody was told what came of it.
     pub(super) is_again: bool,
     is_json: bool,
@@ -82,7 +84,7 @@ impl FromRequest<Connect> for Sent {
             Ok(Ok(body)) => body.to_bytes(),
         };
         let (makes, is_json) = (ConnectionId::random(), is_json(&parts.headers));
-        Ok(Self { call, route, key, body, makes, is_again: false, is_json })
+        Ok(Self { call, route, key, body, makes, over: None, is_again: false, is_json })
     }
 }
 

@@ -147,7 +147,8 @@ pub(super) async fn create(sent: Sent) -> Response {
         let call = &sent.call;
         let tenant = call.tenant()?;
         call.query(&[])?;
-        let started = call.connect.start(tenant, sent.json::<SessionBody>()?.session()?).await?;
+        let started =
+            call.connect.start(tenant, sent.json::<SessionBody>()?.session()?.by(&call.token.id)).await?;
         Ok(started_answer(started))
     })
     .await
@@ -219,7 +220,7 @@ pub(super) async fn reconnect(Named(id): Named<String>, sent: Sent) -> Response 
             direction: body.direction,
             expires_in: body.expires_in,
         };
-        Ok(started_answer(call.connect.start(tenant, whole.session()?).await?))
+        Ok(started_answer(call.connect.start(tenant, whole.session()?.by(&call.token.id)).await?))
     })
     .await
 }

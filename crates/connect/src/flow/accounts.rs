@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Connect, page,
     session::{Session, Step},
+    shared::log_damaged,
 };
 
 /// The accounts that are shown.
@@ -34,8 +35,10 @@ pub(super) async fn page(visit: Visit, RawQuery(query): RawQuery) -> Answered {
 
 /// The list, with what came of what was asked for last.
 pub(super) async fn list(visit: &Visit, query: Option<&str>) -> Answered {
-    let list = visit.scope().list_of(visit.session.end_user(), None, MOST).await;
-    let list = list.map_err(|error| visit.failed(&error))?;
+    let page = visit.scope().page_of(visit.session.end_user(), None, MOST).await;
+    let page = page.map_err(|error| visit.failed(&error))?;
+    log_damaged(&page.damaged);
+    let list = page.whole;
     let notice = query.and_then(|query| notice(visit, query, &list));
     let kept = &visit.session.kept;
     let linked = kept.happened.last().map(|happened| happened.connection.as_str());
@@ -62,7 +65,7 @@ async fn checked(connect: Connect, session: Session, id: ConnectionId) -> Result
     let shared = &*connect.0;
     let said = |word: &str| Ok(format!("{}/accounts?{word}={id}", session.base()));
     let _turn = shared.turn_to_check(&id).await;
-    let scope = shared.scope(&session.tenant);
+    let scope = shared.scope_of(&session);
     match scope.get(&id).await {
         // Whoever presses again, or in another tab, sees what was said a moment ago.
         Ok(one) if is_fresh(&one) => return said("checked"),

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use keyway_core::{Account, Credential, Reason, ReasonCode, Verdict};
-use keyway_vault::{Connection, Error};
-use tokio::time::timeout;
+use keyway_core::{Account, Credential, Reason, ReasonCode, Verdict, VerdictKind};
+use keyway_vault::{Connection, Error, StoreErrorKind};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::save::spills;
 use crate::{
     Connect,
-    session::{Checked, Other, Session, Step, Told},
+    session::{Checked, Kept, Other, Session, Step, Told},
     shared::Shared,
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Asked {
     pub(super) credential: Credential,
     /// What was typed into fields that are no secret, and may be shown again.
     pub(super) plain: Vec<(String, String)>,
+    /// What looks odd in it, and may be right.
+    pub(super) hints: Vec<String>,
 }
 
 /// What came of asking.
@@ -28,6 +30,10 @@ enum Outcome {
     Bad(Told),
 }
 
+/// What is told of a check that has not ended.
+const UNFINISHED: &str = "unfinished";
+/// For how long what a check said is tried to be kept.
+const KEEPS_TRYING: Duration = Duration::from_secs(30);
 /// The longest check. The client's own bound is below it; a transport of an embedder's may have none.
 const LONGEST: Duration = Duration::from_secs(45);
 
@@ -51,6 +57,8 @@ impl Asked {
             provider: self.provider.clone(),
             method: self.method.clone(),
             kind: kind.to_owned(),
+            label: None,
+            hints: Vec::new(),
             say: None,
             retry_after: None,
             values: self.plain.clone(),
@@ -79,7 +87,7 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         return Ok(base);
     }
     // Whoever waited while the very same key was refused is told the same.
-    if is_asked_again && now.kept.told.is_some() {
+    if is_asked_again && now.kept.told.as_ref().is_some_and(|told| told.kind != UNFINISHED) {
         return Ok(form);
     }
     let mut may_ask = false;
@@ -87,7 +95,8 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         may_ask = kept.attempts < shared.limits.attempts && !kept.is_over();
         if may_ask {
             kept.attempts += 1;
-            kept.told = None;
+            // Said to whoever looks meanwhile, and after a process that is gone.
+            kept.told = Some(asked.told(UNFINISHED));
         }
         may_ask
     });
@@ -96,7 +105,7 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         if may_ask { ask(shared, &now, &asked).await? } else { Outcome::Bad(asked.told("too_many")) };
     let is_good = matches!(outcome, Outcome::Good(_));
     let mut is_kept = false;
-    let kept = shared.desk.change(now, |kept| {
+    let mut keep = |kept: &mut Kept| {
         // In another tab another connection may be meant by now: the verdict is of none of its keys.
         is_kept = !kept.is_over() && kept.target == *target;
         if is_kept {
@@ -108,11 +117,24 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
             }
         }
         is_kept
-    });
-    kept.await?;
+    };
+    // The key would have to be entered again: a vault that is away for a while is waited for.
+    let until = Instant::now() + KEEPS_TRYING;
+    while let Err(error) = shared.desk.change(now.clone(), &mut keep).await {
+        if !is_passing(&error) || Instant::now() > until {
+            return Err(error);
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
     *turn = mark.filter(|_| may_ask);
     // What another one found, or the end user said meanwhile, stands.
     Ok(if is_kept && !is_good { form } else { base })
+}
+
+/// Whether the vault may do later what it does not do now.
+fn is_passing(error: &Error) -> bool {
+    use StoreErrorKind::{Busy, Unavailable, Uncertain};
+    matches!(error, Error::Store(error) if matches!(error.kind(), Busy | Unavailable | Uncertain))
 }
 
 /// What a provider says of a credential, within a time.
@@ -130,6 +152,7 @@ async fn ask(shared: &Shared, session: &Session, asked: &Asked) -> Result<Outcom
         return Ok(Outcome::Bad(Told {
             say: say.map(|reason| reason.text().to_owned()).filter(|text| !text.is_empty()),
             retry_after: verdict.retry_after().map(|wait| wait.as_secs()),
+            hints: if verdict.kind() == VerdictKind::Invalid { asked.hints.clone() } else { Vec::new() },
             ..asked.told(verdict.kind().as_str())
         }));
     };
@@ -145,7 +168,10 @@ async fn ask(shared: &Shared, session: &Session, asked: &Asked) -> Result<Outcom
         };
         match compared(&target, account, session) {
             Ok(confirm) => other = confirm,
-            Err(()) => return Ok(Outcome::Bad(asked.told("other_account"))),
+            Err(()) => {
+                let label = Some(account.label().to_owned());
+                return Ok(Outcome::Bad(Told { label, ..asked.told("other_account") }));
+            }
         }
     } else {
         let alike = scope.alike(&asked.credential, Some(account), Some(session.end_user())).await;

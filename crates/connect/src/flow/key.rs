@@ -58,6 +58,7 @@ pub(super) async fn submit(sent: Sent) -> Answered {
         method: method.id().to_string(),
         credential: visit.shared().placed(accepted.credential),
         plain: plain.collect(),
+        hints: accepted.warnings.into_iter().map(|warning| warning.message).collect(),
     };
     let form = asked.form(&visit.session);
     let checking = check::check(visit.connect.clone(), visit.session.clone(), asked);

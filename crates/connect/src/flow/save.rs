@@ -105,7 +105,7 @@ async fn save(
     replaces: Option<i64>,
 ) -> Result<(), Stopped> {
     let shared = &*connect.0;
-    let scope = shared.scope(&session.tenant);
+    let scope = shared.scope_of(session);
     let unsuited = |error| match error {
         Error::Invalid(_) | Error::NeedsKey { .. } => Stopped::Key("unsuited"),
         Error::NotFound => Stopped::Key("removed"),

@@ -53,7 +53,7 @@ impl Visit {
 
     /// What belongs to the session's tenant.
     pub(super) fn scope(&self) -> Scope {
-        self.shared().scope(&self.session.tenant)
+        self.shared().scope_of(&self.session)
     }
 
     /// A part of the address; empty where it has none of the name.

@@ -43,7 +43,7 @@ pub(crate) fn choose(chrome: &Chrome, page: &Choose<'_>) -> Markup {
                 }
             }
             div.empty data-empty hidden[!page.entries.is_empty()] {
-                p { strong { "No service fits." } }
+                p { strong { "No match." } }
                 p { "Try another word, or the service’s full name. If it is not here, ask for it where you use " (platform(chrome)) "." }
                 @if page.entries.is_empty() && !page.query.is_empty() { p { a href=(all) { "Show all services" } } }
             }

@@ -53,7 +53,7 @@ fn replace(chrome: &Chrome, page: &Confirm<'_>) -> Markup {
     html! {
         @match page.checked.other {
             Some(Other::Alike) => div.notice.warn {
-                h2 { "It is another user than before" }
+                h2 { "This is a different user than before" }
                 p {
                     "This key belongs to another user of "
                     @match before.and_then(|account| account.group()) {
@@ -65,14 +65,14 @@ fn replace(chrome: &Chrome, page: &Confirm<'_>) -> Markup {
                 }
             },
             Some(Other::Allowed) => div.notice.warn {
-                h2 { "It is another account than before" }
+                h2 { "This is a different account than before" }
                 p {
-                    "Until now, " strong { bdi { (name_of(target)) } } " stood for "
+                    "Until now it was "
                     @match before {
                         Some(account) => strong { bdi { (account.label()) } },
                         None => "another account",
                     }
-                    ". Whatever uses it will see the data of the new account from now on."
+                    ". Whatever uses this connection will see the data of the new account from now on."
                 }
             },
             None => p { "The connection " strong { bdi { (name_of(target)) } } " gets the new key. Everything else of it stays." },
@@ -91,7 +91,7 @@ fn linked_already(chrome: &Chrome, page: &Confirm<'_>) -> Markup {
     html! {
         div.notice.info {
             h2 { "This account is linked already" }
-            p { "Give the connection that is there the new key, or link the account once more beside it." }
+            p { "Give the connection that is there the new key, or link the account a second time beside it." }
         }
         @for one in &page.same {
             form method="post" action={ (chrome.base) "/confirm" } {
@@ -103,7 +103,7 @@ fn linked_already(chrome: &Chrome, page: &Confirm<'_>) -> Markup {
         form.apart method="post" action={ (chrome.base) "/confirm" } {
             (csrf(chrome))
             (name(page))
-            button type="submit" data-busy="Linking…" { "Link it once more" }
+            button type="submit" data-busy="Linking…" { "Link it a second time" }
         }
     }
 }
@@ -114,9 +114,9 @@ fn name(page: &Confirm<'_>) -> Markup {
     let described = if problem.is_some() { "name-error name-help" } else { "name-help" };
     html! {
         div.field {
-            label for="name" { "Name " span.optional { "(may be left out)" } }
+            label for="name" { "Name " span.optional { "(optional)" } }
             p.help id="name-help" {
-                "Tells it apart where you link several accounts, such as “Production”. Without a name it is called “"
+                "Helps you to tell accounts apart, such as “Production”. Without a name it is called “"
                 bdi { (page.checked.label) } "”."
             }
             @if let Some(problem) = problem {

@@ -26,7 +26,7 @@ fn linked(chrome: &Chrome, page: &Done<'_>) -> Markup {
     html! {
         @if let Some(label) = page.label { strong { bdi { (label) } } } @else { "It" }
         @if let Some(entry) = page.entry { " at " bdi { (entry.descriptor().name()) } }
-        @if page.reconnected { " goes on with the new key." } @else { " can now be used by " (platform(chrome)) "." }
+        @if page.reconnected { " now uses the new key." } @else { " can now be used by " (platform(chrome)) "." }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
                 @if let Some(target) = page.target {
                     p { "The connection " strong { bdi { (name_of(target)) } } " gets the new key. Everything else of it stays." }
                 } @else {
-                    p { "Enter a key for it. Nothing is linked before the key is checked and you confirm." }
+                    p { "Nothing is linked before it is checked and you confirm. Keep what you enter until then." }
                 }
             }
         }

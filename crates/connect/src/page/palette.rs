@@ -13,10 +13,14 @@ struct Palette {
     muted: Colour,
     line: Colour,
     edge: Colour,
+    /// Of links and of what has the focus.
     accent: Colour,
-    on_accent: Colour,
-    accent_hover: Colour,
-    on_accent_hover: Colour,
+    /// Of the main button: as the platform says it, since the text on it can be chosen.
+    fill: Colour,
+    fill_edge: Colour,
+    on_fill: Colour,
+    fill_hover: Colour,
+    on_fill_hover: Colour,
     tint: Colour,
     bad: Colour,
     bad_tint: Colour,
@@ -87,8 +91,8 @@ impl Palette {
         let lighter = page.mix(WHITE, if is_light { 100 } else { 5 });
         let surface = if ink.contrast(lighter) >= COMFORT { lighter } else { page };
         let both = [page, surface];
-        let accent = accent.unwrap_or(plain.accent).readable(&both, TEXT);
-        let accent_hover = accent.mix(ink, 18);
+        let fill = accent.unwrap_or(plain.accent);
+        let fill_hover = fill.mix(ink, 18);
         let tinted = |colour: Colour| {
             let tint = surface.mix(colour, 9);
             let tint = if ink.contrast(tint) >= TEXT { tint } else { surface };
@@ -106,10 +110,12 @@ impl Palette {
             muted: ink.mix(surface, 32).readable(&[page, surface, tint], TEXT),
             line: surface.mix(ink, 13),
             edge: surface.mix(ink, 48).readable(&both, OUTLINE),
-            accent,
-            on_accent: on(accent),
-            accent_hover,
-            on_accent_hover: on(accent_hover),
+            accent: fill.readable(&both, TEXT),
+            fill,
+            fill_edge: fill.readable(&both, OUTLINE),
+            on_fill: on(fill),
+            fill_hover,
+            on_fill_hover: on(fill_hover),
             tint,
             bad,
             bad_tint,
@@ -120,7 +126,7 @@ impl Palette {
         }
     }
 
-    fn all(&self) -> [(&'static str, Colour); 17] {
+    fn all(&self) -> [(&'static str, Colour); 18] {
         [
             ("page", self.page),
             ("surface", self.surface),
@@ -129,9 +135,11 @@ impl Palette {
             ("line", self.line),
             ("edge", self.edge),
             ("accent", self.accent),
-            ("on-accent", self.on_accent),
-            ("accent-hover", self.accent_hover),
-            ("on-accent-hover", self.on_accent_hover),
+            ("fill", self.fill),
+            ("fill-edge", self.fill_edge),
+            ("on-fill", self.on_fill),
+            ("fill-hover", self.fill_hover),
+            ("on-fill-hover", self.on_fill_hover),
             ("tint", self.tint),
             ("bad", self.bad),
             ("bad-tint", self.bad_tint),
@@ -184,8 +192,11 @@ mod tests {
                 on("state", colour, behind, TEXT);
             }
         }
-        on("button", palette.on_accent, palette.accent, TEXT);
-        on("button, pointed at", palette.on_accent_hover, palette.accent_hover, TEXT);
+        on("button", palette.on_fill, palette.fill, TEXT);
+        on("button, pointed at", palette.on_fill_hover, palette.fill_hover, TEXT);
+        for behind in [palette.page, palette.surface] {
+            on("button's edge", palette.fill_edge, behind, OUTLINE);
+        }
         let tints = [
             (palette.bad, palette.bad_tint),
             (palette.warn, palette.warn_tint),
@@ -224,7 +235,16 @@ mod tests {
         let look = Look { accent: Some("#6633cc".to_owned()), ..Look::default() };
         let css = look_css(&look);
         assert!(css.starts_with(":root{--page:#f5f6f8;--surface:#ffffff;"), "{css}");
-        assert!(css.contains("--accent:#6633cc;--on-accent:#ffffff;"), "{css}");
+        assert!(
+            css.contains("--accent:#6633cc;--fill:#6633cc;--fill-edge:#6633cc;--on-fill:#ffffff;"),
+            "{css}"
+        );
+        // A brand's yellow stays yellow where a dark text can stand on it, and is darker where it is the text.
+        let look = Look { accent: Some("#ffcc00".to_owned()), ..Look::default() };
+        let css = look_css(&look);
+        let light = css.split("@media").next().unwrap();
+        assert!(light.contains("--fill:#ffcc00;") && light.contains("--on-fill:#16191f;"), "{light}");
+        assert!(!light.contains("--accent:#ffcc00;"), "{light}");
     }
 
     #[test]

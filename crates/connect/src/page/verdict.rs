@@ -13,6 +13,7 @@ const TOO_MANY: &str = "too_many";
 const REMOVED: &str = "removed";
 const REPLACED: &str = "replaced";
 const SPILLED: &str = "spilled";
+const UNFINISHED: &str = "unfinished";
 
 /// What a check said that was not good, and its title, which is that of the page as well.
 pub(super) fn verdict(
@@ -27,6 +28,8 @@ pub(super) fn verdict(
             data-verdict=(told.kind) {
             h2 dir="auto" { (words.title) }
             p dir="auto" { @match &told.say { Some(say) => (sentence(say)), None => (words.why) } }
+            // What looked odd before it was sent is what is most likely wrong.
+            @for hint in &told.hints { p dir="auto" { (sentence(hint)) } }
             p { (words.next) }
         }
     };
@@ -56,17 +59,15 @@ impl Words {
             OTHER_ACCOUNT => Self {
                 title: "This key belongs to another account".to_owned(),
                 why: html! {
-                    "The key works. "
-                    @match target {
-                        Some(target) => {
-                            "The connection " strong { bdi { (name_of(target)) } } " stands for "
-                            @match target.account.as_ref() {
-                                Some(account) => strong { bdi { (account.label()) } },
-                                None => "another account",
-                            }
-                            ", and what uses it counts on that."
+                    "The key works"
+                    @if let Some(label) = &told.label { ", and is of " strong { bdi { (label) } } }
+                    ". "
+                    @match target.and_then(|target| Some((target, target.account.as_ref()?))) {
+                        Some((target, account)) => {
+                            @if let Some(name) = &target.name { strong { bdi { (name) } } } @else { "This connection" }
+                            " needs a key of " strong { bdi { (account.label()) } } ", because what uses it counts on that."
                         }
-                        None => "The connection stands for another one, and what uses it counts on that.",
+                        None => "The connection needs a key of another account, because what uses it counts on that.",
                     }
                 },
                 next: html! {
@@ -76,7 +77,7 @@ impl Words {
             },
             UNSUITED => Self {
                 title: format!("This key cannot be used for {name} here"),
-                why: html! { "It was entered as it should be, and its server is not one that may be asked from here." },
+                why: html! { "It was entered as it should be. But its server is not one that may be asked from here, or the key is too long to be kept here." },
                 next: html! { "Check the server in the form below, or tell " (platform(chrome)) " about it." },
                 is_about_the_key: true,
             },
@@ -103,6 +104,12 @@ impl Words {
                 why: html! { "The very same text stands in the name by which " (platform(chrome)) " knows you, which is not hidden." },
                 next: html! { "Make another key, and enter that one. " (keys_link(keys, name)) },
                 is_about_the_key: true,
+            },
+            UNFINISHED => Self {
+                title: "The check of your key did not end yet".to_owned(),
+                why: html! { "It may still go on in another window, or it was broken off. That says nothing about your key." },
+                next: html! { "If nothing comes of it within a minute, enter the key again: it was not kept." },
+                is_about_the_key: false,
             },
             kind => {
                 let has_servers = entry.descriptor().methods().iter().any(|method| method.host().is_none());
@@ -131,8 +138,8 @@ impl Words {
                 is_about_the_key: true,
             },
             Some(VerdictKind::Forbidden) => Self {
-                title: "This key may not do enough".to_owned(),
-                why: html! { (name) " knows the key, but it lacks a permission that is needed here." },
+                title: "This key lacks a permission".to_owned(),
+                why: html! { (name) " knows the key, but it is not allowed to do what is needed here." },
                 next: html! {
                     "Make a key with more permissions, or ask an administrator of your " (name) " account for one. "
                     (keys_link(keys, name))
@@ -140,7 +147,7 @@ impl Words {
                 is_about_the_key: true,
             },
             Some(VerdictKind::RateLimited) => Self {
-                title: format!("{name} asks to wait a little"),
+                title: format!("{name} is limiting requests right now"),
                 why: html! { "It was asked too often in a short time. That says nothing about your key." },
                 next: html! { (wait(retry_after)) " Your key was not kept, so enter it again then." },
                 is_about_the_key: false,
@@ -150,7 +157,7 @@ impl Words {
                 why: html! { "It does not answer at the moment. That says nothing about your key." },
                 next: html! {
                     (wait(retry_after)) " Your key was not kept, so enter it again then. "
-                    (support_link(support, name, "If it goes on, see"))
+                    (support_link(support, name, "If this continues, see"))
                 },
                 is_about_the_key: false,
             },

@@ -92,6 +92,7 @@ impl Desk {
         let lasts = new.lasts.unwrap_or(self.longest).min(self.longest);
         let kept = Kept {
             end_user: new.end_user,
+            token: new.token,
             purpose: new.purpose,
             parent_origin: new.parent_origin,
             return_url: new.return_url,

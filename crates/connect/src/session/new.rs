@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyway_core::{__private::is_invisible, Secret};
+use keyway_vault::ApiTokenId;
 use url::Url;
 
 use super::{Purpose, Session};
@@ -13,6 +14,7 @@ use crate::{Direction, Look};
 #[must_use]
 pub struct NewSession {
     pub(crate) end_user: String,
+    pub(crate) token: Option<String>,
     pub(crate) purpose: Purpose,
     pub(crate) parent_origin: Option<String>,
     pub(crate) return_url: Option<String>,
@@ -56,6 +58,7 @@ impl NewSession {
     pub fn new(end_user: impl Into<String>, purpose: Purpose) -> Self {
         Self {
             end_user: end_user.into(),
+            token: None,
             purpose,
             parent_origin: None,
             return_url: None,
@@ -93,6 +96,12 @@ impl NewSession {
     /// How long it lasts; at most, and without it, as long as the limits say.
     pub fn lasts(mut self, time: Duration) -> Self {
         self.lasts = Some(time);
+        self
+    }
+
+    /// Says which token makes it: the audit log names it.
+    pub(crate) fn by(mut self, token: &ApiTokenId) -> Self {
+        self.token = Some(token.to_string());
         self
     }
 

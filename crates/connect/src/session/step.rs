@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How far a session is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(tag = "at", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "at", rename_all = "snake_case")]
 pub(crate) enum Step {
     /// A provider is chosen, or a key is asked for.
     #[default]
@@ -40,7 +40,6 @@ pub(crate) enum Step {
 
 /// A key that is good and waits for confirmation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Checked {
     pub(crate) held: Held,
     pub(crate) method: String,
@@ -66,12 +65,18 @@ pub(crate) enum Other {
 
 /// What a check said that was not good; never a value of the key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Told {
     pub(crate) provider: String,
     pub(crate) method: String,
-    /// The verdict's stable word, or `other_account`, `unsuited`, `too_many`, `removed`, `replaced`, `spilled`.
+    /// The verdict's stable word, or `other_account`, `unsuited`, `too_many`, `removed`, `replaced`, `spilled`; `unfinished` as
+    /// long as there is none.
     pub(crate) kind: String,
+    /// Whose account it is where that is the matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label: Option<String>,
+    /// What looked odd in the key that was refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hints: Vec<String>,
     /// The descriptor's own words, where it has some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) say: Option<String>,
@@ -85,7 +90,6 @@ pub(crate) struct Told {
 
 /// Something that came of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Happened {
     pub(crate) connection: String,
     pub(crate) provider: String,

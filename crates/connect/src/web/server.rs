@@ -114,8 +114,9 @@ async fn connection<S>(
     let (busy, limits) = (Busy::new(), shared.limits.clone());
     let seen = Arc::clone(&busy);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (shared, router, begun) = (Arc::clone(&shared), router.clone(), seen.begin());
+        let (shared, router, mut begun) = (Arc::clone(&shared), router.clone(), seen.begin());
         async move {
+            begun.work();
             let answer = answer(&shared, router, request, peer).await;
             Ok::<_, Infallible>(answer.map(|body| begun.until(body)))
         }

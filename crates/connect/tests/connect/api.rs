@@ -2,6 +2,7 @@
 
 mod document;
 mod idempotency;
+mod key;
 mod refusals;
 mod tenants;
 mod uses;

@@ -13,6 +13,8 @@ mod events;
 mod fated;
 mod flow;
 mod gone;
+mod later;
+mod long;
 mod manage;
 mod promises;
 mod provider;

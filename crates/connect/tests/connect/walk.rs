@@ -37,10 +37,14 @@ impl<'s> Walk<'s> {
     }
 
     pub(crate) async fn of(stage: &'s Stage, new: NewSession) -> Self {
-        let link = stage.start(new).await.link.expose().to_owned();
+        Self::at(stage, stage.start(new).await.link.expose()).await
+    }
+
+    /// Opens a link.
+    pub(crate) async fn at(stage: &'s Stage, link: &str) -> Self {
         let mut browser = Browser::new();
-        let at = browser.open(&link).await;
-        Self { stage, browser, at, link }
+        let at = browser.open(link).await;
+        Self { stage, browser, at, link: link.to_owned() }
     }
 
     pub(crate) fn id(&self) -> &str {

@@ -75,7 +75,7 @@ async fn i10_what_is_held_is_at_most_three_quarters_of_a_document() {
                 assert_eq!(key_of(&read), key);
             }
             Err(Error::Invalid(why)) => {
-                assert!(!is_held && why.contains("too long"), "{letter} {count}: {why}")
+                assert!(!is_held && why.contains("too long"), "{letter} {count}: {why}");
             }
             Err(error) => panic!("{letter} {count}: {error:?}"),
         }

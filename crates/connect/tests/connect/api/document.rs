@@ -67,7 +67,7 @@ async fn openapi_has_every_operation_documented_and_routed() {
             }
         }
     }
-    assert_eq!(count, 23);
+    assert_eq!(count, 24);
 }
 
 /// Counts the references, each of which names something.

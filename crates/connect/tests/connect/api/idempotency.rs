@@ -219,7 +219,7 @@ async fn what_a_provider_says_of_itself_is_not_kept() {
 }
 
 /// Leaves what is kept of the only request as a process does that is killed when the work is done, and before anybody is told.
-async fn killed(stage: &Stage, until: u64) {
+pub(super) async fn killed(stage: &Stage, until: u64) {
     let documents = stage.vault.documents();
     let kept = documents.list("idempotency", None, None, 10).await.unwrap().remove(0);
     let mut text: Value = serde_json::from_slice(&kept.text).unwrap();

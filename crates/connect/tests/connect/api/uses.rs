@@ -1,11 +1,15 @@
 //! What it does.
 
-use keyway_vault::ApiScope;
+use keyway_core::Submission;
+use keyway_vault::{ApiScope, New};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Backend, connection, send, session};
-use crate::stage::{Browser, ROOTLY, ROOTLY_REVOKED, Stage, TENANT};
+use super::{Backend, connection, send, session, with};
+use crate::{
+    stage::{Browser, ROOTLY, ROOTLY_REVOKED, Stage, TENANT},
+    walk::{Walk, connect},
+};
 
 #[tokio::test]
 async fn a_session_is_made_shown_and_ended() {
@@ -39,16 +43,18 @@ async fn a_session_is_made_shown_and_ended() {
 async fn a_connection_is_made_of_values_checked_renamed_and_removed() {
     let stage = Stage::new().await;
     let backend = Backend::of(&stage, TENANT).await;
-    let made = backend.post("/v1/connections", &connection()).await;
-    assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
-    let view = made.json();
+    let answer = backend.post("/v1/connections", &connection()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let view = answer.json();
     let path = format!("/v1/connections/{}", view["id"].as_str().unwrap());
-    assert_eq!(made.header("location"), path);
+    assert_eq!(answer.header("location"), path);
     assert_eq!((&view["name"], &view["end_user"]), (&json!("Production"), &json!("user-1")));
     assert_eq!(view["status"], "active");
     assert!(view["account"]["label"].as_str().is_some_and(|label| !label.is_empty()));
 
-    assert_eq!(backend.get(&path).await.json(), view);
+    let mut made = view;
+    assert_eq!(made.as_object_mut().unwrap().remove("same_account"), Some(json!([])));
+    assert_eq!(backend.get(&path).await.json(), made);
     let renamed = backend.patch(&path, &json!({"name": "Staging"})).await;
     assert_eq!(renamed.status, StatusCode::OK, "{renamed:?}");
     assert_eq!(renamed.json()["name"], "Staging");
@@ -70,7 +76,7 @@ async fn a_connection_is_made_of_values_checked_renamed_and_removed() {
 
     assert_eq!(backend.delete(&path).await.status, StatusCode::NO_CONTENT);
     assert_eq!(backend.get(&path).await.problem(404), "not_found");
-    for page in [made, renamed, checked, reconnect] {
+    for page in [answer, renamed, checked, reconnect] {
         assert!(!page.text.contains(ROOTLY), "a value is never shown");
     }
 }
@@ -163,6 +169,51 @@ async fn lists_come_in_parts_and_are_filtered() {
 }
 
 #[tokio::test]
+async fn n43_a_connection_that_somebody_changed_hides_none_of_the_others_and_does_not_end_the_list() {
+    let stage = Stage::new().await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let submission = Submission::new().with("api_key", ROOTLY);
+    let credential = stage.registry.accept("rootly", None, &submission).unwrap().credential;
+    let new = New::connection(&credential).end_user("user-1");
+    let saved = stage.scope(TENANT).save_all(&vec![new; 203]).await.unwrap();
+    assert_eq!(saved.len(), 203);
+    // One in a part, two that end one, and one whose id is none any more.
+    for change in [
+        "UPDATE keyway_connections SET status = 'needs_key' WHERE id IN (SELECT id FROM keyway_connections \
+         ORDER BY id LIMIT 1 OFFSET 50)",
+        "UPDATE keyway_connections SET status = 'needs_key' WHERE id IN (SELECT id FROM keyway_connections \
+         ORDER BY id LIMIT 2 OFFSET 99)",
+        "UPDATE keyway_connections SET id = id || '!' WHERE id IN (SELECT id FROM keyway_connections \
+         ORDER BY id LIMIT 1 OFFSET 110)",
+    ] {
+        stage.run(change).await;
+    }
+    for filter in ["", "&end_user=user-1", "&provider=rootly"] {
+        for limit in [7, 100] {
+            let (mut found, mut after) = (Vec::new(), String::new());
+            loop {
+                let part = backend.get(&format!("/v1/connections?limit={limit}{filter}{after}")).await.json();
+                let data = part["data"].as_array().unwrap();
+                found.extend(data.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+                let Some(next) = part["next"].as_str() else { break };
+                assert_ne!(after, format!("&after={next}"), "it goes on");
+                after = format!("&after={next}");
+            }
+            assert!(found.is_sorted());
+            found.dedup();
+            assert_eq!(found.len(), 199, "{filter} {limit}");
+        }
+    }
+    // The end user sees theirs as well.
+    let body = json!({"end_user": "user-1", "purpose": "manage"});
+    let link = backend.post("/v1/sessions", &body).await.json()["link"].as_str().unwrap().to_owned();
+    let mut browser = Browser::new();
+    let start = browser.open(&link).await;
+    let page = browser.get(&start).await;
+    assert_eq!((page.status, page.text.matches("/check\"").count()), (StatusCode::OK, 199), "{}", page.text);
+}
+
+#[tokio::test]
 async fn a_grant_is_shown_with_its_token_once_listed_and_revoked() {
     let stage = Stage::new().await;
     let backend = Backend::of(&stage, TENANT).await;
@@ -244,4 +295,43 @@ async fn the_audit_log_names_the_token_that_did_it() {
     let entries = stage.scope(TENANT).audit(0, 100).await.unwrap();
     let made = entries.iter().find(|one| one.connection.as_deref() == Some(&connection)).unwrap();
     assert_eq!(made.what.actor.as_deref(), Some(format!("api:{}", &backend.token[..12]).as_str()));
+}
+
+#[tokio::test]
+async fn the_audit_log_names_the_token_whose_session_it_came_of() {
+    let stage = Stage::new().await;
+    // One token for all tenants, one of the tenant's, and none.
+    let platform = Backend::scoped(&stage, None, &ApiScope::ALL).await;
+    let backend = Backend::of(&stage, TENANT).await;
+    let new = |body: &Value| with(platform.request(&Method::POST, "/v1/sessions"), body);
+    let made = send(new(&session()).header("keyway-tenant", TENANT)).await.json();
+    let mut walk = Walk::at(&stage, made["link"].as_str().unwrap()).await;
+    walk.rootly(ROOTLY).await;
+    walk.confirm(&[]).await;
+    let one = stage.scope(TENANT).list(None, 2).await.unwrap().remove(0);
+    let reconnect = backend.post(&format!("/v1/connections/{}/reconnect", one.id), &json!({})).await.json();
+    let mut walk = Walk::at(&stage, reconnect["link"].as_str().unwrap()).await;
+    walk.rootly(ROOTLY).await;
+    walk.confirm(&[]).await;
+    let manage = json!({"end_user": "user-1", "purpose": "manage"});
+    let manage = backend.post("/v1/sessions", &manage).await.json();
+    let mut walk = Walk::at(&stage, manage["link"].as_str().unwrap()).await;
+    walk.post(&format!("/accounts/{}/remove", one.id), &[]).await;
+    let mut walk = Walk::new(&stage, connect()).await;
+    walk.rootly(ROOTLY).await;
+    walk.confirm(&[]).await;
+    let entries = stage.scope(TENANT).audit(0, 100).await.unwrap();
+    let told: Vec<_> = entries
+        .iter()
+        .filter(|one| one.kind.starts_with("connection."))
+        .map(|one| (one.kind.as_str(), one.what.actor.clone().unwrap()))
+        .collect();
+    let by = |backend: &Backend| format!("connect:{}", &backend.token[..12]);
+    let expected = [
+        ("connection.created", by(&platform)),
+        ("connection.replaced", by(&backend)),
+        ("connection.removed", by(&backend)),
+        ("connection.created", "connect".to_owned()),
+    ];
+    assert_eq!(told, expected);
 }
