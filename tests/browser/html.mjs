@@ -91,7 +91,7 @@ const checks = {
   },
 
   async used() {
-    const [empty, errors] = input.forms.map(({ html }) => html);
+    const [empty, errors, one] = input.forms.map(({ html }) => html);
 
     // With the keyboard alone.
     let page = await open(empty);
@@ -152,7 +152,7 @@ const checks = {
     for (const { field, value, said } of input.hints) {
       await named(page, field).fill(value);
       await named(page, field).blur();
-      assert.equal(await page.locator(`#keyway-field-${field}-hint`).textContent(), said, value);
+      assert.equal(await page.locator(`#keyway-field-${field}-hint`).textContent(), said.replaceAll("`", ""), value);
       assert.equal(await named(page, field).inputValue(), value);
     }
     const described = await named(page, "api_key").getAttribute("aria-describedby");
@@ -171,7 +171,7 @@ const checks = {
       await page.keyboard.press("Control+V");
     };
     await paste("made-up");
-    assert.match(await hint.textContent(), /^This does not look like API key/);
+    assert.match(await hint.textContent(), /^This does not look right: it usually/);
     await paste(secret);
     assert.equal(await hint.textContent(), "");
     await page.keyboard.press("Control+A");
@@ -181,7 +181,7 @@ const checks = {
     await page.keyboard.type("1");
     assert.equal(await hint.textContent(), "");
     await page.clock.runFor(1000);
-    assert.match(await hint.textContent(), /^This does not look like API key/);
+    assert.match(await hint.textContent(), /^This does not look right: it usually/);
     // Not while a button is pressed, which would move; what is dragged or left is pressed no more.
     const ends = {
       mouseup: () => document.body.dispatchEvent(new MouseEvent("mouseup", { bubbles: true })),
@@ -197,7 +197,7 @@ const checks = {
       assert.equal(await hint.textContent(), "", name);
       await page.evaluate(end);
       await page.clock.runFor(1000);
-      assert.match(await hint.textContent(), /^This does not look like API key/, name);
+      assert.match(await hint.textContent(), /^This does not look right: it usually/, name);
     }
     quiet(page);
     await page.close();
@@ -248,6 +248,22 @@ const checks = {
       quiet(page);
       await page.close();
     }
+
+    // The only one is told once, at its input, which has the focus.
+    for (const script of [true, false]) {
+      page = await open(one, { script });
+      await page.waitForFunction(() => document.activeElement.name === "api_key");
+      assert.equal(await page.getByText("Character 4 is a space").count(), 1);
+      quiet(page);
+      await page.close();
+    }
+
+    // What looks like code is drawn as code.
+    page = await open(empty);
+    await named(page, "api_key").fill("madeUp01");
+    await named(page, "api_key").blur();
+    assert.equal(await page.locator("#keyway-field-api_key-hint code").textContent(), "ev_");
+    await page.close();
 
     // A form that comes later.
     page = await open("");

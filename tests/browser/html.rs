@@ -10,13 +10,18 @@ use crate::{hostile, run, states};
 
 const EVERY: &str = include_str!("../../crates/form/tests/html/every.yaml");
 
-/// A form of every kind of input: empty, and with an error or a warning at each.
-fn every() -> [(&'static str, String); 3] {
+/// A form of every kind of input: empty, with an error at each, at one, and with a warning.
+fn every() -> [(&'static str, String); 4] {
     let registry = Registry::from_descriptors([("every.yaml", EVERY)]).unwrap();
     let (entry, method) = registry.method("every", None).unwrap();
     let form = || Form::new(entry.descriptor(), method);
     let wrong =
         method.fields().iter().fold(Submission::new(), |all, field| all.with(field.id().as_str(), "\u{1}"));
+    let one = Submission::new()
+        .with("site", "acme")
+        .with("region", "eu")
+        .with("user", "made-up")
+        .with("api_key", "two words");
     let odd = Submission::new()
         .with("site", "acme")
         .with("region", "eu")
@@ -34,6 +39,7 @@ fn every() -> [(&'static str, String); 3] {
                 .without_guide()
                 .to_string(),
         ),
+        ("every_error", form().refused(&one, &entry.accept(method, &one).unwrap_err()).html().to_string()),
         ("every_warnings", form().with_warnings(&warnings).with_values(&odd).html().to_string()),
     ]
 }
@@ -64,6 +70,38 @@ fn hints() -> Vec<Value> {
         "`ev_0123abcd",
         "\u{a0}ev_0123abcd\u{2003}",
         "madeUp0",
+        // What is refused of every secret.
+        "curl -H 'Authorization: Bearer ev_0123abcd' https://every.example",
+        "$ curl https://every.example",
+        "> CURL.EXE x",
+        "export KEY=ev_0123abcd",
+        "curl",
+        "curls ev_0123abcd",
+        "-H x",
+        "X-Key: ev_0123abcd",
+        "X-Key:ev_0123abcd",
+        "ev_0123 abcd",
+        "ev_0123\u{2009}abcd",
+        "🔑 ev_0123abcd",
+        "********",
+        "****abcd",
+        "****abcde",
+        "***abcd",
+        "*",
+        "•••• abcd",
+        "[redacted]",
+        "[Redacted]",
+        "...",
+        "ev_...",
+        "ev_…",
+        "ev_****abcd",
+        "ev_****abcde",
+        "ev_*",
+        "YOUR_API_KEY",
+        "ev_your-token",
+        "your secret",
+        "yourkey",
+        "your_keys",
     ];
     let all = [("user", "a@b"), ("user", "ab")].into_iter().chain(of_keys.map(|value| ("api_key", value)));
     all.map(|(field, value)| {
@@ -73,7 +111,7 @@ fn hints() -> Vec<Value> {
             .problems
             .iter()
             .chain(&problems.warnings)
-            .filter(|problem| problem.field == field && matches!(problem.code, Code::Mistake | Code::Shape))
+            .filter(|problem| problem.field == field && problem.code != Code::Required)
             .map(|problem| sentence(&problem.message))
             .collect();
         json!({ "field": field, "value": value, "said": said.join(" ") })

@@ -66,9 +66,10 @@ Examples:
   keyway providers --providers ./my-providers
   keyway providers --providers ./my-providers --watch
 
-With --watch, it goes on until Ctrl-C: each edit in the folder is answered with what changed, or
-with all that is wrong, by file, line and column. With --json too, each answer is one object a line:
-{event: \"listed\", providers []}, {event: \"reloaded\", added [], changed [], removed []} or
+With --watch, it goes on until Ctrl-C: each edit in the folder is answered with what changed, and
+with what of fixtures and logo does not hold, or with all that is wrong, by file, line and column.
+With --json too, each answer is one object a line: {event: \"listed\", providers [], faults []},
+{event: \"reloaded\", added [], changed [], removed [], faults [{provider, rule, message}]} or
 {event: \"kept\", problems [{file, line, column, text, message, help}]}.")]
     Providers {
         /// Prints a JSON array, sorted by id

@@ -61,7 +61,7 @@ pub(crate) fn agrees(text: &str) -> Result<bool, Failure> {
 fn question(input: &Input<'_>, earlier: Option<&Secret>) -> InquireResult<String> {
     let field = input.field();
     let title = if field.is_optional() {
-        format!("{} (may be left out):", field.label())
+        format!("{} (optional):", field.label())
     } else {
         format!("{}:", field.label())
     };

@@ -6,6 +6,7 @@ use keyway::{
     LoadError, NotFound, VerdictKind,
     vault::{Error, KeyError, StoreError},
 };
+use keyway_testkit::FixturesError;
 
 /// The exit status: a part of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,12 @@ impl From<LoadError> for Failure {
         let count = error.problems().len();
         let problems = if count == 1 { "a problem".to_owned() } else { format!("{count} problems") };
         Self::Because(format!("the providers cannot be used: {problems}\n{error}"))
+    }
+}
+
+impl From<FixturesError> for Failure {
+    fn from(error: FixturesError) -> Self {
+        Self::because(error.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use keyway::{Entry, Field, Method, VerdictKind};
-use keyway_testkit::{Check, Fixtures, MethodFixtures};
+use keyway_testkit::{Check, Fixtures, FixturesError, MethodFixtures};
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
@@ -21,13 +21,22 @@ pub(crate) struct Key<'f> {
 }
 
 /// A provider's fixtures, for each of its methods that has any.
-pub(crate) fn fixtures(entry: &Entry) -> Result<Vec<MethodFixtures>, Failure> {
+pub(crate) fn fixtures(entry: &Entry) -> Result<Vec<MethodFixtures>, FixturesError> {
     let Some(text) = entry.fixtures() else { return Ok(Vec::new()) };
-    let parsed = Fixtures::parse(&format!("fixtures of {}", entry.source()), text);
-    parsed.map(|fixtures| fixtures.methods().to_vec()).map_err(|error| Failure::because(error.to_string()))
+    let parsed = Fixtures::parse(&format!("fixtures of {}", entry.source()), text)?;
+    Ok(parsed.methods().to_vec())
 }
 
-/// A method's fixtures, without which it has no stand-in.
+/// Whether the good key of fixtures gets the verdict that they say it gets; `Err` says what stands in the way.
+pub(crate) fn play(entry: &Entry, fixtures: &MethodFixtures) -> Result<(), String> {
+    let Some(method) = entry.descriptor().method(fixtures.method()) else {
+        return Err(format!("there is no method `{}`", fixtures.method()));
+    };
+    let good = fixtures.good().ok_or("no key of its fixtures is good")?;
+    good.play(entry, method).map(drop)
+}
+
+/// A method's fixtures, without which it has no stand-in. Those whose good key is not good would answer with untruths.
 pub(crate) fn needed(entry: &Entry, method: &Method) -> Result<MethodFixtures, Failure> {
     let fixtures = fixtures(entry)?;
     let id = entry.descriptor().id();
@@ -35,9 +44,17 @@ pub(crate) fn needed(entry: &Entry, method: &Method) -> Result<MethodFixtures, F
         let why = format!("there is no stand-in for {id}: it comes without a fixtures.yaml");
         return Err(Failure::Because(why));
     }
-    fixtures.into_iter().find(|fixtures| *method.id() == *fixtures.method()).ok_or_else(|| {
-        Failure::Because(format!("the stand-in of {id} has no keys for its method {}", method.id()))
-    })
+    let fixtures =
+        fixtures.into_iter().find(|fixtures| *method.id() == *fixtures.method()).ok_or_else(|| {
+            Failure::Because(format!("the stand-in of {id} has no keys for its method {}", method.id()))
+        })?;
+    if fixtures.good().is_some()
+        && let Err(why) = play(entry, &fixtures)
+    {
+        let unsuited = format!("the fixtures of {id} do not fit its descriptor: {}", why.trim_end());
+        return Err(Failure::Because(unsuited));
+    }
+    Ok(fixtures)
 }
 
 /// The keys of a provider's method.
@@ -77,15 +94,30 @@ pub(crate) fn to_try(method: &Method, fixtures: &MethodFixtures) -> String {
     )
 }
 
-/// A few keys to paste into a form: one that is good, and two that are not, each in another way.
+/// A few keys to paste into a form: one that is good, one of another account, and two that are not good, each in another
+/// way.
 pub(crate) fn to_paste(method: &Method, fixtures: &MethodFixtures, indent: &str) -> String {
+    rows(method, &few(fixtures), indent)
+}
+
+/// How many keys there are besides those [to paste](to_paste).
+pub(crate) fn more_than_to_paste(fixtures: &MethodFixtures) -> usize {
+    fixtures.checks().len() - few(fixtures).len()
+}
+
+fn few(fixtures: &MethodFixtures) -> Vec<&Check> {
+    let account = |check: &Check| check.account().map(|(id, _)| id.to_owned());
+    let good = fixtures.good();
+    let other = fixtures.checks().iter().find(|check| {
+        check.verdict() == VerdictKind::Valid && good.is_some_and(|good| account(good) != account(check))
+    });
     let mut seen = vec![VerdictKind::Valid];
     let wrong = fixtures.checks().iter().filter(|check| {
         let is_new = !seen.contains(&check.verdict());
         seen.push(check.verdict());
         is_new
     });
-    rows(method, &fixtures.good().into_iter().chain(wrong.take(2)).collect::<Vec<_>>(), indent)
+    good.into_iter().chain(other).chain(wrong.take(2)).collect()
 }
 
 /// The keys of a provider's method as a table: the verdict that it gets, what to type, and what it is.

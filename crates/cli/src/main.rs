@@ -19,6 +19,7 @@ mod ask;
 mod keys;
 mod messages;
 mod place;
+mod proof;
 mod report;
 mod values;
 

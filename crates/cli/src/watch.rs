@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::{
     exit::{Exit, Failure},
     output,
+    proof::{Fault, Proof, proofs},
     providers::{self, ProviderView},
     stop::Stop,
 };
@@ -27,13 +28,14 @@ pub(crate) async fn watch(base: Registry, folder: Option<PathBuf>, json: bool) -
         folder.ok_or_else(|| Failure::because("--watch needs a folder: name it with --providers DIR"))?;
     let mut stop = Stop::listen()?;
     let (sender, mut changes) = mpsc::unbounded_channel();
+    let linked: Vec<Id> = base.entries().iter().map(|entry| entry.descriptor().id().clone()).collect();
     let watched = Watch::new(base, folder)
         .every(INTERVAL)
         .even_if_broken()
         .on_change(move |change| drop(sender.send(change)))
         .start()
         .map_err(|error| Failure::because(error.to_string()))?;
-    let mut is_read = output::live(&listed(&watched.current(), json)?)?;
+    let mut is_read = output::live(&listed(&watched.current(), &linked, json)?)?;
     if let Some(problem) = watched.problem() {
         is_read = output::live(&kept(&problem, json)?)?;
     }
@@ -43,8 +45,8 @@ pub(crate) async fn watch(base: Registry, folder: Option<PathBuf>, json: bool) -
             Poll::Pending => changes.poll_recv(context),
         });
         is_read = match next.await {
-            Some(Change::Reloaded { added, changed, removed, .. }) => {
-                output::live(&reloaded(&added, &changed, &removed, json)?)?
+            Some(Change::Reloaded { registry, added, changed, removed, .. }) => {
+                output::live(&reloaded(&registry, &added, &changed, &removed, json)?)?
             }
             Some(Change::Kept(error)) => output::live(&kept(&error, json)?)?,
             Some(_) => true,
@@ -54,28 +56,43 @@ pub(crate) async fn watch(base: Registry, folder: Option<PathBuf>, json: bool) -
     Ok(Exit::Done)
 }
 
-fn listed(registry: &Registry, json: bool) -> Result<String, Failure> {
+fn listed(registry: &Registry, linked: &[Id], json: bool) -> Result<String, Failure> {
+    let proofs = proofs(registry, |id| !linked.iter().any(|known| *known == *id));
     if json {
-        return output::json_line(&Event::Listed { providers: providers::views(registry) });
+        let faults = faults(&proofs);
+        return output::json_line(&Event::Listed { providers: providers::views(registry), faults });
     }
-    Ok(format!("{}\nWatching. Ctrl-C ends it.\n", providers::table(registry)))
+    let told: String = proofs.iter().map(|proof| proof.text() + "\n").collect();
+    Ok(format!("{}\n{told}Watching. Ctrl-C ends it.\n", providers::table(registry)))
 }
 
-fn reloaded(added: &[Id], changed: &[Id], removed: &[Id], json: bool) -> Result<String, Failure> {
+fn reloaded(
+    registry: &Registry,
+    added: &[Id],
+    changed: &[Id],
+    removed: &[Id],
+    json: bool,
+) -> Result<String, Failure> {
     fn texts(ids: &[Id]) -> Vec<&str> {
         ids.iter().map(Id::as_str).collect()
     }
+    let proofs = proofs(registry, |id| added.iter().chain(changed).any(|new| *new == *id));
     if json {
         let (added, changed, removed) = (texts(added), texts(changed), texts(removed));
-        return output::json_line(&Event::Reloaded { added, changed, removed });
+        return output::json_line(&Event::Reloaded { added, changed, removed, faults: faults(&proofs) });
     }
-    let told: Vec<String> = [(added, "added"), (changed, "changed"), (removed, "removed")]
+    let edits: Vec<String> = [(added, "added"), (changed, "changed"), (removed, "removed")]
         .into_iter()
         .filter(|(ids, _)| !ids.is_empty())
         .map(|(ids, word)| format!("{word} {}", texts(ids).join(", ")))
         .collect();
-    let told = if told.is_empty() { "as it was before".to_owned() } else { told.join("; ") };
-    Ok(format!("{} {told}", "✓".green().bold()))
+    let edits = if edits.is_empty() { "as it was before".to_owned() } else { edits.join("; ") };
+    let proven: String = proofs.iter().map(|proof| format!("\n{}", proof.text())).collect();
+    Ok(format!("{} {edits}{proven}", "✓".green().bold()))
+}
+
+fn faults<'p>(proofs: &'p [Proof<'p>]) -> Vec<&'p Fault<'p>> {
+    proofs.iter().flat_map(|proof| &proof.faults).collect()
 }
 
 fn kept(error: &LoadError, json: bool) -> Result<String, Failure> {
@@ -95,8 +112,8 @@ fn kept(error: &LoadError, json: bool) -> Result<String, Failure> {
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event<'e> {
-    Listed { providers: Vec<ProviderView<'e>> },
-    Reloaded { added: Vec<&'e str>, changed: Vec<&'e str>, removed: Vec<&'e str> },
+    Listed { providers: Vec<ProviderView<'e>>, faults: Vec<&'e Fault<'e>> },
+    Reloaded { added: Vec<&'e str>, changed: Vec<&'e str>, removed: Vec<&'e str>, faults: Vec<&'e Fault<'e>> },
     Kept { problems: Vec<ProblemView<'e>> },
 }
 

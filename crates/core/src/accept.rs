@@ -273,11 +273,7 @@ fn accept_field(
     let id = field.id().as_str();
     let text = match raw {
         Some(Raw::Wrong(what)) => {
-            findings.refuse(
-                id,
-                Code::WrongType,
-                format!("{} must be text in quotes, not {what}", field.label()),
-            );
+            findings.refuse(id, Code::WrongType, format!("this must be text in quotes, not {what}"));
             return None;
         }
         Some(Raw::Text(text)) => value::trim(text.expose(), field.strip()),
@@ -297,7 +293,7 @@ fn accept_field(
         }
         if !field.is_optional() {
             let step = field.step().map(|step| format!(" (step {step} of the guide)")).unwrap_or_default();
-            findings.refuse(id, Code::Required, format!("{} is missing{step}", field.label()));
+            findings.refuse(id, Code::Required, format!("this is missing{step}"));
         }
         return None;
     }

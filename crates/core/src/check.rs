@@ -190,6 +190,25 @@ impl Check {
         }
         by_status(&reading, rate)
     }
+
+    /// The first thing of the descriptor that keeps an answer from proving that a key is good; `None` where it proves it.
+    pub(crate) fn doubt(&self, answer: &Answer) -> Option<String> {
+        if answer.is_encoded() {
+            return Some("the answer is compressed".to_owned());
+        }
+        let reading = Reading::new(answer);
+        if let Some(at) = self.verdicts.iter().position(|(rule, ..)| rule.holds(&reading)) {
+            return Some(format!("the answer meets number {} of `verdicts`", at + 1));
+        }
+        if !answer.status().is_success() {
+            return Some(format!("the answer's status is {}", answer.status().as_u16()));
+        }
+        if let Some(unmet) = self.valid.unmet(&reading) {
+            return Some(format!("in `valid`, {unmet}"));
+        }
+        let account = reading.json().and_then(|json| self.account.find(json));
+        account.is_none().then(|| self.account.wants())
+    }
 }
 
 /// What HTTP itself says, where the descriptor says nothing.

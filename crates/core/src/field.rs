@@ -213,7 +213,7 @@ impl Field {
             }
         };
         let say = shape.say().unwrap_or("check that you copied all of it");
-        Some(format!("this does not look like {}{usual}; {say}", self.label))
+        Some(format!("this does not look right{usual}; {say}"))
     }
 
     /// What is removed from the front of a value, in this order, once each, in any case of its letters.

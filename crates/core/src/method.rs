@@ -131,6 +131,12 @@ impl Method {
         self.check.judge(answer, &self.api.rate)
     }
 
+    /// Why an answer to the check does not prove that a key is good, in words for whoever writes the descriptor: the first of
+    /// its conditions that the answer does not meet, and nothing of what the answer holds. `None` where it proves it.
+    pub fn doubt(&self, answer: &Answer) -> Option<String> {
+        self.check.doubt(answer)
+    }
+
     pub(crate) fn read(
         at: &At<'_>,
         name: &str,

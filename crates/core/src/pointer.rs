@@ -1,5 +1,7 @@
 //! JSON pointers (RFC 6901), in which the segment `*` matches any one member.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::yaml::Like;
@@ -76,6 +78,18 @@ impl Pointer {
     }
 }
 
+/// As it is written in a descriptor.
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.steps.iter().try_for_each(|step| match step {
+            Step::Any => f.write_str("/*"),
+            Step::Name(name) => {
+                write!(f, "/{}", name.replace('~', "~0").replace('/', "~1").replace('*', "~2"))
+            }
+        })
+    }
+}
+
 fn members(value: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     match value {
         Value::Object(map) => Box::new(map.values()),
@@ -114,7 +128,9 @@ mod tests {
             ("/*/x", None),
             ("/a/b~1c/*/x", None),
         ] {
-            assert_eq!(Pointer::parse(pointer).unwrap().first(&value), expected.as_ref(), "{pointer}");
+            let parsed = Pointer::parse(pointer).unwrap();
+            assert_eq!(parsed.first(&value), expected.as_ref(), "{pointer}");
+            assert_eq!(Pointer::parse(&parsed.to_string()).unwrap(), parsed, "{pointer}");
         }
         let mut seen = Vec::new();
         Pointer::parse("/*/b~1c/*").unwrap().any(&value, &mut |value| {

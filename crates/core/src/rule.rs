@@ -1,5 +1,7 @@
 //! Rules over answers: what a descriptor says about what an answer means.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::{
@@ -44,13 +46,13 @@ pub(crate) struct Rule {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Status {
+pub(crate) enum Status {
     Code(u16),
     Class(u16),
 }
 
 #[derive(Debug)]
-enum Condition {
+pub(crate) enum Condition {
     Equal(Value),
     Exists(bool),
     OneOf(Vec<Value>),
@@ -113,13 +115,84 @@ impl Rule {
     }
 
     pub(crate) fn holds(&self, reading: &Reading<'_>) -> bool {
+        self.unmet(reading).is_none()
+    }
+
+    /// The first condition that an answer does not meet.
+    pub(crate) fn unmet(&self, reading: &Reading<'_>) -> Option<Unmet<'_>> {
         let code = reading.answer.status().as_u16();
-        (self.status.is_empty() || self.status.iter().any(|status| status.holds(code)))
-            && (!self.content_type_json || reading.answer.says_json())
-            && (self.body.is_empty()
-                || reading.json().is_some_and(|json| {
-                    self.body.iter().all(|(pointer, condition)| condition.holds(pointer, json))
-                }))
+        if !self.status.is_empty() && !self.status.iter().any(|status| status.holds(code)) {
+            return Some(Unmet::Status(&self.status));
+        }
+        if self.content_type_json && !reading.answer.says_json() {
+            return Some(Unmet::ContentType);
+        }
+        let mut conditions = self.body.iter();
+        let Some(json) = &reading.json else { return conditions.next().map(|_| Unmet::NoJson) };
+        let (pointer, condition) = conditions.find(|(pointer, condition)| !condition.holds(pointer, json))?;
+        let is_there = pointer.any(json, &mut |_| true);
+        Some(Unmet::Body { pointer, condition, is_there })
+    }
+}
+
+/// A condition that an answer does not meet, to be printed for whoever wrote the rule: what the rule wants, and nothing of
+/// what the answer holds.
+pub(crate) enum Unmet<'r> {
+    Status(&'r [Status]),
+    ContentType,
+    NoJson,
+    Body { pointer: &'r Pointer, condition: &'r Condition, is_there: bool },
+}
+
+impl fmt::Display for Unmet<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(wanted) => {
+                f.write_str("`status` wants ")?;
+                for (index, status) in wanted.iter().enumerate() {
+                    f.write_str(if index > 0 { " or " } else { "" })?;
+                    match status {
+                        Status::Code(code) => write!(f, "{code}")?,
+                        Status::Class(class) => write!(f, "{class}xx")?,
+                    }
+                }
+                Ok(())
+            }
+            Self::ContentType => {
+                f.write_str("`content_type` wants JSON, and the answer does not call itself that")
+            }
+            Self::NoJson => f.write_str("`body` wants JSON, and the answer's is none"),
+            Self::Body { pointer, condition, is_there } => {
+                let found = if *is_there {
+                    "the answer has something else there"
+                } else {
+                    "the answer has no such member"
+                };
+                match condition {
+                    Condition::Exists(true) => write!(f, "`body` wants `{pointer}`, and {found}"),
+                    Condition::Exists(false) => {
+                        write!(f, "`body` wants no `{pointer}`, and the answer has one")
+                    }
+                    Condition::Equal(value) => {
+                        write!(f, "`body` wants `{pointer}` to be {value}, and {found}")
+                    }
+                    Condition::OneOf(values) => {
+                        write!(
+                            f,
+                            "`body` wants `{pointer}` to be one of {}, and {found}",
+                            Value::from(values.clone())
+                        )
+                    }
+                    Condition::Contains(part) => {
+                        write!(
+                            f,
+                            "`body` wants `{pointer}` to contain {}, and {found}",
+                            Value::from(part.as_str())
+                        )
+                    }
+                }
+            }
+        }
     }
 }
 

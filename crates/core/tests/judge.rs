@@ -514,3 +514,65 @@ fn redirects_are_followed_inside_and_told_outside() {
     assert_eq!(verdict.reason().map(keyway_core::Reason::code), Some(ReasonCode::Redirect));
     assert_eq!(asked.len(), MAX_HOPS + 1);
 }
+
+/// For whoever writes a descriptor: the first condition that an answer does not meet, and nothing that it holds.
+#[test]
+fn the_first_doubt_about_a_good_key_is_named() {
+    const USER: &str = r#"{"User":{"Errors":[],"ObjectUUID":"u-1","UserName":"ada"}}"#;
+    for (provider, status, kind, body, expected) in [
+        ("rally", 200, JSON, USER, None),
+        (
+            "rally",
+            200,
+            HTML,
+            USER,
+            Some("in `valid`, `content_type` wants JSON, and the answer does not call itself that"),
+        ),
+        ("rally", 404, JSON, "", Some("the answer's status is 404")),
+        ("rally", 201, JSON, USER, Some("in `valid`, `status` wants 200")),
+        ("rally", 401, JSON, "", Some("the answer meets number 2 of `verdicts`")),
+        ("rally", 200, JSON, "echo", Some("in `valid`, `body` wants JSON, and the answer's is none")),
+        (
+            "rally",
+            200,
+            JSON,
+            r#"{"echo":1}"#,
+            Some("in `valid`, `body` wants `/User/Errors` to be [], and the answer has no such member"),
+        ),
+        (
+            "rally",
+            200,
+            JSON,
+            r#"{"User":{"Errors":["echo"]}}"#,
+            Some("in `valid`, `body` wants `/User/Errors` to be [], and the answer has something else there"),
+        ),
+        (
+            "rally",
+            200,
+            JSON,
+            r#"{"User":{"Errors":[]}}"#,
+            Some("in `valid`, `body` wants `/User/ObjectUUID`, and the answer has no such member"),
+        ),
+        (
+            "rally",
+            200,
+            JSON,
+            r#"{"User":{"Errors":[],"ObjectUUID":1.5}}"#,
+            Some(
+                "`account.id` wants a text or a whole number at `/User/ObjectUUID`, and the answer has none there",
+            ),
+        ),
+        (
+            "rootly",
+            200,
+            JSON,
+            r#"{"data":{"type":"users","id":"1"},"errors":"echo"}"#,
+            Some("in `valid`, `body` wants no `/errors`, and the answer has one"),
+        ),
+    ] {
+        let (entry, method) = REGISTRY.method(provider, None).expect("it is known");
+        let answer = answer(status, kind, body);
+        assert_eq!(method.doubt(&answer).as_deref(), expected, "{provider} {status} {body}");
+        assert_eq!(entry.provider().judge(method, &answer).account().is_some(), expected.is_none(), "{body}");
+    }
+}

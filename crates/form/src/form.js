@@ -26,10 +26,29 @@
     value.startsWith(prefix) && value !== prefix && (!length || [...value].length === length) &&
     (!charset || new RegExp(`^[${charset}]+$`).test(value.slice(prefix.length)));
 
-  const hint = (text, { strip, mistakes, shape }) => {
+  // What is refused of every secret, in core's words; behind the usual prefix, or without it.
+  const unfit = (value, { spaces, shape }) => {
+    const prefix = shape?.prefix ?? "";
+    const rest = value.startsWith(prefix) ? value.slice(prefix.length) : value;
+    if (/^\[redacted\]$|[•●∙⬤⚫]|^[*·….]+$|^\*{4,}(?!\*).{0,4}$/su.test(value))
+      return "This is the mask that hides the value; paste the value itself.";
+    if (/^…|^[*.…]{3,}(?![*.…]).{0,4}$|^your[_\-. ](.*[_\-. ])?(key|token|secret|password|here)$/isu.test(rest))
+      return "This only stands in the place of the value; paste the value itself.";
+    if (/^[$>#]?\s*(curl(\.exe)?|https?|wget|export|set|-H|--header)\s/i.test(value))
+      return "This is a whole command; paste the value alone.";
+    if (spaces) return "";
+    if (/^[a-z][a-z0-9-]*: /i.test(value)) return "This is a whole header line; paste the value alone.";
+    const at = [...value].findIndex((c) => /\p{White_Space}/u.test(c)) + 1;
+    return at && `Character ${at} is a space, which does not belong there; copy it again, and nothing else.`;
+  };
+
+  const hint = (text, hints, isSecret) => {
+    const { strip, mistakes, shape } = hints;
     const value = bare(text, strip);
     const said = [];
     if (!value) return "";
+    const refusal = isSecret && unfit(value, hints);
+    if (refusal) return refusal;
     for (const { prefix = "", suffix = "", contains = "", refuse, say } of mistakes) {
       if (!value.startsWith(prefix) || !value.endsWith(suffix) || !value.includes(contains)) continue;
       said.push(say);
@@ -38,6 +57,10 @@
     if (shape && !fits(value, shape)) said.push(shape.say);
     return said.join(" ");
   };
+
+  // What stands between backticks is code.
+  const drawn = (text) => text.split(/`([^`]+)`/).map((part, index) =>
+    index % 2 ? Object.assign(document.createElement("code"), { dir: "ltr", textContent: part }) : part);
 
   const add = (input, name, kind) => {
     const element = document.createElement(name);
@@ -56,7 +79,7 @@
     const show = () => {
       clearTimeout(pause);
       if (isPressed) pause = setTimeout(show, 100);
-      else note.textContent = hint(input.value, hints);
+      else note.replaceChildren(...drawn(hint(input.value, hints, input.matches(".keyway-secret"))));
     };
     input.addEventListener("change", show);
     input.addEventListener("input", (event) => {
@@ -95,7 +118,7 @@
       else sent = event;
     });
     // After `autofocus`, which frames and later forms lack.
-    requestAnimationFrame(() => form.querySelector(".keyway-problems")?.focus());
+    requestAnimationFrame(() => form.querySelector(".keyway-problems, [aria-invalid=true]")?.focus());
   };
 
   const start = () => document.querySelectorAll("form.keyway-form").forEach(addForm);

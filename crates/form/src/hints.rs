@@ -12,6 +12,9 @@ pub(crate) struct Hints<'a> {
     mistakes: Vec<Mistake<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shape: Option<Shape<'a>>,
+    /// Whether white space may stand inside; there only when it may.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    spaces: bool,
 }
 
 #[derive(Serialize)]
@@ -52,7 +55,8 @@ impl<'a> Hints<'a> {
             refuse: mistake.is_refused(),
             say: sentence(mistake.say()),
         };
-        Self { strip: field.strip(), mistakes: field.mistakes().iter().map(mistake).collect(), shape }
+        let spaces = field.is_secret() && field.allows_spaces();
+        Self { strip: field.strip(), mistakes: field.mistakes().iter().map(mistake).collect(), shape, spaces }
     }
 
     /// Tells whether there is nothing to say.

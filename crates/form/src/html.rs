@@ -44,7 +44,15 @@ pub struct Html<'a> {
     submit: &'a str,
     prefix: &'a str,
     level: u8,
-    guide: bool,
+    guide: Place,
+}
+
+/// Where the guide is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Within,
+    Beside,
+    Nowhere,
 }
 
 impl Form<'_> {
@@ -58,7 +66,7 @@ impl Form<'_> {
             submit: "Connect",
             prefix: "keyway-",
             level: 2,
-            guide: true,
+            guide: Place::Within,
         }
     }
 }
@@ -101,13 +109,20 @@ impl<'a> Html<'a> {
         self
     }
 
-    /// Leaves the guide out. An input still says in which step a person sees its value.
+    /// Leaves the guide out. An input still says what the step is in which a person sees its value.
     pub fn without_guide(mut self) -> Self {
-        self.guide = false;
+        self.guide = Place::Nowhere;
         self
     }
 
-    /// The guide alone, for a page that places it beside a form [without it](Self::without_guide).
+    /// Leaves the guide to the page, which places [it](Self::guide) beside the form: an input leads to the step in which a
+    /// person sees its value.
+    pub fn guide_beside(mut self) -> Self {
+        self.guide = Place::Beside;
+        self
+    }
+
+    /// The guide alone, for a page that places it [beside the form](Self::guide_beside).
     pub fn guide(&self) -> String {
         guide::guide(self).into_string()
     }
@@ -120,16 +135,23 @@ impl<'a> Html<'a> {
             form.keyway-form method="post" action=[self.action] accept-charset="utf-8" autocomplete="off" novalidate
                 aria-label={ (self.verb) " " (form.descriptor().name()) ": " (form.method().label()) } {
                 @for (name, value) in &self.hidden { input type="hidden" name=(name) value=(value); }
-                @if form.is_refused() { (self.problems()) }
+                @if self.sums_up() { (self.problems()) }
                 @if !form.warnings().is_empty() { (self.remarks()) }
-                @if self.guide {
+                @if self.guide == Place::Within {
                     (guide::guide(self))
-                    (Heading { level: self.level, id: None, text: format_args!("What it asks for") })
+                    (Heading { level: self.level, id: None, text: format_args!("What to enter") })
                 }
                 @for input in form.inputs() { (input::input(self, input)) }
                 p { button.keyway-submit type="submit" { (self.submit) } }
             }
         }
+    }
+
+    /// Whether what was wrong is told above all else as well: the only input that was refused says it by itself, and takes
+    /// the focus.
+    fn sums_up(&self) -> bool {
+        let refused = self.form.inputs().iter().filter(|input| !input.errors().is_empty()).count();
+        !self.form.errors().is_empty() || refused > 1
     }
 
     /// All that was wrong, with a way to each input. It takes the focus, so that nobody has to look for it.

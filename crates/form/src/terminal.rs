@@ -21,7 +21,7 @@ impl Form<'_> {
     /// The form for a terminal: the guide, and every input with what is said of it.
     pub fn text(&self) -> String {
         let mut out = guide(self);
-        out += &format!("\n{}\n", "What it asks for".bold());
+        out += &format!("\n{}\n", "What to enter".bold());
         for (notices, refused) in [(self.errors(), true), (self.warnings(), false)] {
             for notice in notices {
                 out += &format!("\n  {}\n", notice.field.bold());
@@ -70,7 +70,7 @@ fn asked(form: &Form<'_>, input: &Input<'_>) -> String {
     let field = input.field();
     let mut traits = vec![field.id().as_str()];
     traits.extend(field.is_secret().then_some("secret"));
-    traits.extend(field.is_optional().then_some("may be left out"));
+    traits.extend(field.is_optional().then_some("optional"));
     traits.extend(field.is_multiline().then_some("several lines"));
     let mut out = format!("  {}  {}\n", field.label().bold(), traits.join(", ").dimmed());
     out += &field.help().map(|help| item(help, "    ")).unwrap_or_default();

@@ -92,20 +92,26 @@ pub struct FixturesError {
     message: String,
 }
 
+impl FixturesError {
+    pub(crate) fn new(file: &str, message: String) -> Self {
+        Self { file: file.to_owned(), message }
+    }
+}
+
 impl Fixtures {
     /// Reads the text of a `fixtures.yaml`. `file` is named in errors.
     ///
     /// # Errors
     /// When it is not YAML of this form; says where.
     pub fn parse(file: &str, text: &str) -> Result<Self, FixturesError> {
-        let error = |message: String| FixturesError { file: file.to_owned(), message };
+        let error = |message: String| FixturesError::new(file, message);
         let raw: yaml::File = serde_yaml::from_str(text).map_err(|problem| {
             let at =
                 problem.location().map(|at| format!(":{}:{}", at.line(), at.column())).unwrap_or_default();
             let message = problem.to_string();
             // The position has a place of its own.
             let message = message.split(" at line ").next().unwrap_or_default();
-            FixturesError { file: format!("{file}{at}"), message: message.to_owned() }
+            FixturesError::new(&format!("{file}{at}"), message.to_owned())
         })?;
         if raw.version != 1 {
             return Err(error("this version is not known; this Keyway reads version 1".into()));

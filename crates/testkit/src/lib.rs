@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod message;
+mod play;
 mod player;
 mod subject;
 
@@ -50,14 +51,17 @@ macro_rules! __conformance {
             #[test]
             fn $rule() {
                 for subject in $crate::Subject::all($registration, env!("CARGO_MANIFEST_DIR")) {
-                    $crate::rules::$rule(&subject);
+                    if let Err(why) = $crate::rules::$rule(&subject) {
+                        panic!("\n{why}\n");
+                    }
                 }
             }
         )*
 
         #[test]
         fn every_rule_of_the_suite_runs() {
-            assert_eq!([$(stringify!($rule)),*].as_slice(), $crate::rules::NAMES);
+            let names: Vec<&str> = $crate::rules::ALL.iter().map(|(name, _)| *name).collect();
+            assert_eq!([$(stringify!($rule)),*].as_slice(), names);
         }
     };
 }

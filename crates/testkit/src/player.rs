@@ -44,12 +44,16 @@ impl Transport for Player {
         if came != self.expected
             && let Ok(mut difference) = self.difference.lock()
         {
-            *difference =
-                Some(format!("this should have been sent:\n{}\n\nthis was sent:\n{came}\n", self.expected));
+            *difference = Some(self::difference(&self.expected, &came));
         }
         let host = request.uri().host().unwrap_or_default();
         self.answer.clone().ok_or_else(|| TransportError::new(TransportErrorKind::Timeout, host))
     }
+}
+
+/// Two requests, one beside the other.
+pub(crate) fn difference(wanted: &str, came: &str) -> String {
+    format!("this should have been sent:\n{wanted}\n\nthis was sent:\n{came}\n")
 }
 
 /// Runs a future that never waits: the player answers at once, and core itself waits for nothing.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use keyway_core::{Credential, Descriptor, Entry, Method, Registration, Registry};
 
-use crate::{Check, Fixtures, MethodFixtures};
+use crate::{Check, Fixtures, FixturesError, MethodFixtures};
 
 /// A provider under test, with one of its methods.
 #[derive(Debug)]
 pub struct Subject {
-    registration: Registration,
-    folder: String,
-    registry: Registry,
+    entry: Entry,
+    /// The package and its folder; none where the provider is no crate.
+    package: Option<(&'static str, String)>,
     method: Arc<Method>,
     fixtures: MethodFixtures,
 }
@@ -24,66 +24,70 @@ impl Subject {
     pub fn all(registration: Registration, folder: &str) -> Vec<Self> {
         let registry =
             Registry::from_registrations([&registration]).unwrap_or_else(|error| panic!("\n{error}\n"));
-        let fixtures = Fixtures::parse("fixtures.yaml", registration.fixtures)
-            .unwrap_or_else(|error| panic!("\n{error}\n"));
         let folder = folder.rsplit(['/', '\\']).next().unwrap_or_default();
-        let methods = registry.entries()[0].descriptor().methods();
-        for fixtures in fixtures.methods() {
-            let id = fixtures.method();
-            assert!(
-                methods.iter().any(|method| *method.id() == *id),
-                "fixtures.yaml: there is no method `{id}`"
-            );
+        let subjects = Self::of(&registry.entries()[0]).unwrap_or_else(|error| panic!("\n{error}\n"));
+        let package = Some((registration.package, folder.to_owned()));
+        subjects.into_iter().map(|subject| Self { package: package.clone(), ..subject }).collect()
+    }
+
+    /// Takes a provider that may be no crate, such as one of a directory: a subject for each of its methods. Without
+    /// fixtures there is none.
+    ///
+    /// # Errors
+    /// When the fixtures cannot be read, are for a method that there is not, or a method has none.
+    pub fn of(entry: &Entry) -> Result<Vec<Self>, FixturesError> {
+        const FILE: &str = "fixtures.yaml";
+        let Some(text) = entry.fixtures() else { return Ok(Vec::new()) };
+        let fixtures = Fixtures::parse(FILE, text)?;
+        let descriptor = entry.descriptor();
+        for id in fixtures.methods().iter().map(MethodFixtures::method) {
+            if !descriptor.methods().iter().any(|method| *method.id() == *id) {
+                return Err(FixturesError::new(FILE, format!("there is no method `{id}`")));
+            }
         }
         let subject = |method: &Arc<Method>| {
-            let fixtures = fixtures.of(method.id().as_str());
-            let fixtures =
-                fixtures.unwrap_or_else(|| panic!("fixtures.yaml: the method `{}` has none", method.id()));
-            Self {
-                registration,
-                folder: folder.to_owned(),
-                registry: registry.clone(),
+            let of_method = fixtures.of(method.id().as_str());
+            let none = || FixturesError::new(FILE, format!("the method `{}` has none", method.id()));
+            Ok(Self {
+                entry: entry.clone(),
+                package: None,
                 method: Arc::clone(method),
-                fixtures: fixtures.clone(),
-            }
+                fixtures: of_method.ok_or_else(none)?.clone(),
+            })
         };
-        methods.iter().map(subject).collect()
+        descriptor.methods().iter().map(subject).collect()
     }
 
-    pub(crate) fn registration(&self) -> &Registration {
-        &self.registration
-    }
-
-    pub(crate) fn folder(&self) -> &str {
-        &self.folder
-    }
-
-    pub(crate) fn fixtures(&self) -> &MethodFixtures {
-        &self.fixtures
-    }
-
-    pub(crate) fn entry(&self) -> &Entry {
-        &self.registry.entries()[0]
-    }
-
-    pub(crate) fn descriptor(&self) -> &Descriptor {
-        self.entry().descriptor()
-    }
-
-    pub(crate) fn method(&self) -> &Arc<Method> {
+    /// The method.
+    pub fn method(&self) -> &Arc<Method> {
         &self.method
     }
 
-    /// The credential of a check's key.
-    pub(crate) fn credential(&self, check: &Check) -> Credential {
-        match self.entry().accept(&self.method, &check.submission()) {
-            Ok(accepted) => accepted.credential,
-            Err(refused) => panic!("the key of `{}` is refused: {refused}", check.name()),
-        }
+    /// What its fixtures say.
+    pub fn fixtures(&self) -> &MethodFixtures {
+        &self.fixtures
     }
 
-    /// The fixtures' good key.
-    pub(crate) fn good(&self) -> &Check {
-        self.fixtures.good().unwrap_or_else(|| panic!("the fixtures have no check whose verdict is valid"))
+    pub(crate) fn package(&self) -> Option<(&str, &str)> {
+        self.package.as_ref().map(|(package, folder)| (*package, folder.as_str()))
+    }
+
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        self.entry.descriptor()
+    }
+
+    /// The credential of a check's key.
+    pub(crate) fn credential(&self, check: &Check) -> Result<Credential, String> {
+        check.credential(&self.entry, &self.method)
+    }
+
+    /// The fixtures' good key, and its credential.
+    pub(crate) fn good(&self) -> Result<(&Check, Credential), String> {
+        let good = self.fixtures.good().ok_or("the fixtures have no check whose verdict is valid")?;
+        Ok((good, self.credential(good)?))
     }
 }

@@ -14,7 +14,7 @@ pub enum Change {
         registry: Arc<Registry>,
         /// The providers that are new.
         added: Vec<Id>,
-        /// The providers whose descriptor or fixtures differ.
+        /// The providers whose descriptor, fixtures or logo differ.
         changed: Vec<Id>,
         /// The providers that are gone.
         removed: Vec<Id>,

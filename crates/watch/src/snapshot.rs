@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The files of a provider's folder that loading it reads, or looks for.
-const FILES: [&str; 3] = ["provider.yaml", "provider.yml", "fixtures.yaml"];
+const FILES: [&str; 4] = ["provider.yaml", "provider.yml", "fixtures.yaml", "logo.svg"];
 
 /// More of a file than is ever loaded.
 const LONGEST: u64 = 1024 * 1024;

@@ -31,6 +31,10 @@ fn an_edit_is_seen() {
     directory.write("acme/fixtures.yaml", "exchanges: []");
     assert_eq!(watching.reloaded(), "~acme");
     assert_eq!(watching.watched.current().get("acme").unwrap().fixtures(), Some("exchanges: []"));
+    // And the logo.
+    directory.write("acme/logo.svg", "<svg/>");
+    assert_eq!(watching.reloaded(), "~acme");
+    assert_eq!(watching.watched.current().get("acme").unwrap().logo(), Some("<svg/>"));
 }
 
 #[test]

@@ -34,7 +34,7 @@ use super::{
 use crate::{
     args::Serve,
     exit::{Exit, Failure},
-    output, place,
+    keys, output, place,
     vault::Location,
 };
 
@@ -43,7 +43,7 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
     let folder = Folder::open(args.dir.as_deref())?;
     let mut memory = folder.memory()?;
     let files = args.tls.then(|| certificate(&folder, &mut memory)).transpose()?;
-    let loaded = Loaded::of(config(providers, args.port, &memory, files.as_ref()));
+    let loaded = Loaded::of(config(providers.clone(), args.port, &memory, files.as_ref()));
     let mut plan = Plan::of(&loaded, Vec::new()).map_err(|problems| unusable(&problems))?;
     let _log = log_of(&plan)?;
     let location = Location::within(folder.path())?;
@@ -61,7 +61,7 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
                 .ok_or_else(|| Failure::because("the connect pages have no port"))?;
             let platform = Platform::bind(memory.platform_port, &url)?;
             (memory.connect_port, memory.platform_port) = (url.port(), platform.port());
-            let demos =
+            let (demos, left_out) =
                 demo::connect(vault, &registry, &plan.transport()?.into(), &origin, &mut memory).await?;
             let api_token = demo::api_token(vault, &mut memory).await?;
             folder.remember(&memory)?;
@@ -76,6 +76,8 @@ pub(super) async fn serve(providers: Option<PathBuf>, args: &Serve) -> Result<Ex
             let shown = Shown {
                 folder: folder.path(),
                 demos: &demos,
+                providers: providers.as_deref(),
+                left_out: &left_out,
                 files: files.as_ref(),
                 gateway,
                 connect: url,
@@ -118,7 +120,9 @@ fn certificate(folder: &Folder, memory: &mut Memory) -> Result<Files, Failure> {
 
 /// The stand-ins, where they were before. Somebody else may have taken that port meanwhile: then on another.
 async fn stand_ins(registry: &Registry, port: u16) -> Result<Sandbox, Failure> {
-    let entries: Vec<&Entry> = registry.entries().iter().filter(|entry| entry.fixtures().is_some()).collect();
+    // What cannot be read is told with what else has no stand-in.
+    let entries: Vec<&Entry> =
+        registry.entries().iter().filter(|entry| keys::fixtures(entry).is_ok()).collect();
     match Sandbox::start(&entries, port).await {
         Err(SandboxError::Port { .. }) if port != 0 => place::start(&entries, 0).await,
         Ok(stand_ins) => Ok(stand_ins),

@@ -12,8 +12,8 @@ use crate::{
     subject::Subject,
 };
 
-/// What the sandbox says last.
-pub(crate) const READY: &str = "nobody can see it again.\n";
+/// What the sandbox says last, before an address.
+pub(crate) const READY: &str = "A platform of your own to try it from: ";
 
 /// The sandbox, whose pages and API are used by somebody with this key. Its stand-ins know the key that is told to them, and
 /// answer 401 to others.

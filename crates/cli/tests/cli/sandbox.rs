@@ -10,7 +10,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    ACME, ACME_VALUES, Folder, command, keyway, keyway_with, linked, rootly, without_ports,
+    ACME, ACME_VALUES, Folder, acme_of_the_readmes, command, keyway, keyway_with, linked, rootly,
+    without_ports,
 };
 
 fn listed() -> Vec<Value> {
@@ -71,6 +72,23 @@ fn without_fixtures_there_is_no_stand_in() {
         let said = "error: there is no stand-in for acme: it comes without a fixtures.yaml\n";
         assert_eq!(run.stderr, said, "{args:?}");
     }
+}
+
+/// It would answer with untruths: what does not fit is said instead.
+#[test]
+fn fixtures_that_do_not_fit_their_descriptor_are_no_stand_in() {
+    let (descriptor, fixtures) = acme_of_the_readmes();
+    let folder = Folder::with(&descriptor);
+    let connect = || {
+        let args = ["connect", "acme", "--sandbox", "--values", "-", "--providers", folder.path()];
+        keyway_with(&args, r#"{"api_key":"acme_made_up_good"}"#)
+    };
+    folder.write_file("acme/fixtures.yaml", &fixtures);
+    assert_eq!(connect().code, 0, "{}", connect().stderr);
+    folder.write_file("acme/fixtures.yaml", &fixtures.replace("user: { id: 7, name: Ada }", "id: 7"));
+    let said = "error: the fixtures of acme do not fit its descriptor: `a good key`: the verdict is `unknown`, and the fixtures \
+                say `valid`: in `valid`, `body` wants `/user/id`, and the answer has no such member\n";
+    assert_eq!((connect().code, connect().stderr.as_str()), (1, said));
 }
 
 #[test]

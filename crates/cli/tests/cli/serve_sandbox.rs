@@ -10,9 +10,9 @@ use std::{
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::{Home, Serving, get, linked, status};
+use crate::support::{Folder, Home, Serving, acme_of_the_readmes, get, linked, status};
 
-const READY: &str = "nobody can see it again.";
+const READY: &str = "A platform of your own to try it from: ";
 
 /// The sandbox in a folder of a home, on any free port.
 fn sandbox(home: &Home, more: &[&str]) -> Command {
@@ -70,6 +70,38 @@ fn what_it_shows() {
     let home = Home::new();
     insta::assert_snapshot!("sandbox", home.steady(&start(&home, &[]).said()));
     insta::assert_snapshot!("sandbox_tls", home.steady(&start(&home, &["--tls"]).said()));
+}
+
+/// One provider that cannot be shown keeps no other from it, and what keeps it is said.
+#[test]
+fn a_provider_without_a_stand_in_is_left_out_and_says_why() {
+    let (descriptor, fixtures) = acme_of_the_readmes();
+    let folder = Folder::with(&descriptor);
+    for (fixtures, expected) in [
+        (None, Some("it has no fixtures.yaml")),
+        (Some(fixtures.replace("/me", "/you")), Some("`a good key`: this should have been sent:")),
+        (
+            Some(fixtures.replace("user: { id: 7, name: Ada }", "id: 7")),
+            Some("in `valid`, `body` wants `/user/id`, and the answer has no such member"),
+        ),
+        (Some(fixtures.replace("verdict: valid", "verdict: valdi")), Some("`valdi` is not a verdict")),
+        (Some(fixtures), None),
+    ] {
+        if let Some(text) = fixtures {
+            folder.write_file("acme/fixtures.yaml", &text);
+        }
+        let home = Home::new();
+        let said = start(&home, &["--providers", folder.path()]).said();
+        let left_out =
+            said.split_once("Acme has no stand-in, so no key of it is taken here: ").map(|(_, why)| why);
+        match expected {
+            Some(why) => assert!(left_out.is_some_and(|said| said.contains(why)), "{why}: {said}"),
+            None => assert_eq!(left_out, None),
+        }
+        assert!(said.contains(&format!("The providers in {} were read just now", folder.path())), "{said}");
+        let shown = linked().len() + usize::from(expected.is_none());
+        assert_eq!(calls(&said).len(), 2 * shown, "{said}");
+    }
 }
 
 /// What is shown works as it stands: for each provider, in the key's place and by the connection.

@@ -118,7 +118,7 @@ fn odd_values_warn_and_are_asked() {
     assert_eq!((&warning["field"], &warning["code"]), (&json!("api_key"), &json!("shape")));
     assert!(!json.to_string().contains("oauth-token"));
     // Also for whoever watches, who may still stop it: this is said before the key is sent.
-    assert!(run.stderr.starts_with("! API Key\n  This does not look like API Key"), "{}", run.stderr);
+    assert!(run.stderr.starts_with("! API Key\n  This does not look right: "), "{}", run.stderr);
     assert!(!run.stderr.contains("oauth-token"));
 }
 

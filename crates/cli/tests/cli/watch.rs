@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{ACME, Folder, command, keyway, linked};
+use crate::support::{ACME, Folder, acme_of_the_readmes, command, keyway, linked};
 
 /// How long a line may take before a test gives up. Nothing waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,6 +73,8 @@ fn each_edit_is_answered_until_a_signal_comes() {
     let watching = Background::start(&folder, &[]);
     assert!(watching.line().starts_with("ID "));
     watching.line_with("acme ");
+    let unproven = |id: &str| format!("! {id} has no fixtures.yaml: nothing is proven of it");
+    assert_eq!(watching.line_with("!"), unproven("acme"));
     watching.line_with("Watching. Ctrl-C ends it.");
 
     folder.write("acme", &broken());
@@ -81,8 +83,10 @@ fn each_edit_is_answered_until_a_signal_comes() {
 
     folder.write("acme", &ACME.replace("Acme", "Ajax"));
     assert_eq!(watching.line_with("✓"), "✓ changed acme");
+    assert_eq!(watching.line(), unproven("acme"));
     folder.write("globex", &ACME.replace("acme", "globex"));
     assert_eq!(watching.line(), "✓ added globex");
+    assert_eq!(watching.line(), unproven("globex"));
     #[cfg(unix)]
     {
         watching.stop("-INT");
@@ -113,11 +117,81 @@ fn as_json_each_answer_is_a_line() {
     folder.write("acme", ACME);
     assert_eq!(
         watching.json(),
-        json!({ "event": "reloaded", "added": ["acme"], "changed": [], "removed": [] })
+        json!({ "event": "reloaded", "added": ["acme"], "changed": [], "removed": [], "faults": [] })
     );
     folder.remove();
     let problem = watching.json()["problems"][0].clone();
     assert_eq!((&problem["line"], &problem["column"]), (&Value::Null, &Value::Null));
+}
+
+/// Whoever writes YAML alone has the suite too: fixtures and logo are held against it at each save.
+#[test]
+fn fixtures_and_logo_are_held_against_the_suite() {
+    let (descriptor, fixtures) = acme_of_the_readmes();
+    let folder = Folder::with(&descriptor);
+    folder.write_file("acme/fixtures.yaml", &fixtures);
+    let watching = Background::start(&folder, &[]);
+    let coverage = "  fixtures cover every kind of answer: no check is answered by 401, 403, 404, a server error, HTML with \
+                    status 200";
+    assert_eq!(watching.line_with("✗"), "✗ a thing does not hold of acme");
+    assert_eq!(watching.line(), coverage);
+    watching.line_with("Watching. Ctrl-C ends it.");
+    let saved = |name: &str, text: &str| {
+        folder.write_file(&format!("acme/{name}"), text);
+        assert_eq!(watching.line(), "✓ changed acme");
+        watching.line()
+    };
+
+    let rest = "      - { name: revoked, values: { api_key: acme_made_up_revoked }, answer: { status: 401 }, verdict: invalid, source: docs }
+      - { name: forbidden, values: { api_key: acme_made_up_403 }, answer: { status: 403 }, verdict: forbidden, source: inferred }
+      - { name: not found, values: { api_key: acme_made_up_404 }, answer: { status: 404 }, verdict: unknown, source: inferred }
+      - { name: broken, values: { api_key: acme_made_up_500 }, answer: { status: 500 }, verdict: unavailable, source: inferred }
+      - { name: page, values: { api_key: acme_made_up_page }, answer: { status: 200, headers: { content-type: text/html }, body: <html> }, verdict: unknown, source: inferred }
+    calls:";
+    let whole = fixtures.replace("    calls:", rest);
+    assert_eq!(saved("fixtures.yaml", &whole), "✓ acme does what its fixtures say: 8 checks, 1 call");
+    assert_eq!(
+        saved(
+            "fixtures.yaml",
+            &whole.replace("verdict: forbidden", "verdict: invalid").replace("label: Ada", "label: Eve")
+        ),
+        "✗ a thing does not hold of acme"
+    );
+    assert_eq!(
+        watching.line(),
+        "  every fixture has its verdict: `a good key`: the account is id \"7\", label \"Ada\", and the fixtures say id \"7\", \
+         label \"Eve\""
+    );
+    assert!(
+        watching
+            .line()
+            .starts_with("    `forbidden`: the verdict is `forbidden`, and the fixtures say `invalid`: ")
+    );
+    assert_eq!(
+        saved("fixtures.yaml", &whole.replace("invalid", "invlid")),
+        "✗ a thing does not hold of acme"
+    );
+    assert!(
+        watching
+            .line()
+            .starts_with("  fixtures.yaml: api_key: the check `revoked`: `invlid` is not a verdict; ")
+    );
+    saved("fixtures.yaml", &whole);
+    assert_eq!(saved("logo.svg", "<svg><script/></svg>"), "✗ a thing does not hold of acme");
+    assert_eq!(watching.line(), "  logo is small and inert: logo.svg holds `<script`");
+    assert_eq!(saved("logo.svg", "<svg/>"), "✓ acme does what its fixtures say: 8 checks, 1 call");
+}
+
+#[test]
+fn a_logo_is_looked_at_where_there_are_no_fixtures() {
+    let folder = Folder::with(ACME);
+    folder.write_file("acme/logo.svg", "<html>");
+    let fault = json!({
+        "provider": "acme",
+        "rule": "logo_is_small_and_inert",
+        "message": "logo.svg begins with something else than <svg",
+    });
+    assert_eq!(Background::start(&folder, &["--json"]).json()["faults"], json!([fault]));
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(crate) fn key(chrome: &Chrome, page: &Key<'_>) -> Markup {
     let action = format!("{provider}/{}", method.id());
     let html = page.form.html().action(&action).hidden("csrf", &chrome.csrf).submit("Check and continue");
     let guide = PreEscaped(html.guide());
-    let form = PreEscaped(html.without_guide().to_string());
+    let form = PreEscaped(html.guide_beside().to_string());
     let title = match page.target {
         Some(_) => format!("New key for {}", descriptor.name()),
         None => format!("Link your {} account", descriptor.name()),

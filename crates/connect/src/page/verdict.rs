@@ -111,7 +111,10 @@ impl Words {
                 next: html! { "If nothing comes of it within a minute, enter the key again: it was not kept." },
                 is_about_the_key: false,
             },
-            kind => Self::of_kind(VerdictKind::parse(kind), name, keys, support, told.retry_after),
+            kind => {
+                let has_servers = entry.descriptor().methods().iter().any(|method| method.host().is_none());
+                Self::of_kind(VerdictKind::parse(kind), name, keys, support, told.retry_after, has_servers)
+            }
         }
     }
 
@@ -121,12 +124,15 @@ impl Words {
         keys: Option<&str>,
         support: Option<&str>,
         retry_after: Option<u64>,
+        has_servers: bool,
     ) -> Self {
         match kind {
             Some(VerdictKind::Invalid) => Self {
                 title: format!("{name} does not accept this key"),
                 why: html! {
-                    "It may have been copied in part, replaced, switched off, or made for another server of " (name) "."
+                    "It may have been copied in part, replaced"
+                    @if has_servers { ", switched off, or made for another server of " (name) "." }
+                    @else { " or switched off." }
                 },
                 next: html! { "Copy it once more, or make a new one. " (keys_link(keys, name)) },
                 is_about_the_key: true,

@@ -38,8 +38,7 @@ pub(crate) fn check(
     findings: &mut Findings,
 ) -> Option<String> {
     let id = field.id().as_str();
-    let label = field.label();
-    let refusal = too_long(field, value)
+    let refusal = too_long(value)
         .or_else(|| not_the_value(field, value))
         .or_else(|| unfit_characters(field, value))
         .or_else(|| repeated(field, value));
@@ -65,7 +64,7 @@ pub(crate) fn check(
         && !pattern.matches(&value)
     {
         let help = field.help().map(|help| format!(": {help}")).unwrap_or_default();
-        findings.refuse(id, Code::Pattern, format!("this is not the form of {label}{help}"));
+        findings.refuse(id, Code::Pattern, format!("this does not have the form that is expected{help}"));
         return None;
     }
     if field.is_secret() {
@@ -106,69 +105,68 @@ pub(crate) fn unusable(field: &Field, value: &str) -> Option<(Code, String)> {
         Kind::Choice(_) => None,
         Kind::Text | Kind::Url | Kind::Host => canonical(field, value).err(),
     };
-    too_long(field, value).or_else(|| unfit_characters(field, value)).or_else(form)
+    too_long(value).or_else(|| unfit_characters(field, value)).or_else(form)
 }
 
-fn too_long(field: &Field, value: &str) -> Option<(Code, String)> {
+fn too_long(value: &str) -> Option<(Code, String)> {
     (value.len() > MAX_BYTES)
-        .then(|| (Code::TooLong, format!("{} is larger than {} KiB", field.label(), MAX_BYTES / 1024)))
+        .then(|| (Code::TooLong, format!("this is larger than {} KiB", MAX_BYTES / 1024)))
 }
 
 /// Why this is not the value but something that a person took for it.
 fn not_the_value(field: &Field, value: &str) -> Option<(Code, String)> {
-    let label = field.label();
-    if field.is_secret() && is_mask(value) {
-        return Some((
-            Code::Masked,
-            format!("this is the mask that hides {label}, not its value; paste the value itself"),
-        ));
+    if !field.is_secret() {
+        return None;
     }
-    if field.is_secret() && is_placeholder(field, value) {
-        let message = format!("this stands in the place of {label}; paste the value itself");
-        return Some((Code::Masked, message));
-    }
-    if field.is_secret() && is_command(value) {
-        return Some((Code::Command, format!("this is a whole command; paste {label} alone")));
-    }
-    if field.is_secret() && !field.says_spaces() && is_header_line(value) {
-        return Some((Code::Command, format!("this is a whole header line; paste {label} alone")));
-    }
-    None
+    // The hints of a form say the same, in the same words, while somebody types.
+    let (code, message) = if is_mask(value) {
+        (Code::Masked, "this is the mask that hides the value; paste the value itself")
+    } else if is_placeholder(field, value) {
+        (Code::Masked, "this only stands in the place of the value; paste the value itself")
+    } else if is_command(value) {
+        (Code::Command, "this is a whole command; paste the value alone")
+    } else if !field.says_spaces() && is_header_line(value) {
+        (Code::Command, "this is a whole header line; paste the value alone")
+    } else {
+        return None;
+    };
+    Some((code, message.to_owned()))
 }
 
 /// Why the characters of a value cannot go where the field's value goes.
 fn unfit_characters(field: &Field, value: &str) -> Option<(Code, String)> {
-    let label = field.label();
     let position = |test: &dyn Fn(char) -> bool| value.chars().position(test).map(|index| index + 1);
     if let Some(at) = position(&|c| c.is_control() && !(c == '\n' && field.is_multiline())) {
         return Some((
             Code::Control,
-            format!("character {at} is a line break or a control character; copy {label} again"),
+            format!("character {at} is a line break or a control character; copy the value again"),
         ));
     }
     if let Some(at) = position(&text::is_invisible) {
         return Some((
             Code::Invisible,
-            format!("character {at} is invisible; copy {label} again from where it is shown"),
+            format!("character {at} is invisible; copy the value again from where it is shown"),
         ));
     }
     let spaces = field.allows_spaces();
     if !spaces && let Some(at) = position(&char::is_whitespace) {
         return Some((
             Code::WhiteSpace,
-            format!("character {at} is a space; {label} has none: copy it again, and nothing else"),
+            format!(
+                "character {at} is a space, which does not belong there; copy it again, and nothing else"
+            ),
         ));
     }
     if field.place.raw
         && let Some(at) = position(&|c| !(c.is_ascii_graphic() || (c == ' ' && spaces)))
     {
         let message = format!(
-            "character {at} is not a plain letter, digit or sign; copy {label} again instead of typing it"
+            "character {at} is not a plain letter, digit or sign; copy the value again instead of typing it"
         );
         return Some((Code::NotAscii, message));
     }
     if field.place.basic_user && value.contains(':') {
-        return Some((Code::Colon, format!("{label} cannot hold a colon")));
+        return Some((Code::Colon, "a colon cannot stand in this".to_owned()));
     }
     None
 }
@@ -215,8 +213,7 @@ fn is_header_line(value: &str) -> bool {
 /// What was stripped once and stands there again: it would be sent twice.
 fn repeated(field: &Field, value: &str) -> Option<(Code, String)> {
     let prefix = field.strip().iter().find(|prefix| strip_prefix(value, prefix).is_some())?;
-    let message =
-        format!("this begins with `{}`, and more than once; paste {} alone", prefix.trim(), field.label());
+    let message = format!("this begins with `{}`, and more than once; paste the value alone", prefix.trim());
     Some((Code::Mistake, message))
 }
 
@@ -241,7 +238,6 @@ pub(crate) fn choice<'c>(choices: &'c [Choice], value: &str) -> Option<&'c Choic
 
 /// The value as it is kept: hosts in lower case, origins without a trailing slash.
 fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
-    let label = field.label();
     match field.kind() {
         Kind::Choice(choices) => match choice(choices, value) {
             Some(choice) => Ok(choice.value().to_owned()),
@@ -249,9 +245,7 @@ fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
         },
         Kind::Url => match Origin::parse(value) {
             Ok(origin) => Ok(origin.to_string()),
-            Err(error) => {
-                Err((Code::Url, format!("this is not an address that can be used for {label}: {error}")))
-            }
+            Err(error) => Err((Code::Url, format!("this is not an address that can be used here: {error}"))),
         },
         Kind::Host => {
             let host = value.to_ascii_lowercase();
@@ -267,9 +261,8 @@ fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
             }
             Err((
                 Code::Host,
-                format!(
-                    "{label} is one part of a host's name: letters, digits and hyphens, no dot, no slash"
-                ),
+                "this must be one part of a host's name: letters, digits and hyphens, no dot, no slash"
+                    .to_owned(),
             ))
         }
         Kind::Text => Ok(value.to_owned()),
@@ -279,5 +272,5 @@ fn canonical(field: &Field, value: &str) -> Result<String, (Code, String)> {
 fn not_a_choice(field: &Field, choices: &[Choice]) -> String {
     let known: Vec<&str> = choices.iter().map(Choice::value).collect();
     let otherwise = field.otherwise().map(|text| format!(". {text}")).unwrap_or_default();
-    format!("{} must be one of {}{otherwise}", field.label(), known.join(", "))
+    format!("this must be one of {}{otherwise}", known.join(", "))
 }

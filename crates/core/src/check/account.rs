@@ -111,6 +111,11 @@ impl AccountRule {
             None => account,
         })
     }
+
+    /// What an answer in which [nobody is found](Self::find) should have.
+    pub(super) fn wants(&self) -> String {
+        format!("`account.id` wants a text or a whole number at `{}`, and the answer has none there", self.id)
+    }
 }
 
 fn read_between(at: &At<'_>, node: &Node) -> Option<(Box<str>, Box<str>)> {

@@ -4,11 +4,11 @@ use keyway_core::Markup;
 use maud::{Markup as Rendered, html};
 
 use super::{
-    Html,
+    Html, Place,
     prose::{Heading, item, link},
 };
 
-/// The whole guide: where to go, what it takes, the steps, and what to mind.
+/// The whole guide: where to go, what a person needs, the steps, and what is good to know.
 pub(super) fn guide(form: &Html<'_>) -> Rendered {
     let (descriptor, method) = (form.form.descriptor(), form.form.method());
     let guide = method.guide();
@@ -20,11 +20,11 @@ pub(super) fn guide(form: &Html<'_>) -> Rendered {
             p.keyway-summary dir="auto" { (descriptor.summary()) }
             (links(form))
             @if !guide.needs().is_empty() {
-                (Heading { level: below, id: None, text: format_args!("What it takes") })
+                (Heading { level: below, id: None, text: format_args!("Before you start") })
                 ul.keyway-needs { (items(guide.needs())) }
             }
             @if !guide.steps().is_empty() {
-                (Heading { level: below, id: None, text: format_args!("How to get it: {}", method.label()) })
+                (Heading { level: below, id: None, text: format_args!("How to get your {}", method.label()) })
                 ol.keyway-steps {
                     @for (index, step) in guide.steps().iter().enumerate() {
                         li id={ (form.prefix) "step-" (index + 1) } dir="auto" { (item(step)) }
@@ -32,17 +32,17 @@ pub(super) fn guide(form: &Html<'_>) -> Rendered {
                 }
             }
             @if !guide.warnings().is_empty() {
-                (Heading { level: below, id: None, text: format_args!("What to mind") })
+                (Heading { level: below, id: None, text: format_args!("Good to know") })
                 ul.keyway-warnings { (items(guide.warnings())) }
             }
         }
     }
 }
 
-/// The step of the guide in which a person sees a value: a way to it where the guide is in the form, or else its text.
+/// The step of the guide in which a person sees a value: a way to it where the guide is on the page, or else its text.
 pub(super) fn step(form: &Html<'_>, number: usize, text: &Markup, id: &str) -> Rendered {
     html! {
-        @if form.guide {
+        @if form.guide != Place::Nowhere {
             p.keyway-step id=(id) {
                 "See " a href={ "#" (form.prefix) "step-" (number) } { "step " (number) " of the guide" } "."
             }

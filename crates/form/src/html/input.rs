@@ -25,14 +25,15 @@ pub(super) fn input(form: &Html<'_>, input: &Input<'_>) -> Rendered {
     ];
     let said: Vec<&str> = said.iter().filter(|(is_there, _)| *is_there).map(|(_, id)| id.as_str()).collect();
     let described = (!said.is_empty()).then(|| said.join(" "));
-    let control = Control { input, id: &id, described: described.as_deref() };
+    let takes_focus = !input.errors().is_empty() && !form.sums_up();
+    let control = Control { input, id: &id, described: described.as_deref(), takes_focus };
     html! {
         div.keyway-field {
             // A line of its own, so that inputs without a style of the page's are far enough apart for a finger.
             p {
                 label for=(id) dir="auto" {
                     strong { (field.label()) }
-                    @if field.is_optional() { " " span.keyway-optional { "(may be left out)" } }
+                    @if field.is_optional() { " " span.keyway-optional { "(optional)" } }
                 }
             }
             @if let Some(text) = field.help() { div.keyway-help id=(help) { (markup(text)) } }
@@ -60,6 +61,7 @@ struct Control<'a> {
     input: &'a Input<'a>,
     id: &'a str,
     described: Option<&'a str>,
+    takes_focus: bool,
 }
 
 impl Control<'_> {
@@ -79,7 +81,7 @@ impl Control<'_> {
         let chosen = choices.iter().position(|choice| value == Some(choice.value()));
         html! {
             select id=(self.id) name=(self.name()) required[self.input.is_required()] autocomplete="off"
-                aria-invalid=(self.is_wrong()) aria-describedby=[self.described] {
+                aria-invalid=(self.is_wrong()) aria-describedby=[self.described] autofocus[self.takes_focus] {
                 // Nobody is to choose the first one unawares.
                 @if chosen.is_none() {
                     option value="" selected { @if self.field().is_optional() { "None" } @else { "Choose one" } }
@@ -99,7 +101,7 @@ impl Control<'_> {
                 autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
                 data-1p-ignore data-bwignore data-lpignore="true" data-form-type="other"
                 data-keyway-hints=[self.hints()]
-                aria-invalid=(self.is_wrong()) aria-describedby=[self.described];
+                aria-invalid=(self.is_wrong()) aria-describedby=[self.described] autofocus[self.takes_focus];
         }
     }
 
@@ -111,7 +113,7 @@ impl Control<'_> {
                 autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
                 data-1p-ignore[secret] data-bwignore[secret] data-lpignore=[secret.then_some("true")]
                 data-form-type=[secret.then_some("other")] data-keyway-hints=[self.hints()]
-                aria-invalid=(self.is_wrong()) aria-describedby=[self.described] {
+                aria-invalid=(self.is_wrong()) aria-describedby=[self.described] autofocus[self.takes_focus] {
                 (self.input.value().unwrap_or_default())
             }
         }
@@ -128,7 +130,7 @@ impl Control<'_> {
                 required[self.input.is_required()] placeholder=[self.field().placeholder()] dir=(self.direction())
                 autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
                 data-keyway-hints=[self.hints()]
-                aria-invalid=(self.is_wrong()) aria-describedby=[self.described];
+                aria-invalid=(self.is_wrong()) aria-describedby=[self.described] autofocus[self.takes_focus];
         }
     }
 
@@ -143,7 +145,7 @@ impl Control<'_> {
     /// What [`FORM_JS`](super::FORM_JS) says of a value, as JSON; `None` where there is nothing to say.
     fn hints(&self) -> Option<String> {
         let hints = Hints::of(self.field());
-        if hints.is_empty() { None } else { serde_json::to_string(&hints).ok() }
+        if hints.is_empty() && !self.field().is_secret() { None } else { serde_json::to_string(&hints).ok() }
     }
 
     fn is_wrong(&self) -> &'static str {

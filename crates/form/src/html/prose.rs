@@ -58,12 +58,21 @@ pub(super) fn link(url: &str, text: &str) -> Rendered {
     html! { a href=(url) rel="noopener noreferrer" target="_blank" { (text) } }
 }
 
-/// A message of core's as a sentence.
+/// A message of core's as a sentence. What stands between backticks is drawn as code.
 pub(super) struct Sentence<'a>(pub(super) &'a str);
 
 impl Render for Sentence<'_> {
     fn render_to(&self, out: &mut String) {
-        sentence(self.0).render_to(out);
+        let sentence = sentence(self.0);
+        let mut parts = sentence.split('`');
+        parts.next().unwrap_or_default().render_to(out);
+        while let Some(part) = parts.next() {
+            match parts.next() {
+                Some(text) => html! { code dir="ltr" { (part) } (text) }.render_to(out),
+                // The last one has no twin.
+                None => html! { "`" (part) }.render_to(out),
+            }
+        }
     }
 }
 

@@ -12,14 +12,14 @@ pub fn guide(form: &Form<'_>) -> String {
     let guide = method.guide();
     let title = format!("Connect {}", descriptor.name());
     let mut out = format!("{}\n{}", title.bold(), paragraph(descriptor.summary(), ""));
-    let lists = [("What it takes", guide.needs(), "  - "), ("What to mind", guide.warnings(), "  - ")];
+    let lists = [("Before you start", guide.needs(), "  - "), ("Good to know", guide.warnings(), "  - ")];
     let [needs, warnings] = lists.map(|(title, items, mark)| {
         let items: String = items.iter().map(|markup| item(markup, mark)).collect();
         if items.is_empty() { items } else { format!("\n{}\n{items}", title.bold()) }
     });
     out += &needs;
     if !guide.steps().is_empty() {
-        let title = format!("How to get it: {}", method.label());
+        let title = format!("How to get your {}", method.label());
         out += &format!("\n{}\n", title.bold());
     }
     for (index, step) in guide.steps().iter().enumerate() {

@@ -64,7 +64,7 @@ fn each_kind_of_input() {
         assert_eq!(input.get("aria-invalid"), Some("false"), "{name}");
         let label = elements.iter().find(|label| label.get("for") == input.get("id")).unwrap();
         let optional = method.field(name).unwrap().is_optional();
-        assert_eq!(label.text.contains("(may be left out)"), optional, "{name}");
+        assert_eq!(label.text.contains("(optional)"), optional, "{name}");
         let secret = method.field(name).unwrap().is_secret();
         assert_eq!(input.get("class") == Some("keyway-secret"), secret, "{name}");
         assert_eq!(input.get("data-1p-ignore").is_some(), secret, "{name}");
@@ -94,8 +94,8 @@ fn what_was_wrong_stands_at_its_input_and_above_all() {
     for said in [
         "There is a problem",
         "colour: There is no such field; known here:",
-        "Site: Site is missing.",
-        "User: Character 2 is a space; User has none: copy it again, and nothing else.",
+        "Site: This is missing.",
+        "User: Character 2 is a space, which does not belong there; copy it again, and nothing else.",
         "API key: Keys of this kind are no longer valid.",
     ] {
         assert!(alert.text.contains(said), "{said}: {}", alert.text);
@@ -122,6 +122,63 @@ fn what_was_wrong_stands_at_its_input_and_above_all() {
             .iter()
             .all(|e| e.get("role").is_none())
     );
+}
+
+/// Said twice, 80 pixels apart, it would be read twice.
+#[test]
+fn the_only_input_that_is_wrong_says_so_by_itself() {
+    let registry = every();
+    let (entry, method) = registry.method("every", None).unwrap();
+    let right = [("site", "acme"), ("region", "eu"), ("user", "ada"), ("api_key", "ev_0123abcd")];
+    for (wrong, sums_up) in [
+        (&[("user", "a b")] as &[_], false),
+        (&[("user", "a b"), ("api_key", "a b")], true),
+        (&[("user", "a b"), ("colour", "red")], true),
+    ] {
+        let submission = right.iter().filter(|(name, _)| !wrong.iter().any(|(other, _)| other == name));
+        let submission =
+            submission.chain(wrong).fold(Submission::new(), |all, (name, value)| all.with(*name, *value));
+        let html = refused(entry, method, &submission).html().to_string();
+        let elements = parse(&html);
+        assert_eq!(elements.iter().any(|element| element.get("role") == Some("alert")), sums_up, "{wrong:?}");
+        let focused: Vec<_> = elements.iter().filter(|element| element.get("autofocus").is_some()).collect();
+        assert_eq!(focused.len(), 1, "{wrong:?}");
+        assert_eq!(focused[0].get("name"), (!sums_up).then_some("user"), "{wrong:?}");
+        let told = html.matches("Character 2 is a space").count();
+        assert_eq!(
+            told,
+            wrong.iter().filter(|(_, value)| *value == "a b").count() * if sums_up { 2 } else { 1 }
+        );
+    }
+}
+
+#[test]
+fn what_a_message_names_is_drawn_as_code() {
+    let registry = every();
+    let (entry, method) = registry.method("every", None).unwrap();
+    let submission = Submission::new().with("api_key", "made-up");
+    let html = refused(entry, method, &submission).html().to_string();
+    assert!(html.contains(r#"it usually begins with <code dir="ltr">ev_</code> and has"#), "{html}");
+    let odd =
+        FieldProblem { field: "api_key".into(), code: Code::Shape, message: "a ` and `<b>` or ` b".into() };
+    let html = Form::new(entry.descriptor(), method).with_warnings(&[odd]).html().to_string();
+    assert!(
+        html.contains(r#"A <code dir="ltr"> and </code>&lt;b&gt;<code dir="ltr"> or </code> b."#),
+        "{html}"
+    );
+}
+
+#[test]
+fn the_step_is_led_to_where_the_guide_is_on_the_page() {
+    let registry = every();
+    let (entry, method) = registry.method("every", None).unwrap();
+    let form = Form::new(entry.descriptor(), method);
+    let to_the_step = "href=\"#keyway-step-2\"";
+    assert!(form.html().to_string().contains(to_the_step));
+    let beside = form.html().guide_beside();
+    assert!(beside.to_string().contains(to_the_step) && !beside.to_string().contains("id=\"keyway-step-2\""));
+    assert!(beside.guide().contains("id=\"keyway-step-2\""));
+    assert!(!form.html().without_guide().to_string().contains(to_the_step));
 }
 
 #[test]
@@ -222,6 +279,7 @@ fn n63_a_hostile_descriptor_is_inert() {
             let elements = parse(&html.to_string());
             assert_eq!(forms(&elements), 1);
             parse(&html.clone().without_guide().to_string());
+            parse(&(html.clone().guide_beside().to_string() + &html.guide()));
             parse(&html.guide());
             says_what_the_descriptor_says(entry.descriptor(), &form, &text, &elements);
         }
@@ -330,7 +388,7 @@ fn a_hidden_token_is_not_in_debug() {
 
 #[test]
 fn the_script_is_small_and_asks_for_nothing() {
-    assert!(FORM_JS.len() < 5000, "{} bytes", FORM_JS.len());
+    assert!(FORM_JS.len() < 6200, "{} bytes", FORM_JS.len());
     let forbidden = [
         "innerHTML",
         "outerHTML",

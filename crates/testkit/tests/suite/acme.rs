@@ -1,7 +1,6 @@
 //! A provider to examine: the smallest whole one, and its kin.
 
 use keyway_core::{Descriptor, Provider, Registration};
-use keyway_testkit::{Subject, rules};
 
 /// The smallest whole provider. It is what CONTRIBUTING.md starts from, so it stays small.
 pub(crate) const DESCRIPTOR: &str = r#"
@@ -55,32 +54,6 @@ methods:
 "#;
 
 pub(crate) const LOGO: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\"/>";
-
-pub(crate) type Rule = fn(&Subject);
-
-pub(crate) const RULES: [(&str, Rule); 15] = [
-    ("id_package_and_folder_are_one_name", rules::id_package_and_folder_are_one_name),
-    ("docs_and_guide_help_a_person", rules::docs_and_guide_help_a_person),
-    ("secrets_are_flagged", rules::secrets_are_flagged),
-    ("logo_is_small_and_inert", rules::logo_is_small_and_inert),
-    ("fixtures_cover_every_kind_of_answer", rules::fixtures_cover_every_kind_of_answer),
-    ("every_key_of_the_fixtures_is_accepted", rules::every_key_of_the_fixtures_is_accepted),
-    ("good_keys_fit_their_shape", rules::good_keys_fit_their_shape),
-    ("the_check_sends_what_the_fixtures_say", rules::the_check_sends_what_the_fixtures_say),
-    ("every_fixture_has_its_verdict", rules::every_fixture_has_its_verdict),
-    ("calls_arrive_as_the_fixtures_say", rules::calls_arrive_as_the_fixtures_say),
-    (
-        "secrets_go_where_the_fixtures_say_and_nowhere_else",
-        rules::secrets_go_where_the_fixtures_say_and_nowhere_else,
-    ),
-    ("foreign_origins_are_refused", rules::foreign_origins_are_refused),
-    ("refused_requests_are_as_they_were", rules::refused_requests_are_as_they_were),
-    (
-        "what_the_caller_sent_in_place_of_the_key_is_replaced",
-        rules::what_the_caller_sent_in_place_of_the_key_is_replaced,
-    ),
-    ("nothing_shows_a_secret", rules::nothing_shows_a_secret),
-];
 
 #[derive(Debug)]
 struct Plain {

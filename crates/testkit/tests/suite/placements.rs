@@ -1,8 +1,8 @@
 //! Placements that neither Rootly nor Rally uses: query parameters, cookies, and HTTP Basic with two fields.
 
-use keyway_testkit::Subject;
+use keyway_testkit::{Subject, rules};
 
-use crate::acme::{DESCRIPTOR, FIXTURES, RULES, registration};
+use crate::acme::{DESCRIPTOR, FIXTURES, registration};
 
 /// Runs the whole suite over the sample provider with these changes to its descriptor and its fixtures.
 #[track_caller]
@@ -15,8 +15,8 @@ fn holds(descriptor: &[(&str, &str)], fixtures: &[(&str, &str)]) {
     };
     let registration = registration(&change(DESCRIPTOR, descriptor), &change(FIXTURES, fixtures));
     let subjects = Subject::all(registration, "acme");
-    for (_, rule) in RULES {
-        subjects.iter().for_each(rule);
+    for (name, rule) in rules::ALL {
+        assert_eq!(subjects.iter().try_for_each(rule), Ok(()), "{name}");
     }
 }
 

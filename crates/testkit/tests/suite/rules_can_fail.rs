@@ -1,11 +1,11 @@
 //! Every rule of the suite fails for a provider that breaks it: a suite that cannot fail proves nothing.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use keyway_core::{Credential, Descriptor, Draft, Error, Provider, Registration, Secret};
 use keyway_testkit::{Subject, rules};
 
-use crate::acme::{DESCRIPTOR, FIXTURES, RULES, registration};
+use crate::acme::{DESCRIPTOR, FIXTURES, registration};
 
 /// Places the key a second time, where no fixture says so.
 #[derive(Debug)]
@@ -44,18 +44,18 @@ impl Provider for Leaky {
 
 #[test]
 fn the_smallest_provider_passes() {
-    for (_, rule) in RULES {
-        Subject::all(registration(DESCRIPTOR, FIXTURES), "/somewhere/acme").iter().for_each(rule);
+    for (name, rule) in rules::ALL {
+        let subjects = Subject::all(registration(DESCRIPTOR, FIXTURES), "/somewhere/acme");
+        assert_eq!(subjects.iter().try_for_each(rule), Ok(()), "{name}");
     }
-    assert_eq!(RULES.map(|(name, _)| name).as_slice(), rules::NAMES);
 }
 
 #[track_caller]
-fn breaks(rule: &str, registration: Registration, folder: &str) {
-    let (_, run) = RULES.iter().find(|(name, _)| *name == rule).expect("a rule of this name");
+fn breaks(rule: &str, registration: Registration, folder: &str) -> String {
+    let (_, run) = rules::ALL.iter().find(|(name, _)| *name == rule).expect("a rule of this name");
     let subjects = Subject::all(registration, folder);
-    let caught = catch_unwind(AssertUnwindSafe(|| subjects.iter().for_each(run)));
-    assert!(caught.is_err(), "`{rule}` holds for a provider that breaks it");
+    let said = subjects.iter().try_for_each(run);
+    said.expect_err(&format!("`{rule}` holds for a provider that breaks it"))
 }
 
 #[test]
@@ -169,17 +169,69 @@ fn a_method_without_fixtures_is_no_proven_method() {
     let said = caught.expect_err("the method `other` has none");
     assert_eq!(
         said.downcast_ref::<String>().map(String::as_str),
-        Some("fixtures.yaml: the method `other` has none")
+        Some("\nfixtures.yaml: the method `other` has none\n")
     );
 }
 
+/// The descriptor of the root's README and the fixtures of this crate's are one provider.
 #[test]
-fn the_example_of_the_readme_is_read() {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once("```yaml\n").expect("an example");
-    let (example, _) = rest.split_once("```").expect("its end");
-    let fixtures =
-        keyway_testkit::Fixtures::parse("README.md", example).unwrap_or_else(|error| panic!("{error}"));
-    let fixtures = fixtures.of("api_key").expect("a method");
-    assert_eq!((fixtures.checks().len(), fixtures.calls().len()), (3, 1));
+fn the_examples_of_the_two_readmes_fit_each_other() {
+    fn example(readme: &'static str, heading: &str) -> &'static str {
+        let (_, rest) = readme.split_once(heading).expect("its part");
+        let (_, rest) = rest.split_once("```yaml\n").expect("an example");
+        rest.split_once("```").expect("its end").0
+    }
+    let descriptor = example(include_str!("../../../../README.md"), "\n## A provider\n");
+    let fixtures = example(include_str!("../../README.md"), "\n## `fixtures.yaml`\n");
+    let subjects = Subject::all(registration(descriptor, fixtures), "acme");
+    let fixtures = subjects[0].fixtures();
+    assert_eq!((subjects.len(), fixtures.checks().len(), fixtures.calls().len()), (1, 3, 1));
+    for (name, rule) in rules::ALL {
+        let missing = "no check is answered by 401, 403, 404, a server error, HTML with status 200";
+        let expected =
+            if *name == "fixtures_cover_every_kind_of_answer" { Err(missing.to_owned()) } else { Ok(()) };
+        assert_eq!(rule(&subjects[0]), expected, "{name}");
+    }
+}
+
+/// The first thing that does not hold, for whoever writes the two files.
+#[test]
+fn what_a_check_lacks_is_named() {
+    let text = |from: &str, to: &str| {
+        let [descriptor, fixtures] = [DESCRIPTOR, FIXTURES].map(|text| text.replace(from, to));
+        registration(&descriptor, &fixtures)
+    };
+    for (from, to, expected) in [
+        (
+            "body: { /id: { exists: true } }",
+            "body: { /user/id: { exists: true } }",
+            "`good`: the verdict is `unknown`, and the fixtures say `valid`: in `valid`, `body` wants `/user/id`, and the answer has \
+             no such member",
+        ),
+        ("{ status: 200, body: { id: 7", "{ status: 401, body: { id: 7", "the answer's status is 401"),
+        (
+            "id: 7, name",
+            "id: [7], name",
+            "`account.id` wants a text or a whole number at `/id`, and the answer has none there",
+        ),
+        (
+            "answer: { status: 403 }, verdict: forbidden",
+            "answer: { status: 403 }, verdict: invalid",
+            "`forbidden`: the verdict is `forbidden`, and the fixtures say `invalid`: the provider refuses what the check asks for",
+        ),
+        (
+            "label: Ada",
+            "label: Eve",
+            "the account is id \"7\", label \"Ada\", and the fixtures say id \"7\", label \"Eve\"",
+        ),
+        ("GET /me", "GET /you", "this should have been sent:\nGET https://api.acme.example/me\n"),
+        (
+            "{ api_key: acme_made_up_good }",
+            "{ api_key: acme made up }",
+            "the key of `good` is refused: api_key: ",
+        ),
+    ] {
+        let said = breaks("every_fixture_has_its_verdict", text(from, to), "acme");
+        assert!(said.contains(expected), "{said}");
+    }
 }

@@ -27,24 +27,37 @@ pub(super) struct Demo<'r> {
     pub(super) kept: Kept,
 }
 
-/// Connects every provider's stand-in, each with its good made-up key. What is remembered is found again, and stays.
+/// A provider, or one of its methods, that has no stand-in.
+pub(super) struct LeftOut<'r> {
+    pub(super) entry: &'r Entry,
+    pub(super) why: String,
+}
+
+/// Connects every provider's stand-in, each with its good made-up key. What is remembered is found again, and stays. A
+/// provider whose stand-in would not take its own good key is left out.
 pub(super) async fn connect<'r>(
     vault: &Vault,
     registry: &'r Registry,
     client: &Client,
     origin: &Origin,
     memory: &mut Memory,
-) -> Result<Vec<Demo<'r>>, Failure> {
+) -> Result<(Vec<Demo<'r>>, Vec<LeftOut<'r>>), Failure> {
     let scope = vault.tenant(&tenant()?, &actor());
-    let mut demos = Vec::new();
+    let (mut demos, mut left_out) = (Vec::new(), Vec::new());
     for entry in registry.entries() {
-        for fixtures in keys::fixtures(entry)? {
-            let Some(good) = fixtures.good() else { continue };
-            let method = keys::method(entry, &fixtures)?;
-            let accepted = entry.accept(method, &good.submission()).map_err(|_| unsuited(entry))?;
-            let credential = accepted.credential.at_origin(origin.clone());
-            let Verdict::Valid(account) = client.check(&credential).await else {
-                return Err(unsuited(entry));
+        let (fixtures, why) = match keys::fixtures(entry) {
+            Ok(fixtures) if fixtures.is_empty() => (fixtures, Some("it has no fixtures.yaml".to_owned())),
+            Ok(fixtures) => (fixtures, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        left_out.extend(why.map(|why| LeftOut { entry, why }));
+        for fixtures in fixtures {
+            let (method, credential, account) = match checked(entry, &fixtures, client, origin).await {
+                Ok(checked) => checked,
+                Err(why) => {
+                    left_out.push(LeftOut { entry, why });
+                    continue;
+                }
             };
             let place =
                 Place { vault, scope: &scope, entry, method, credential: &credential, account: &account };
@@ -54,7 +67,27 @@ pub(super) async fn connect<'r>(
             demos.push(Demo { entry, method, fixtures, kept });
         }
     }
-    Ok(demos)
+    Ok((demos, left_out))
+}
+
+/// The good made-up key, as the stand-in takes it; `Err` says why it does not.
+async fn checked<'e>(
+    entry: &'e Entry,
+    fixtures: &MethodFixtures,
+    client: &Client,
+    origin: &Origin,
+) -> Result<(&'e Arc<Method>, Credential, Account), String> {
+    keys::play(entry, fixtures)?;
+    let untaken = || "its stand-in does not take the good key of its own fixtures".to_owned();
+    let method = entry.descriptor().method(fixtures.method()).ok_or_else(untaken)?;
+    let submission = fixtures.good().ok_or_else(untaken)?.submission();
+    let accepted = entry.accept(method, &submission).map_err(|refused| refused.to_string())?;
+    let credential = accepted.credential.at_origin(origin.clone());
+    match client.check(&credential).await {
+        Verdict::Valid(account) => Ok((method, credential, account)),
+        // Another provider's fixtures have the same key, say.
+        verdict => Err(format!("{}: the verdict is `{}`", untaken(), verdict.kind())),
+    }
 }
 
 fn tenant() -> Result<Tenant, Failure> {
@@ -87,11 +120,6 @@ pub(super) async fn link(
     let started = started.map_err(|error| Failure::Because(error.to_string()))?;
     // It opens once, for ten minutes, and what comes of it is good for the stand-ins alone.
     Ok(started.link.expose().to_owned())
-}
-
-fn unsuited(entry: &Entry) -> Failure {
-    let id = entry.descriptor().id();
-    Failure::Because(format!("the stand-in of {id} does not take the good key of its own fixtures"))
 }
 
 /// One connection, as it is to be.

@@ -9,7 +9,7 @@ use owo_colors::OwoColorize as _;
 
 use super::{
     certificate::Files,
-    demo::{Demo, END_USER},
+    demo::{Demo, END_USER, LeftOut},
 };
 use crate::{keys, sandbox::quoted};
 
@@ -20,6 +20,9 @@ const GRANT: &str = "Keyway-Grant";
 pub(super) struct Shown<'s> {
     pub(super) folder: &'s Path,
     pub(super) demos: &'s [Demo<'s>],
+    /// The folder of more providers, where there is one.
+    pub(super) providers: Option<&'s Path>,
+    pub(super) left_out: &'s [LeftOut<'s>],
     pub(super) files: Option<&'s Files>,
     pub(super) gateway: Origin,
     pub(super) connect: Origin,
@@ -45,7 +48,19 @@ impl Shown<'_> {
         for calls in self.demos.iter().filter_map(|demo| calls(demo, &self.gateway, &curl)) {
             out += &format!("\n{calls}");
         }
-        out += &self.connect(&curl);
+        for LeftOut { entry, why } in self.left_out {
+            out += &format!(
+                "\n{} has no stand-in, so no key of it is taken here: {}\n",
+                entry.descriptor().name().bold(),
+                why.trim_end()
+            );
+        }
+        if let Some(providers) = self.providers {
+            out += &format!(
+                "\nThe providers in {} were read just now: to take up what you change there, start this again.\n",
+                providers.display()
+            );
+        }
         if let Some(files) = self.files {
             let authority = word(&files.authority);
             out += &format!(
@@ -62,20 +77,26 @@ impl Shown<'_> {
             word("master.key"),
             self.folder.display()
         );
-        out
+        out + &self.connect(&curl)
     }
 
-    /// The connect pages: a link, keys to paste there, and how to get another link.
+    /// The connect pages: keys to paste there, how a platform asks for a link, and, last, where to go now.
     fn connect(&self, curl: &str) -> String {
         let Self { connect, link, platform, .. } = self;
         let mut out = format!(
-            "\nPeople link their accounts on {}. This opens once, within 10 minutes:\n\n  {}\n\nKeys to paste there, all made \
-             up:\n",
-            connect.to_string().bold(),
-            link.bold()
+            "\nPeople link their accounts on {}. Keys to paste there, all made up:\n",
+            connect.to_string().bold()
         );
         for demo in self.demos {
             out += &format!("\n{}\n{}", head(demo).bold(), keys::to_paste(demo.method, &demo.fixtures, "  "));
+        }
+        let more: usize = self.demos.iter().map(|demo| keys::more_than_to_paste(&demo.fixtures)).sum();
+        if more > 0 {
+            let providers =
+                self.providers.map(|path| format!(" --providers {}", word(path))).unwrap_or_default();
+            out += &format!(
+                "\n{more} more, for a provider that is busy, down or unclear and for other accounts:\n  keyway sandbox --list{providers}\n"
+            );
         }
         let headers = [
             ("Authorization", format!("Bearer {}", self.api_token)),
@@ -85,14 +106,18 @@ impl Shown<'_> {
         let session = arguments(&format!("{connect}/v1/sessions"), headers);
         let body = quoted(&format!(r#"{{"end_user":"{END_USER}","purpose":"connect"}}"#));
         out += &format!(
-            "\nAnother link, as a platform's backend asks for one; {connect}/openapi.json says what else it can:\n  \
-             {curl}{session} -d {body}\n\nA platform of your own to try it from: {}\n",
-            platform.bold()
+            "\nA link, as a platform's backend asks for one; {connect}/openapi.json says what else it can:\n  \
+             {curl}{session} -d {body}\n"
         );
         if connect.scheme() == "http" {
             out += "\nThis is plain HTTP, so cookies have no __Host- prefix; with --tls they do.\n";
         }
-        out
+        out + &format!(
+            "\nTo link an account, open this. It opens once, within 10 minutes:\n\n  {}\n\n\
+             A platform of your own to try it from: {}\n",
+            link.bold(),
+            platform.bold()
+        )
     }
 }
 

@@ -17,10 +17,16 @@ impl Folder {
 
     /// Writes a provider's descriptor, in one step.
     pub(crate) fn write(&self, id: &str, descriptor: &str) {
-        fs::create_dir_all(self.0.join(id)).unwrap();
+        self.write_file(&format!("{id}/provider.yaml"), descriptor);
+    }
+
+    /// Writes a file, in one step.
+    pub(crate) fn write_file(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         let draft = self.0.join(".draft");
-        fs::write(&draft, descriptor).unwrap();
-        fs::rename(draft, self.0.join(id).join("provider.yaml")).unwrap();
+        fs::write(&draft, text).unwrap();
+        fs::rename(draft, path).unwrap();
     }
 
     /// Removes all of it.

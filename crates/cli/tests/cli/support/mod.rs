@@ -62,3 +62,16 @@ pub(crate) fn without_ports(text: &str) -> String {
     }
     out + rest
 }
+
+/// The descriptor and the fixtures of the READMEs' acme.
+pub(crate) fn acme_of_the_readmes() -> (String, String) {
+    fn example(readme: &str, heading: &str) -> String {
+        let (_, rest) = readme.split_once(heading).unwrap();
+        let (_, rest) = rest.split_once("```yaml\n").unwrap();
+        rest.split_once("```").unwrap().0.to_owned()
+    }
+    (
+        example(include_str!("../../../../../README.md"), "\n## A provider\n"),
+        example(include_str!("../../../../testkit/README.md"), "\n## `fixtures.yaml`\n"),
+    )
+}
