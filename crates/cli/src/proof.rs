@@ -23,7 +23,7 @@ pub(crate) struct Fault<'e> {
 }
 
 /// Holds some of a registry's providers against the suite.
-pub(crate) fn proofs<'r>(registry: &'r Registry, which: impl Fn(&str) -> bool) -> Vec<Proof<'r>> {
+pub(crate) fn proofs(registry: &Registry, which: impl Fn(&str) -> bool) -> Vec<Proof<'_>> {
     let entries = registry.entries().iter();
     entries.filter(|entry| which(entry.descriptor().id().as_str())).map(Proof::of).collect()
 }
@@ -47,7 +47,9 @@ impl<'e> Proof<'e> {
             }
             Ok(subjects) => {
                 for (name, rule) in rules::ALL {
-                    subjects.iter().for_each(|subject| tell(Some(name), rule(subject)));
+                    for subject in &subjects {
+                        tell(Some(name), rule(subject));
+                    }
                 }
                 let fixtures = || subjects.iter().map(Subject::fixtures);
                 Some((

@@ -87,8 +87,9 @@ fn reloaded(
         .map(|(ids, word)| format!("{word} {}", texts(ids).join(", ")))
         .collect();
     let edits = if edits.is_empty() { "as it was before".to_owned() } else { edits.join("; ") };
-    let proven: String = proofs.iter().map(|proof| format!("\n{}", proof.text())).collect();
-    Ok(format!("{} {edits}{proven}", "✓".green().bold()))
+    let first = format!("{} {edits}", "✓".green().bold());
+    let lines: Vec<String> = std::iter::once(first).chain(proofs.iter().map(Proof::text)).collect();
+    Ok(lines.join("\n"))
 }
 
 fn faults<'p>(proofs: &'p [Proof<'p>]) -> Vec<&'p Fault<'p>> {

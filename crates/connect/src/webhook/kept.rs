@@ -46,7 +46,6 @@ pub(super) struct Kept {
 
 /// A key that an endpoint had before.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct OldKey {
     #[serde(with = "as_base64")]
     pub(super) key: Zeroizing<Vec<u8>>,

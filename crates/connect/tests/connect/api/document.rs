@@ -1,6 +1,6 @@
 //! What describes the API is what there is.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use keyway_vault::ApiScope;
 use reqwest::{Method, StatusCode};
@@ -128,7 +128,7 @@ async fn openapi_is_what_the_readme_lists() {
     for (method, path, operation) in operations(&document) {
         let scope = scope(operation).map_or("any".to_owned(), |scope| format!("`{scope}`"));
         let summary = operation["summary"].as_str().unwrap();
-        table += &format!("| `{method} {path}` | {scope} | {summary} |\n");
+        writeln!(table, "| `{method} {path}` | {scope} | {summary} |").unwrap();
     }
     table.push('\n');
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");

@@ -279,6 +279,13 @@ async fn a_token_is_asked_for_and_has_to_be_good() {
             assert!(!answer.text.contains("canary"));
         }
     }
+    // Whoever mistook the API for the gateway is told so.
+    let grant = keyway_vault::Token::of(keyway_vault::TokenKind::Grant);
+    let grant = grant.secret().expose();
+    let shown = backend.client.get(format!("{}/v1/connections", stage.origin)).bearer_auth(grant);
+    let answer = send(shown).await;
+    assert_eq!(answer.problem(401), "unauthorized");
+    assert!(answer.text.contains("the gateway takes") && !answer.text.contains(grant), "{answer:?}");
     let lower = backend.client.get(format!("{}/v1/connections", stage.origin));
     let lower = lower.header("authorization", format!("bearer {}", backend.token));
     assert_eq!(send(lower).await.status, StatusCode::OK);
