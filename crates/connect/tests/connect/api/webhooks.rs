@@ -258,12 +258,8 @@ async fn n19_what_a_webhook_cannot_be_changed_to_is_refused_and_changes_nothing(
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer, "{body}");
         assert!(!refused.text.contains("made-up"), "{}", refused.text);
     }
-    assert_eq!(
-        send(with(backend.request(&Method::POST, &format!("{path}/rotate-secret")), &json!({})))
-            .await
-            .problem(422),
-        "invalid"
-    );
+    let rotate = backend.request(&Method::POST, &format!("{path}/rotate-secret"));
+    assert_eq!(send(with(rotate, &json!({"overlap": 1}))).await.problem(422), "invalid");
     assert_eq!(backend.get(&path).await.text, before);
     assert_eq!(backend.patch(&path, &json!({})).await.text, before);
     // I8: somebody else's is not there, and who may not may not.
