@@ -127,6 +127,7 @@ pub(super) async fn get(call: Call, Named(id): Named<String>) -> Result<Response
 /// Its URL, which events it gets, or that it is tried again. Nothing that waits to be sent is lost.
 #[utoipa::path(
     patch, path = "/v1/webhooks/{id}", tag = "Webhooks", operation_id = "changeWebhook",
+    security(("token" = ["webhooks"])),
     params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
     request_body = ChangeBody,
     responses((status = 200, description = "The webhook", body = Endpoint)),
@@ -157,6 +158,7 @@ pub(super) async fn change(Named(id): Named<String>, sent: Sent) -> Result<Respo
 /// them, and a receiver takes a message if one of them is good. Four times within that time at most.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/rotate-secret", tag = "Webhooks", operation_id = "rotateWebhookSecret",
+    security(("token" = ["webhooks"])),
     params(("id" = String, Path, description = "The webhook", example = "whk_abcdefghijklmnopqrst")),
     responses((status = 200, description = "The webhook, and its new secret", body = MadeView)),
 )]

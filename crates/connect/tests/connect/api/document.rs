@@ -117,7 +117,7 @@ async fn openapi_names_the_scope_that_each_operation_needs() {
         let backend = Backend::scoped(&stage, Some(TENANT), &needed).await;
         assert_ne!(send(backend.request(&method, &asked)).await.status, 403, "{at}");
     }
-    assert_eq!(with_scope, 20);
+    assert_eq!(with_scope, 22);
 }
 
 #[tokio::test]
