@@ -1,6 +1,12 @@
 //! A check that did not end, and what is said of one that ended badly.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use keyway_vault::Status;
 use reqwest::StatusCode;
@@ -33,7 +39,15 @@ async fn a_check_that_did_not_end_is_said_to_be_one() {
 #[tokio::test]
 async fn what_a_provider_said_is_kept_once_the_vault_writes_again() {
     let provider = Provider::of("[Acme Rockets] Ada Lovelace").await;
-    let plan = Plan::new(|call| (if call.writes { Fate::Refused } else { Fate::Done }, Duration::ZERO));
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&refused);
+    let plan = Plan::new(move |call| {
+        if !call.writes {
+            return (Fate::Done, Duration::ZERO);
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        (Fate::Refused, Duration::ZERO)
+    });
     let origin = provider.origin();
     let stage = Stage::over(|store| Fated::over(store, &plan), |builder| builder.stand_in(origin)).await;
     let mut walk = Walk::new(&stage, connect()).await;
@@ -44,7 +58,7 @@ async fn what_a_provider_said_is_kept_once_the_vault_writes_again() {
     plan.arm();
     provider.leave.add_permits(1);
     // It has failed to be kept once.
-    while plan.calls() == 0 {
+    while refused.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
     plan.disarm();

@@ -11,8 +11,6 @@ use crate::{
 /// Puts a member into each object.
 fn grow(value: &mut Value) {
     match value {
-        // A time, as serde writes it.
-        Value::Object(members) if members.contains_key("secs_since_epoch") => {}
         Value::Object(members) => {
             members.values_mut().for_each(grow);
             members.insert("later".to_owned(), json!({"a": [1]}));

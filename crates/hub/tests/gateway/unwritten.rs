@@ -81,12 +81,20 @@ async fn n46_while_uses_cannot_be_written_nothing_is_sent_and_everybody_is_told(
         tokio::time::timeout(PATIENCE, looks).await.expect("it is told");
     };
 
+    let written = async {
+        while !stage.vault.audit(0, 1000).await.unwrap().iter().any(|entry| entry.kind == "uses") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, written).await.unwrap();
+
     // Somebody else writes, and does not end. Nobody has used anything: whoever asks learns it all the same.
     let database = format!("sqlite:{}", stage.folder.path().join("keyway.db").display());
     let elsewhere = database.parse::<Database>().unwrap().open().await.unwrap();
     let writing = elsewhere.turn().await.unwrap();
     until_ready(false).await;
     assert!(asked(control, "/readyz").await.contains("the vault cannot be written"));
+    assert!(stage.gateway.is_ready(), "it is not known from any use");
     let mut passed = 1;
     let refused = loop {
         let answer = stage.get("/v1/x", &header).await;

@@ -241,7 +241,7 @@ async fn taken_by(recorder: &Recorder, id: &ConnectionId) -> usize {
 }
 
 #[tokio::test]
-async fn where_the_database_says_nothing_callers_wait_fail_and_lose_nothing() {
+async fn where_nothing_can_be_written_callers_wait_fail_and_lose_nothing() {
     let (_setting, between, vault, _, id) = watched().await;
     let (recorder, recording) = vault.recorder().await.unwrap();
     let failing = recorder.failing();

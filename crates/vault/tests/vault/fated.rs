@@ -59,11 +59,6 @@ impl Plan {
         self.armed.store(false, Ordering::SeqCst);
     }
 
-    /// How many calls were made since it was armed.
-    pub(crate) fn calls(&self) -> u64 {
-        self.calls.load(Ordering::SeqCst)
-    }
-
     /// Counts its calls from 0 again.
     pub(crate) fn again(&self) {
         self.calls.store(0, Ordering::SeqCst);
