@@ -76,7 +76,8 @@ const start = async ({ options = {}, session = link, said: answer = { status: "o
   page.opened = await opened;
   return page;
 };
-const result = (page) => page.evaluate(() => window.result);
+const result = (page) =>
+  page.evaluate(() => Promise.race([window.result, new Promise((_, no) => setTimeout(no, 60000, new Error("nothing came of it")))]));
 const say = (target, data, to = origin) =>
   target.evaluate(([data, to]) => (window.opener ?? window.parent).postMessage(data, to), [data, to]);
 const connected = (more) => ({ type: "keyway.connected", connection_id: id, ...more });
