@@ -91,7 +91,7 @@ const submit = async (page, value = GOOD) => {
   await key(page).fill(value);
   await go(page, () => page.locator("button.keyway-submit").click());
   // A page of before may say what was wrong then.
-  await page.locator('form[action$="/confirm"], [role=alert]').first().waitFor();
+  await page.locator('form[action$="/confirm"], [role=alert], [aria-invalid=true]').first().waitFor();
   await settled(page);
 };
 /** Has a linked account checked; a page that says so may come between. */
