@@ -168,14 +168,16 @@ async fn a_provider_that_does_not_answer_keeps_no_other_waiting() {
     for _ in 0..10 {
         others.push(linked(&stage, &scope, ROOTLY).await);
     }
-    let working = Working::start(&stage.connect);
+    let (working, began) = (Working::start(&stage.connect), std::time::Instant::now());
     within("it is asked", silent.asked.notified()).await;
     for other in &others {
         assert_eq!(checked(&stage, other).await.verdict, Some(VerdictKind::Valid));
     }
     checked_often(&stage, &others[0]).await;
     working.stop().await;
-    assert_eq!(silent.count.load(Ordering::SeqCst), 1, "the first one is asked still");
+    // The first one is asked still, or the next: each takes seconds.
+    let most = 1 + usize::try_from(began.elapsed().as_secs() / 4).unwrap();
+    assert!((1..=most).contains(&silent.count.load(Ordering::SeqCst)));
 }
 
 #[tokio::test]
