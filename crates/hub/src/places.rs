@@ -99,7 +99,9 @@ impl Places {
                 // Beside a key there is a name, perhaps, and `:` may stand before a token.
                 found.add(token.rsplit(':').next().unwrap_or(token))?;
             }
-            other = other.or_else(|| of_another_kind(value.as_bytes()));
+            if found.hash.is_none() {
+                other = other.or_else(|| of_another_kind(value.as_bytes()));
+            }
             // Whatever else stands there is a credential of the caller's own, for whichever provider.
             headers.remove(name);
         }
