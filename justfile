@@ -96,7 +96,7 @@ pictures:
     dir=$(mktemp -d)
     target/debug/keyway serve --sandbox --dir "$dir/sandbox" --port 18400 > "$dir/said" &
     trap 'kill $!' EXIT
-    for _ in $(seq 100); do grep -q '^All of it' "$dir/said" && break; sleep 0.1; done
+    for _ in $(seq 100); do grep -q '^A platform' "$dir/said" && break; sleep 0.1; done
     node tests/browser/pictures.mjs http://127.0.0.1:18401 "$(grep -o 'kwa_[A-Za-z0-9]*' "$dir/said" | head -n 1)"
 
 # What the connect pages cost: the first byte of a form, a page's weight, sessions a second. Seconds.
