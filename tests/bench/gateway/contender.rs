@@ -157,7 +157,7 @@ http {{
         let token = grant["token"].as_str().expect("a token");
         let audit = if self == Self::KeywayStrict { "strict" } else { "grouped" };
         let text = format!(
-            "listen = [\"{address}\"]\nthreads = 1\naudit = \"{audit}\"\ncontrol = \"none\"\ndatabase = \"{}\"\nkey = \"{}\"\n\n[upstream]\nallow_loopback = true\nca = \"{}\"\n\n[log]\nlevel = \"warn\"\n",
+            "listen = [\"{address}\"]\nthreads = 1\naudit = \"{audit}\"\ncontrol = \"none\"\ndatabase = \"{}\"\nkey = \"{}\"\n\n[upstream]\nallow_loopback = true\nca = \"{}\"\n\n[connect]\nlisten = []\n\n[log]\nlevel = \"warn\"\n",
             database(&folder),
             key(&folder),
             place.certificate.display(),
