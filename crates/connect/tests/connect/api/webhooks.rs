@@ -74,7 +74,11 @@ async fn a_webhook_goes_elsewhere_and_nothing_is_lost() {
         }
         let changed = backend.patch(&path, &json!({"url": new.url})).await;
         assert_eq!(changed.status, StatusCode::OK);
-        assert_eq!(changed.json(), backend.get(&path).await.json());
+        // How it went is told as well, and goes on meanwhile.
+        let (answered, kept) = (changed.json(), backend.get(&path).await.json());
+        for member in ["id", "tenant", "url", "types", "created_at"] {
+            assert_eq!(answered[member], kept[member], "{member}");
+        }
         for connection in [&first, &second] {
             let message = new.next().await;
             assert_eq!(message.json()["data"]["connection"]["id"], connection.id.as_str());
