@@ -10,7 +10,7 @@ use std::{
 };
 
 use keyway_vault::{ConnectionId, Document, Tenant};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::new::is_loopback;
 pub use self::new::{NewSession, SessionError, Started};
@@ -117,7 +117,7 @@ pub(crate) struct Kept {
     #[serde(default)]
     pub(crate) direction: Direction,
     /// When it ends. What came of it is remembered for longer.
-    #[serde(serialize_with = "in_millis", deserialize_with = "of_millis")]
+    #[serde(with = "crate::clock")]
     pub(crate) until: SystemTime,
     /// Until when the link can be opened, in seconds since 1970.
     pub(crate) link_until: u64,
@@ -220,16 +220,6 @@ impl Session {
         let happened = self.kept.happened.last()?;
         Some((ConnectionId::parse(&happened.connection).ok()?, &happened.provider))
     }
-}
-
-fn in_millis<S: Serializer>(time: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    to.serialize_u64(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn of_millis<'de, D: Deserializer<'de>>(from: D) -> Result<SystemTime, D::Error> {
-    let time = UNIX_EPOCH.checked_add(Duration::from_millis(u64::deserialize(from)?));
-    time.ok_or_else(|| D::Error::custom("a time that no clock shows"))
 }
 
 impl Kept {

@@ -1,6 +1,6 @@
 //! Answers that are no problems.
 
-use std::{borrow::Cow, time::SystemTime};
+use std::borrow::Cow;
 
 use axum::{
     body::Body,
@@ -97,9 +97,4 @@ fn json(status: StatusCode, view: &impl Serialize) -> Response {
     let mut answer = of_kind("application/json", serde_json::to_vec(view).unwrap_or_default());
     *answer.status_mut() = status;
     answer
-}
-
-/// A time, as RFC 3339 in UTC.
-pub(super) fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
 }

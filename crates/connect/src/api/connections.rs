@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::{
-    answer::{List, Passing, created, nothing, ok, time},
+    answer::{List, Passing, created, nothing, ok},
     call::Call,
     paging::Paging,
     path::Named,
@@ -18,7 +18,7 @@ use super::{
     values::{Values, account},
     verdict::{VerdictView, VerdictWord, is_lasting},
 };
-use crate::shared::log_damaged;
+use crate::{clock::rfc3339, shared::log_damaged};
 
 /// How long a provider may take to say whether a key is good, with all that is tried again.
 const CHECK: Duration = Duration::from_secs(45);
@@ -388,9 +388,9 @@ impl ConnectionView {
             status: one.status.as_str(),
             verdict: one.verdict.map(keyway_core::VerdictKind::as_str),
             origins: one.origins.clone(),
-            checked_at: one.checked_at.map(time),
-            created_at: time(one.created_at),
-            updated_at: time(one.updated_at),
+            checked_at: one.checked_at.map(rfc3339),
+            created_at: rfc3339(one.created_at),
+            updated_at: rfc3339(one.updated_at),
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    answer::{List, Shown, created, nothing, ok, time},
+    answer::{List, Shown, created, nothing, ok},
     call::Call,
     connections::parse,
     paging::Paging,
@@ -17,6 +17,7 @@ use super::{
     problem::Problem,
     sent::Sent,
 };
+use crate::clock::rfc3339;
 
 /// What a grant is to allow. Where nothing is said of something, it is not limited.
 #[derive(Deserialize, ToSchema)]
@@ -217,9 +218,9 @@ impl GrantView {
             paths: (!paths.is_empty()).then(|| paths.iter().map(ToString::to_string).collect()),
             rate: terms.rate().map(|rate| RateBody { requests: rate.requests, seconds: rate.per.as_secs() }),
             rewrite: terms.rewrites(),
-            expires_at: terms.expires_at().map(time),
-            created_at: time(grant.created_at),
-            revoked_at: grant.revoked_at.map(time),
+            expires_at: terms.expires_at().map(rfc3339),
+            created_at: rfc3339(grant.created_at),
+            revoked_at: grant.revoked_at.map(rfc3339),
         }
     }
 }

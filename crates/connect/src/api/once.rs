@@ -26,6 +26,7 @@ use super::{
     problem::{Kind, Problem},
     sent::Sent,
 };
+use crate::clock::millis;
 
 const KIND: &str = "idempotency";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -168,12 +169,6 @@ async fn claim(
         return Ok(Ok(Claim { document, kept, makes, is_again: !is_ours }));
     }
     Err(in_flight())
-}
-
-/// Milliseconds since 1970.
-fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn in_flight() -> Problem {

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    answer::{Shown, created, nothing, ok, time},
+    answer::{Shown, created, nothing, ok},
     call::Call,
     path::Named,
     problem::Problem,
     sent::Sent,
 };
-use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status, session::is_id};
+use crate::{Direction, Look, NewSession, Purpose, Session, Started, Status, clock::rfc3339, session::is_id};
 
 /// A session that is to be made.
 #[derive(Deserialize, ToSchema)]
@@ -307,9 +307,9 @@ impl SessionView {
             connection: session
                 .connection()
                 .map(|(id, provider)| Linked { id: id.to_string(), provider: provider.to_owned() }),
-            created_at: time(session.created_at),
-            expires_at: time(session.expires_at),
-            link_expires_at: time(link_end(session)),
+            created_at: rfc3339(session.created_at),
+            expires_at: rfc3339(session.expires_at),
+            link_expires_at: rfc3339(link_end(session)),
         }
     }
 }

@@ -30,8 +30,6 @@ enum Outcome {
     Bad(Told),
 }
 
-/// What is told of a check that has not ended.
-const UNFINISHED: &str = "unfinished";
 /// For how long what a check said is tried to be kept.
 const KEEPS_TRYING: Duration = Duration::from_secs(30);
 /// The longest check. The client's own bound is below it; a transport of an embedder's may have none.
@@ -87,7 +85,7 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         return Ok(base);
     }
     // Whoever waited while the very same key was refused is told the same.
-    if is_asked_again && now.kept.told.as_ref().is_some_and(|told| told.kind != UNFINISHED) {
+    if is_asked_again && now.kept.told.as_ref().is_some_and(|told| told.kind != Told::UNFINISHED) {
         return Ok(form);
     }
     let mut may_ask = false;
@@ -96,7 +94,7 @@ pub(super) async fn check(connect: Connect, session: Session, asked: Asked) -> R
         if may_ask {
             kept.attempts += 1;
             // Said to whoever looks meanwhile, and after a process that is gone.
-            kept.told = Some(asked.told(UNFINISHED));
+            kept.told = Some(asked.told(Told::UNFINISHED));
         }
         may_ask
     });

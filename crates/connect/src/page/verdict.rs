@@ -13,7 +13,6 @@ const TOO_MANY: &str = "too_many";
 const REMOVED: &str = "removed";
 const REPLACED: &str = "replaced";
 const SPILLED: &str = "spilled";
-const UNFINISHED: &str = "unfinished";
 
 /// What a check said that was not good, and its title, which is that of the page as well.
 pub(super) fn verdict(
@@ -105,7 +104,7 @@ impl Words {
                 next: html! { "Make another key, and enter that one. " (keys_link(keys, name)) },
                 is_about_the_key: true,
             },
-            UNFINISHED => Self {
+            Told::UNFINISHED => Self {
                 title: "The check of your key did not end yet".to_owned(),
                 why: html! { "It may still go on in another window, or it was broken off. That says nothing about your key." },
                 next: html! { "If nothing comes of it within a minute, enter the key again: it was not kept." },

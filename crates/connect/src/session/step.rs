@@ -88,6 +88,11 @@ pub(crate) struct Told {
     pub(crate) values: Vec<(String, String)>,
 }
 
+impl Told {
+    /// What is told of a check that has not ended.
+    pub(crate) const UNFINISHED: &str = "unfinished";
+}
+
 /// Something that came of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Happened {

@@ -7,6 +7,8 @@ use keyway_core::TransportErrorKind;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::clock::rfc3339;
+
 /// The last attempt to send something; nothing of the answer but its status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = WebhookAttempt)]
@@ -57,15 +59,4 @@ impl LastAttempt {
             problem: outcome.problem.map(|kind| kind.to_string()),
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// As RFC 3339 in UTC.
-pub(super) fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
 }

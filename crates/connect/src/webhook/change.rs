@@ -5,12 +5,14 @@ use std::{fmt, time::SystemTime};
 use keyway_vault::Error;
 
 use super::{
-    attempt::millis,
     endpoint::{Endpoint, Endpoints, NewEndpoint},
     kept::{Kept, OldKey},
     new::{EndpointError, NewKey, checked, sorted},
 };
-use crate::event::{EventType, Place};
+use crate::{
+    clock::millis,
+    event::{EventType, Place},
+};
 
 /// What is to be changed of an endpoint. What is not named stays.
 ///

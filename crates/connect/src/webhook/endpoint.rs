@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 
 use super::{
     EndpointError,
-    attempt::{LastAttempt, rfc3339},
+    attempt::LastAttempt,
     kept::{KIND, Stored},
     send::send,
 };
-use crate::{Connect, event::EventType, shared::Shared};
+use crate::{Connect, clock::rfc3339, event::EventType, shared::Shared};
 
 /// An endpoint's id: `whk_` and 20 characters.
 pub type EndpointId = String;

@@ -7,8 +7,11 @@ use keyway_vault::{Document, Documents, Error, Tenant};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::attempt::{LastAttempt, millis};
-use crate::event::{EventType, Place};
+use super::attempt::LastAttempt;
+use crate::{
+    clock::millis,
+    event::{EventType, Place},
+};
 
 pub(super) const KIND: &str = "webhook";
 

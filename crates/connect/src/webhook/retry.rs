@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 
 use super::{
-    attempt::{LastAttempt, Outcome, millis},
+    attempt::{LastAttempt, Outcome},
     kept::Kept,
 };
-use crate::event::Place;
+use crate::{clock::millis, event::Place};
 
 /// How webhooks are sent, and sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,11 +10,8 @@ use http::{HeaderMap, Request, header};
 use keyway_core::TransportErrorKind;
 use keyway_http::HttpTransport;
 
-use super::{
-    attempt::{Outcome, millis},
-    kept::Kept,
-    signature,
-};
+use super::{attempt::Outcome, kept::Kept, signature};
+use crate::clock::millis;
 
 /// Sends a message once, signed for now.
 pub(super) async fn send(

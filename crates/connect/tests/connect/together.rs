@@ -182,6 +182,13 @@ async fn result(walk: &mut Walk<'_>) -> Value {
     serde_json::from_str(&walk.browser.get(&url).await.text).unwrap()
 }
 
+/// Whether the connection is removed, or its service; what is asked for next; and what is said.
+const GONE: [(bool, &str, &str); 3] = [
+    (true, "", "not linked any more"),
+    (true, "/providers/rootly", "not linked any more"),
+    (false, "", "service"),
+];
+
 /// A connection of `user-1` to a service that is not there any more.
 async fn of_no_service(stage: &Stage) -> Connection {
     let descriptor = keyway_rootly::REGISTRATION.descriptor.replacen("id: rootly", "id: rooted", 1);
@@ -194,11 +201,7 @@ async fn of_no_service(stage: &Stage) -> Connection {
 #[tokio::test]
 async fn a_connection_that_is_gone_ends_what_was_to_give_it_a_new_key() {
     let stage = Stage::new().await;
-    for (is_removed, asks, why) in [
-        (true, "", "not linked any more"),
-        (true, "/providers/rootly", "not linked any more"),
-        (false, "", "service"),
-    ] {
+    for (is_removed, asks, why) in GONE {
         let one = if is_removed { ada(&stage).await } else { of_no_service(&stage).await };
         let new = NewSession::new("user-1", reconnect(&one, false));
         let new = new.parent_origin("https://app.example.com").return_url("https://app.example.com/back");
@@ -219,11 +222,7 @@ async fn a_connection_that_is_gone_ends_what_was_to_give_it_a_new_key() {
 #[tokio::test]
 async fn a_connection_that_is_gone_does_not_hold_up_who_looks_after_others() {
     let stage = Stage::new().await;
-    for (is_removed, asks, why) in [
-        (true, "", "not linked any more"),
-        (true, "/providers/rootly", "not linked any more"),
-        (false, "", "service"),
-    ] {
+    for (is_removed, asks, why) in GONE {
         let one = if is_removed { ada(&stage).await } else { of_no_service(&stage).await };
         let mut walk = Walk::new(&stage, manage()).await;
         walk.post(&format!("/accounts/{}/reconnect", one.id), &[]).await;
